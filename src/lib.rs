@@ -1,0 +1,23 @@
+//! stackctl
+pub mod chart;
+pub mod cli;
+pub mod cluster;
+pub mod diagnostic;
+pub mod engine;
+pub mod event;
+pub mod graph;
+pub mod helm;
+pub mod http;
+pub mod inputs;
+pub mod journal;
+pub mod lifecycle;
+pub mod lock;
+pub mod name;
+pub mod plan;
+pub mod process;
+pub mod release;
+pub mod report;
+pub mod run;
+pub mod secret;
+pub mod shutdown;
+pub mod stack;

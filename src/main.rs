@@ -1,0 +1,3 @@
+//! The stackctl binary: everything is in the library.
+
+fn main() {}

@@ -1,0 +1,381 @@
+//! The names and small vocabularies every other module speaks: charts, releases, namespaces,
+//! stacks, runs, milestones, release statuses.
+//!
+//! A leaf: it uses nothing of ours, and anything may use it. Each name is checked once, in its
+//! constructor, so that whoever holds one need not check again.
+
+use std::{borrow::Borrow, fmt, str::FromStr, sync::Arc};
+
+use serde::{Deserialize, Serialize};
+
+/// Why a text is not a valid name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{kind} `{text}` is not valid: {reason}")]
+pub struct InvalidName {
+    kind: &'static str,
+    text: String,
+    reason: &'static str,
+}
+
+impl InvalidName {
+    /// What the name must look like, without the name itself.
+    pub fn reason(&self) -> &'static str {
+        self.reason
+    }
+}
+
+/// RFC 1123 label: what Kubernetes accepts as a namespace, and (up to 53) Helm as a release name.
+const LABEL: &str =
+    "use lower-case letters, digits and `-`, starting and ending with a letter or digit";
+const LABEL_TOO_LONG: &str = "it is longer than 63 characters";
+const RELEASE_TOO_LONG: &str = "it is longer than the 53 characters Helm allows";
+
+fn check_label(text: &str, max: usize, too_long: &'static str) -> Result<(), &'static str> {
+    let inner = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit();
+    let bytes = text.as_bytes();
+    match (bytes.first(), bytes.last()) {
+        (None, _) | (_, None) => Err("it is empty"),
+        _ if bytes.len() > max => Err(too_long),
+        (Some(&first), Some(&last))
+            if inner(first) && inner(last) && bytes.iter().all(|&c| inner(c) || c == b'-') =>
+        {
+            Ok(())
+        }
+        _ => Err(LABEL),
+    }
+}
+
+/// Helm allows dots in release names (`^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.…)*$`, 53 characters).
+fn check_release(text: &str) -> Result<(), &'static str> {
+    if text.len() > 53 {
+        return Err(RELEASE_TOO_LONG);
+    }
+    text.split('.')
+        .try_for_each(|part| check_label(part, 53, RELEASE_TOO_LONG))
+}
+
+/// A chart key is free of what our own grammars use (`:` in needs and `--set`, `,` and `=` in
+/// selectors), and usable as a release name, which it is by default.
+fn check_chart(text: &str) -> Result<(), &'static str> {
+    check_label(text, 53, RELEASE_TOO_LONG)
+}
+
+fn check_dns_label(text: &str) -> Result<(), &'static str> {
+    check_label(text, 63, LABEL_TOO_LONG)
+}
+
+fn check_run(text: &str) -> Result<(), &'static str> {
+    check_label(text, 63, LABEL_TOO_LONG)
+}
+
+macro_rules! names {
+    ($($(#[$doc:meta])* $name:ident, $kind:literal, $check:path;)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(Arc<str>);
+
+        impl $name {
+            /// Checks the text and makes it a name.
+            pub fn new(text: &str) -> Result<Self, InvalidName> {
+                match $check(text) {
+                    Ok(()) => Ok(Self(text.into())),
+                    Err(reason) => Err(InvalidName { kind: $kind, text: text.to_owned(), reason }),
+                }
+            }
+
+            /// The name as text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Debug::fmt(&self.0, f)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = InvalidName;
+            fn from_str(text: &str) -> Result<Self, InvalidName> {
+                Self::new(text)
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = InvalidName;
+            fn try_from(text: String) -> Result<Self, InvalidName> {
+                Self::new(&text)
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(name: $name) -> Self {
+                name.0.as_ref().to_owned()
+            }
+        }
+
+        impl Borrow<str> for $name {
+            fn borrow(&self) -> &str {
+                &self.0
+            }
+        }
+    )*};
+}
+
+names! {
+    /// Key of a `[charts.NAME]` table: one node of the graph.
+    ChartName, "chart name", check_chart;
+    /// Name of a Helm release.
+    ReleaseName, "release name", check_release;
+    /// A Kubernetes namespace.
+    Namespace, "namespace", check_dns_label;
+    /// `[stack] name`.
+    StackName, "stack name", check_dns_label;
+    /// Identifies one run: sortable by start time, usable as a label value and a file name.
+    RunId, "run id", check_run;
+}
+
+/// One Helm release of one cluster: what Helm itself is keyed by.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ReleaseId {
+    /// Namespace that holds the release's records.
+    pub namespace: Namespace,
+    /// Name of the release.
+    pub name: ReleaseName,
+}
+
+impl fmt::Display for ReleaseId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.namespace, self.name)
+    }
+}
+
+/// How far a chart has come. Edges of the graph wait for one of these.
+///
+/// The order of the variants is the order in which a chart reaches them on the way up; reaching
+/// one implies those before it. `Gone` is the only one on the way down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Milestone {
+    /// Helm returned success.
+    Deployed,
+    /// The workloads of the release are ready.
+    Ready,
+    /// All validation steps passed. What a plain `needs = ["x"]` waits for.
+    Validated,
+    /// The release is gone (way down).
+    Gone,
+}
+
+impl Milestone {
+    /// Milestones a stack file may name after the `:` of a need.
+    pub const NAMEABLE: [Self; 3] = [Self::Deployed, Self::Ready, Self::Validated];
+
+    /// The word used in stack files, plans and events.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Deployed => "deployed",
+            Self::Ready => "ready",
+            Self::Validated => "validated",
+            Self::Gone => "gone",
+        }
+    }
+}
+
+impl fmt::Display for Milestone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// Way of a run through the graph.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// `up`: needs first.
+    Up,
+    /// `down`: dependents first.
+    Down,
+}
+
+impl fmt::Display for Direction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Up => "up",
+            Self::Down => "down",
+        })
+    }
+}
+
+/// What a run does to a chart (design, "Words": action).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    /// No release yet.
+    Install,
+    /// A release is there: a new revision.
+    Upgrade,
+    /// Uninstall, then install (`reinstall_below`).
+    Reinstall,
+    /// Remove the release, or finish the clean-up of one that is already gone.
+    Uninstall,
+    /// Nothing to do, proved.
+    Unchanged,
+    /// Asked for with `action = "skip"`: everything but exec runs.
+    Skip,
+    /// A pending or half-removed release is in the way.
+    Blocked,
+    /// Known only when the chart starts.
+    Decide,
+}
+
+impl Action {
+    /// The word used in plans and events.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Install => "install",
+            Self::Upgrade => "upgrade",
+            Self::Reinstall => "reinstall",
+            Self::Uninstall => "uninstall",
+            Self::Unchanged => "unchanged",
+            Self::Skip => "skip",
+            Self::Blocked => "blocked",
+            Self::Decide => "decide",
+        }
+    }
+
+    /// Whether the release exists, with what the stack file says, after this action.
+    pub fn deploys(self) -> bool {
+        matches!(
+            self,
+            Self::Install | Self::Upgrade | Self::Reinstall | Self::Unchanged | Self::Decide
+        )
+    }
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// Status of a release revision, as Helm writes it into the payload and the `status` label
+/// (`pkg/release/common/status.go`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ReleaseStatus {
+    /// Helm does not know.
+    Unknown,
+    /// The current, successful revision.
+    Deployed,
+    /// Uninstalled with `--keep-history`.
+    Uninstalled,
+    /// An older revision.
+    Superseded,
+    /// The operation of this revision failed.
+    Failed,
+    /// An uninstall began and did not end.
+    Uninstalling,
+    /// An install began and did not end.
+    PendingInstall,
+    /// An upgrade began and did not end.
+    PendingUpgrade,
+    /// A rollback began and did not end.
+    PendingRollback,
+}
+
+impl ReleaseStatus {
+    const ALL: [Self; 9] = [
+        Self::Unknown,
+        Self::Deployed,
+        Self::Uninstalled,
+        Self::Superseded,
+        Self::Failed,
+        Self::Uninstalling,
+        Self::PendingInstall,
+        Self::PendingUpgrade,
+        Self::PendingRollback,
+    ];
+
+    /// Reads Helm's word; anything Helm may add later is `Unknown`.
+    pub fn from_helm(text: &str) -> Self {
+        Self::ALL
+            .into_iter()
+            .find(|status| status.as_str() == text)
+            .unwrap_or(Self::Unknown)
+    }
+
+    /// Helm's word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::Deployed => "deployed",
+            Self::Uninstalled => "uninstalled",
+            Self::Superseded => "superseded",
+            Self::Failed => "failed",
+            Self::Uninstalling => "uninstalling",
+            Self::PendingInstall => "pending-install",
+            Self::PendingUpgrade => "pending-upgrade",
+            Self::PendingRollback => "pending-rollback",
+        }
+    }
+
+    /// Helm's own lock: an operation runs, or died (`Status.IsPending`).
+    pub fn is_pending(self) -> bool {
+        matches!(
+            self,
+            Self::PendingInstall | Self::PendingUpgrade | Self::PendingRollback
+        )
+    }
+}
+
+impl fmt::Display for ReleaseStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_checked_once_and_say_why() {
+        for good in ["a", "web", "cert-manager-2", "0"] {
+            assert!(ChartName::new(good).is_ok(), "{good}");
+        }
+        for (bad, why) in [
+            ("", "empty"),
+            ("Web", "lower-case"),
+            ("-a", "lower-case"),
+            ("a-", "lower-case"),
+            ("a:b", "lower-case"),
+            ("a_b", "lower-case"),
+        ] {
+            let error = ChartName::new(bad).unwrap_err();
+            assert!(error.to_string().contains(why), "{error}");
+        }
+        assert!(ReleaseName::new(&"a".repeat(53)).is_ok());
+        assert!(ReleaseName::new(&"a".repeat(54)).is_err());
+        assert!(Namespace::new(&"a".repeat(63)).is_ok());
+        assert!(Namespace::new(&"a".repeat(64)).is_err());
+        assert!(ReleaseName::new("a.b").is_ok());
+        assert!(ReleaseName::new("a..b").is_err());
+    }
+
+    #[test]
+    fn a_status_reads_back_what_it_writes() {
+        for status in ReleaseStatus::ALL {
+            assert_eq!(ReleaseStatus::from_helm(status.as_str()), status);
+        }
+        assert_eq!(ReleaseStatus::from_helm("paused"), ReleaseStatus::Unknown);
+    }
+}

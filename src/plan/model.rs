@@ -1,0 +1,76 @@
+//! The plan itself: an oriented graph of nodes, ready to run.
+
+use crate::name::{Action, ChartName, Direction, Milestone, ReleaseId, StackName};
+
+/// Index of a [`Node`] in its [`Plan`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NodeIx(pub u32);
+
+/// A run, decided. Its nodes form an acyclic graph through their waits.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// The stack.
+    pub stack: StackName,
+    /// Up or down.
+    pub direction: Direction,
+    /// Context of the cluster; `None` offline or in a cluster.
+    pub context: Option<String>,
+    /// Made without looking at a cluster: every action is a guess.
+    pub offline: bool,
+    /// What was selected, in words (`all 8 charts`, `web and what it needs`).
+    pub selection: String,
+    /// Charts of the stack that are not part of it.
+    pub left_out: Vec<ChartName>,
+    /// The charts, in a topological order (waves, then the order of the file).
+    pub nodes: Vec<Node>,
+    /// The path that bounds the run's duration, first to last.
+    pub critical_path: Vec<NodeIx>,
+}
+
+/// One chart of a plan.
+#[derive(Debug, Clone)]
+pub struct Node {
+    /// The chart.
+    pub key: ChartName,
+    /// Its release.
+    pub release: ReleaseId,
+    /// Chart as the user knows it (path as given).
+    pub chart: String,
+    /// Version of the chart to be installed, when known.
+    pub version: Option<String>,
+    /// What is done to it.
+    pub action: Action,
+    /// Why that action, in words.
+    pub reason: String,
+    /// What must happen before it starts.
+    pub waits: Vec<Wait>,
+    /// Expected cost: milliseconds when learned, else 1 for each chart.
+    pub weight: u64,
+    /// Generation of the topological order, from 0.
+    pub wave: usize,
+    /// Weight of the longest path from this node (included) to an end: larger starts first.
+    pub priority: u64,
+}
+
+/// An oriented edge of the plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wait {
+    /// The node waited for.
+    pub on: NodeIx,
+    /// How far it must have come.
+    pub until: Milestone,
+    /// Order only: its failure does not matter, its end is enough.
+    pub soft: bool,
+}
+
+impl Plan {
+    /// The node at `ix`.
+    pub fn node(&self, ix: NodeIx) -> &Node {
+        &self.nodes[ix.0 as usize]
+    }
+
+    /// All nodes with their indices.
+    pub fn iter(&self) -> impl Iterator<Item = (NodeIx, &Node)> {
+        (0..).map(NodeIx).zip(&self.nodes)
+    }
+}

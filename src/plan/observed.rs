@@ -1,0 +1,52 @@
+//! What the cluster holds, as far as a plan needs to know it.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use crate::name::{ReleaseId, ReleaseStatus, RunId, StackName};
+
+/// The newest revision of every release of interest.
+#[derive(Debug, Clone, Default)]
+pub struct Observed {
+    /// By release.
+    pub releases: BTreeMap<ReleaseId, ObservedRelease>,
+}
+
+/// The newest revision of one release.
+#[derive(Debug, Clone)]
+pub struct ObservedRelease {
+    /// Its revision.
+    pub revision: u32,
+    /// Its status.
+    pub status: ReleaseStatus,
+    /// What stackctl wrote on it. Only believed when it names this very revision: labels are
+    /// inherited by manual upgrades and copied by rollbacks (helm.md section 1).
+    pub marks: Marks,
+    /// Version of the installed chart, when it was looked up or its marks are believed.
+    pub chart_version: Option<semver::Version>,
+    /// When this revision was created.
+    pub created: Option<Timestamp>,
+}
+
+/// Labels of ours on a release record.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Marks {
+    /// `stackctl.io/stack`.
+    pub stack: Option<StackName>,
+    /// `stackctl.io/run`.
+    pub run: Option<RunId>,
+    /// `stackctl.io/rev`: the revision the writer expected to make.
+    pub revision: Option<u32>,
+    /// `stackctl.io/digest`: of what was executed.
+    pub digest: Option<String>,
+    /// `stackctl.io/done`: `REVISION-DIGEST`, written after validation.
+    pub done: Option<String>,
+}
+
+impl ObservedRelease {
+    /// Whether the marks were written for this very revision.
+    pub fn marks_hold(&self) -> bool {
+        self.marks.revision == Some(self.revision)
+    }
+}

@@ -1,0 +1,1 @@
+//! Helm's release records: codec, store, marks.

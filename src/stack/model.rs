@@ -1,0 +1,365 @@
+//! The validated stack: what the rest of the program works with. It cannot be wrong in itself.
+//!
+//! Built only by `validate` (see [`crate::stack`]); immutable after that. Text that may hold
+//! `${…}` is kept as [`Template`], since inputs are resolved once, after the whole stack is known
+//! to be sound, and never for `check`.
+
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+
+use indexmap::IndexMap;
+
+use super::template::Template;
+use crate::{
+    diagnostic::Place,
+    name::{Action, ChartName, Milestone, Namespace, ReleaseId, StackName},
+};
+
+/// A whole stack.
+#[derive(Debug, Clone)]
+pub struct Stack {
+    /// `[stack] name`: the identity, in labels and lease.
+    pub name: StackName,
+    /// The file it came from, as given (`-` for standard input).
+    pub file: String,
+    /// Folder the file's relative paths start from; commands run here.
+    pub root: PathBuf,
+    /// Which Helm versions may run it (`[stack] helm`).
+    pub helm: Option<semver::VersionReq>,
+    /// Where the lease lives.
+    pub state_namespace: Namespace,
+    /// Which cluster it is for.
+    pub cluster: ClusterGuard,
+    /// How to run it.
+    pub settings: Settings,
+    /// Declared inputs.
+    pub inputs: BTreeMap<String, Input>,
+    /// Namespaces with something to say about them.
+    pub namespaces: BTreeMap<Namespace, NamespaceSpec>,
+    /// Enabled charts by name, in the order of the file.
+    pub charts: IndexMap<ChartName, Chart>,
+}
+
+/// `[stack.cluster]`.
+#[derive(Debug, Clone, Default)]
+pub struct ClusterGuard {
+    /// Context to use unless the command line says otherwise.
+    pub context: Option<String>,
+    /// Patterns (`*` matches anything) a context name or server URL must match; empty allows all.
+    pub allow: Vec<String>,
+}
+
+/// `[settings]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// Helm processes at once; `None` = from the number of cores, 0 = no limit.
+    pub concurrency: Option<usize>,
+    /// What a failure does to the rest.
+    pub failure_policy: FailurePolicy,
+    /// When a chart may start.
+    pub schedule: Schedule,
+    /// Revisions Helm keeps per release; charts may say otherwise. Default 10, as Helm's; 0 = all.
+    pub history_max: u32,
+}
+
+/// `failure_policy`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum FailurePolicy {
+    /// Start nothing new, let what runs finish.
+    #[default]
+    Stop,
+    /// Branches that do not depend on the failed chart go on.
+    Continue,
+}
+
+/// `schedule`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Schedule {
+    /// A chart starts the moment what it needs is there.
+    #[default]
+    Eager,
+    /// A chart starts when the whole wave before it has ended.
+    Waves,
+}
+
+/// One `[inputs]` entry.
+#[derive(Debug, Clone)]
+pub struct Input {
+    /// Value when nothing else gives one. Any TOML value but a date.
+    pub default: Option<serde_json::Value>,
+    /// Environment variable that gives it.
+    pub env: Option<String>,
+    /// Never shown.
+    pub secret: bool,
+}
+
+/// `[namespaces.NAME]`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NamespaceSpec {
+    /// Labels set on it.
+    pub labels: BTreeMap<String, String>,
+    /// Annotations set on it.
+    pub annotations: BTreeMap<String, String>,
+}
+
+/// One chart: a node of the graph, installed as one release.
+#[derive(Debug, Clone)]
+pub struct Chart {
+    /// Key of its table.
+    pub name: ChartName,
+    /// Namespace and release name.
+    pub release: ReleaseId,
+    /// Where the chart is.
+    pub source: ChartSource,
+    /// `version`: what Chart.yaml must say, when given (`1.2.3`, or a range).
+    pub version: Option<semver::VersionReq>,
+    /// Hard edges.
+    pub needs: Vec<Need>,
+    /// Soft edges: order only.
+    pub after: Vec<Need>,
+    /// What `up` does with it.
+    pub intent: Intent,
+    /// For `-l`. `name` is always there, too (the chart's name).
+    pub labels: BTreeMap<String, String>,
+    /// `down` refuses it without `--include-protected`.
+    pub protected: bool,
+    /// Everything that makes its values.
+    pub values: Values,
+    /// Deadline of one operation (exec, ready); Helm's `--timeout` is the same.
+    pub timeout: Duration,
+    /// Who waits for its workloads.
+    pub wait: Wait,
+    /// When a failed exec is taken back.
+    pub rollback_on_failure: RollbackOnFailure,
+    /// Replace objects instead of patching them (Helm's `--force` / `--force-replace`).
+    pub force_replace: bool,
+    /// Uninstall first if the installed chart is older than this.
+    pub reinstall_below: Option<ReinstallBelow>,
+    /// Revisions Helm keeps; 0 = all.
+    pub history_max: u32,
+    /// Declared lifecycle steps.
+    pub steps: Steps,
+    /// Its table's header, for messages.
+    pub place: Option<Place>,
+}
+
+/// Where a chart comes from. Paths are absolute or relative to the current folder, never to the
+/// stack file any more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ChartSource {
+    /// A folder with a Chart.yaml.
+    Folder(PathBuf),
+    /// A packed chart.
+    Archive(PathBuf),
+}
+
+impl ChartSource {
+    /// The path to give Helm.
+    pub fn path(&self) -> &std::path::Path {
+        match self {
+            Self::Folder(path) | Self::Archive(path) => path,
+        }
+    }
+}
+
+/// An edge: wait for `chart` to reach `until`.
+#[derive(Debug, Clone)]
+pub struct Need {
+    /// The chart waited for. Always one of the stack's.
+    pub chart: ChartName,
+    /// How far it must have come.
+    pub until: Milestone,
+    /// The item in the file.
+    pub place: Option<Place>,
+}
+
+/// `action` in the stack file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Intent {
+    /// Install or upgrade.
+    #[default]
+    Deploy,
+    /// `up` removes it.
+    Destroy,
+    /// Everything but exec runs.
+    Skip,
+}
+
+/// `wait`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Wait {
+    /// `true`: stackctl watches the workloads (charts whose hooks need it are left to Helm).
+    #[default]
+    Watch,
+    /// `"helm"`: Helm's own `--wait`, then stackctl's check of the same workloads.
+    Helm,
+    /// `false`: nobody waits; `ready` is reached with `deployed`.
+    No,
+}
+
+/// `rollback_on_failure`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum RollbackOnFailure {
+    /// Leave it failed.
+    #[default]
+    Never,
+    /// Roll back a failed upgrade; leave a failed first install for inspection.
+    Upgrades,
+    /// Roll back a failed upgrade, uninstall a failed first install.
+    Always,
+}
+
+/// `reinstall_below`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReinstallBelow {
+    /// Installed charts strictly older than this are uninstalled first.
+    pub version: semver::Version,
+    /// Consent when the release holds claims, CRDs or namespaces.
+    pub accept_data_loss: bool,
+}
+
+/// What makes a chart's values; later layers win: `files` in order, `yaml`, `inline`, `edits`.
+#[derive(Debug, Clone, Default)]
+pub struct Values {
+    /// Values files, given to Helm untouched.
+    pub files: Vec<PathBuf>,
+    /// Inline YAML documents (`values_yaml`), in order.
+    pub yaml: Vec<Template>,
+    /// `values` tables: of the file, then of the command line; merged as Helm merges.
+    pub inline: Vec<TemplatedValue>,
+    /// `set` and `unset` of the file, then of the command line, in order.
+    pub edits: Vec<Edit>,
+}
+
+/// A JSON tree whose strings may hold `${…}`.
+#[derive(Debug, Clone)]
+pub enum TemplatedValue {
+    /// Anything without strings in it.
+    Plain(serde_json::Value),
+    /// A string. A template that is nothing but one `${inputs.x}` keeps the input's type.
+    Text(Template),
+    /// A list.
+    List(Vec<TemplatedValue>),
+    /// A table.
+    Table(Vec<(String, TemplatedValue)>),
+}
+
+/// One `set` or `unset`.
+#[derive(Debug, Clone)]
+pub struct Edit {
+    /// Where, in Helm's path grammar (`a.b`, `a\.b`, `list[0].c`).
+    pub path: ValuePath,
+    /// The value; `None` = `unset`, a null that reaches Helm and removes the key.
+    pub value: Option<TemplatedValue>,
+}
+
+/// A parsed values path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ValuePath(pub Vec<PathPart>);
+
+/// One part of a [`ValuePath`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PathPart {
+    /// A key of a table.
+    Key(String),
+    /// An index of a list.
+    Index(usize),
+}
+
+/// Steps a file declares for one chart.
+#[derive(Debug, Clone, Default)]
+pub struct Steps {
+    /// Before exec.
+    pub pre: Vec<Step>,
+    /// After the workloads are ready.
+    pub post: Vec<Step>,
+    /// Last; a failure stops the graph.
+    pub validate: Vec<Step>,
+    /// When exec failed.
+    pub on_failure: Vec<Step>,
+}
+
+/// One declared step.
+#[derive(Debug, Clone)]
+pub struct Step {
+    /// For people: `name`, else the verb; made unique in its phase (`run`, `run-2`).
+    pub name: String,
+    /// What it does.
+    pub verb: Verb,
+    /// `when = { action = […] }`: the actions it runs for. Default: all but uninstall.
+    pub actions: Vec<Action>,
+    /// Deadline of one attempt.
+    pub timeout: Duration,
+    /// How often it is tried.
+    pub retry: Retry,
+    /// Where it is declared.
+    pub place: Option<Place>,
+}
+
+/// `retry = { attempts, delay }`. One attempt means no retry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Retry {
+    /// Attempts in total, at least 1.
+    pub attempts: u32,
+    /// Pause between two.
+    pub delay: Duration,
+}
+
+/// What a step does.
+#[derive(Debug, Clone)]
+pub enum Verb {
+    /// Runs a command: payload on stdin, `STACKCTL_*` and `KUBECONFIG` in its environment; a JSON
+    /// object on its stdout becomes the payload. Non-zero exit fails the step.
+    Run {
+        /// Program and arguments. A text in the file becomes `["sh", "-c", text]`.
+        command: Vec<Template>,
+        /// Additional environment.
+        env: BTreeMap<String, Template>,
+    },
+    /// All pods that match must be Ready (or Succeeded), and at least `min` must match.
+    Pods {
+        /// Label selector, as Kubernetes writes it.
+        selector: Template,
+        /// Where; default the release's namespace.
+        namespace: Option<Template>,
+        /// At least this many must match; never 0.
+        min: u32,
+    },
+    /// An HTTP request must be answered as said.
+    Http {
+        /// Where to send it.
+        target: HttpTarget,
+        /// Expected status; default any 2xx.
+        status: Option<u16>,
+        /// A text the body must hold.
+        body: Option<Template>,
+    },
+}
+
+impl Verb {
+    /// The word in the file.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Run { .. } => "run",
+            Self::Pods { .. } => "pods",
+            Self::Http { .. } => "http",
+        }
+    }
+}
+
+/// Where an `http` check goes.
+#[derive(Debug, Clone)]
+pub enum HttpTarget {
+    /// Straight to a URL (http or https).
+    Url(Template),
+    /// To a Service, through the API server's proxy: works from outside the cluster.
+    Service {
+        /// Name of the Service.
+        service: Template,
+        /// Where; default the release's namespace.
+        namespace: Option<Template>,
+        /// Port number or name.
+        port: String,
+        /// Path, starting with `/`.
+        path: Template,
+    },
+}
