@@ -1,1 +1,57 @@
-//! (being written)
+//! Charts on disk: what a run must know of a chart before Helm sees it.
+//!
+//! [`Chart::open`] reads a folder or a packed chart once: name and version, whether its declared
+//! dependencies are there, and which kinds of hooks it has (they decide who waits, see
+//! [`Hooks`]). Rendering stays Helm's. Remote sources come later and end here too, as a folder or
+//! an archive.
+
+mod files;
+mod metadata;
+
+use std::path::{Path, PathBuf};
+
+pub use metadata::{Chart, Hooks};
+
+/// A chart cannot be used.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum ChartError {
+    /// A file of it cannot be read.
+    #[error("could not read {}: {reason}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// No Chart.yaml where one must be.
+    #[error("{} holds no Chart.yaml", path.display())]
+    NotAChart {
+        /// The folder or archive.
+        path: PathBuf,
+    },
+    /// Chart.yaml does not say what it must.
+    #[error("Chart.yaml of {} is not valid: {reason}", path.display())]
+    Metadata {
+        /// The folder or archive.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// Declared dependencies are not in `charts/`: Helm would refuse it.
+    #[error("{} misses its dependencies {}: run `helm dependency build {}`", path.display(), missing.join(", "), path.display())]
+    Dependencies {
+        /// The folder or archive.
+        path: PathBuf,
+        /// Names from Chart.yaml.
+        missing: Vec<String>,
+    },
+}
+
+impl ChartError {
+    fn read(path: &Path, reason: impl std::fmt::Display) -> Self {
+        Self::Read {
+            path: path.to_owned(),
+            reason: reason.to_string(),
+        }
+    }
+}

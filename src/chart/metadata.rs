@@ -1,0 +1,299 @@
+//! Chart.yaml, and what the templates tell without rendering.
+
+use std::path::Path;
+
+use serde::Deserialize;
+
+use super::{
+    ChartError,
+    files::{self, File},
+};
+
+/// What a run must know of a chart.
+#[derive(Debug, Clone)]
+pub struct Chart {
+    /// `name` of Chart.yaml.
+    pub name: String,
+    /// `version` of Chart.yaml.
+    pub version: semver::Version,
+    /// `appVersion` of Chart.yaml.
+    pub app_version: Option<String>,
+    /// Its hooks.
+    pub hooks: Hooks,
+}
+
+/// Which hooks a chart has. Read off its template sources, subcharts included, without rendering:
+/// a hook that a condition switches off counts, which at worst lets Helm wait where we could.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Hooks {
+    /// Any hook of an install, upgrade, rollback or delete (not `test`).
+    pub any: bool,
+    /// Hooks that Helm runs after its wait (`post-install`, `post-upgrade`, `post-rollback`):
+    /// without `--wait` they would run before the workloads are ready.
+    pub after_ready: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ChartYaml {
+    name: String,
+    version: String,
+    #[serde(default)]
+    app_version: Option<serde_json::Value>,
+    #[serde(default)]
+    dependencies: Vec<Dependency>,
+    #[serde(default, rename = "type")]
+    kind: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Dependency {
+    name: String,
+}
+
+impl Chart {
+    /// Reads the chart in a folder or archive.
+    pub fn open(path: &Path) -> Result<Self, ChartError> {
+        let files = files::read(path, &|name| is_metadata(name) || is_template(name))?;
+        let top = files.iter().find(|file| file.path == "Chart.yaml");
+        let top = top.ok_or_else(|| ChartError::NotAChart {
+            path: path.to_owned(),
+        })?;
+        let bad = |reason: String| ChartError::Metadata {
+            path: path.to_owned(),
+            reason,
+        };
+        let text = std::str::from_utf8(&top.bytes).map_err(|error| bad(error.to_string()))?;
+        let yaml: ChartYaml =
+            serde_saphyr::from_str(text).map_err(|error| bad(error.to_string()))?;
+        if yaml.kind.as_deref() == Some("library") {
+            return Err(bad("library charts cannot be installed".into()));
+        }
+        let missing = missing_dependencies(&yaml, &files);
+        if !missing.is_empty() {
+            return Err(ChartError::Dependencies {
+                path: path.to_owned(),
+                missing,
+            });
+        }
+        let version = parse_version(&yaml.version).ok_or_else(|| {
+            bad(format!(
+                "version `{}` is not a semantic version",
+                yaml.version
+            ))
+        })?;
+        Ok(Self {
+            name: yaml.name,
+            version,
+            app_version: yaml.app_version.map(|value| match value {
+                serde_json::Value::String(text) => text,
+                other => other.to_string(),
+            }),
+            hooks: scan_hooks(files.iter().filter(|file| is_template(&file.path))),
+        })
+    }
+}
+
+/// Helm allows a leading `v`, and missing minor and patch numbers (Masterminds/semver).
+pub(crate) fn parse_version(text: &str) -> Option<semver::Version> {
+    let text = text.strip_prefix('v').unwrap_or(text);
+    let end = text.find(['-', '+']).unwrap_or(text.len());
+    let (core, rest) = text.split_at(end);
+    let padded = match core.split('.').count() {
+        1 => format!("{core}.0.0{rest}"),
+        2 => format!("{core}.0{rest}"),
+        _ => text.to_owned(),
+    };
+    semver::Version::parse(&padded).ok()
+}
+
+fn is_metadata(name: &str) -> bool {
+    name == "Chart.yaml" || (name.starts_with("charts/") && name.ends_with("/Chart.yaml"))
+}
+
+fn is_template(name: &str) -> bool {
+    name.starts_with("templates/") || name.contains("/templates/")
+}
+
+/// As Helm's `CheckDependencies`: by the name of the chart that is there, whatever its folder or
+/// archive is called.
+fn missing_dependencies(yaml: &ChartYaml, files: &[File]) -> Vec<String> {
+    #[derive(Deserialize)]
+    struct Named {
+        name: String,
+    }
+    let direct = |path: &str| path.matches('/').count() <= 3 && path.starts_with("charts/");
+    let there: Vec<String> = files
+        .iter()
+        .filter(|file| direct(&file.path) && is_metadata(&file.path))
+        .filter_map(|file| std::str::from_utf8(&file.bytes).ok())
+        .filter_map(|text| serde_saphyr::from_str::<Named>(text).ok())
+        .map(|named| named.name)
+        .collect();
+    let absent = |dependency: &&Dependency| !there.contains(&dependency.name);
+    yaml.dependencies
+        .iter()
+        .filter(absent)
+        .map(|dependency| dependency.name.clone())
+        .collect()
+}
+
+fn scan_hooks<'a>(templates: impl Iterator<Item = &'a File>) -> Hooks {
+    let mut hooks = Hooks::default();
+    for file in templates {
+        let text = String::from_utf8_lossy(&file.bytes);
+        if !text.contains("helm.sh/hook") {
+            continue;
+        }
+        let mentions = |events: &[&str]| events.iter().any(|event| text.contains(event));
+        let after = mentions(&["post-install", "post-upgrade", "post-rollback"]);
+        hooks.after_ready |= after;
+        hooks.any |= after
+            || mentions(&[
+                "pre-install",
+                "pre-upgrade",
+                "pre-rollback",
+                "pre-delete",
+                "post-delete",
+            ]);
+    }
+    hooks
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, io::Write as _};
+
+    use super::*;
+
+    fn chart(files: &[(&str, &str)]) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        for (path, text) in files {
+            let path = folder.path().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+        folder
+    }
+
+    fn packed(files: &[(&str, &str)]) -> Vec<u8> {
+        let mut builder = tar::Builder::new(Vec::new());
+        for (path, text) in files {
+            let mut header = tar::Header::new_gnu();
+            header.set_size(text.len() as u64);
+            header.set_mode(0o644);
+            builder
+                .append_data(&mut header, path, text.as_bytes())
+                .unwrap();
+        }
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        gzip.write_all(&builder.into_inner().unwrap()).unwrap();
+        gzip.finish().unwrap()
+    }
+
+    const META: &str = "apiVersion: v2\nname: web\nversion: v1.2\nappVersion: 1.25\n";
+
+    #[test]
+    fn a_folder_tells_version_and_hooks() {
+        let folder = chart(&[
+            ("Chart.yaml", META),
+            (
+                "templates/job.yaml",
+                "annotations:\n  \"helm.sh/hook\": pre-install,pre-upgrade\n",
+            ),
+            ("README.md", "helm.sh/hook post-install"),
+        ]);
+        let chart = Chart::open(folder.path()).unwrap();
+        assert_eq!(
+            (chart.name.as_str(), chart.version.to_string().as_str()),
+            ("web", "1.2.0")
+        );
+        assert_eq!(chart.app_version.as_deref(), Some("1.25"));
+        assert_eq!(
+            chart.hooks,
+            Hooks {
+                any: true,
+                after_ready: false
+            }
+        );
+    }
+
+    #[test]
+    fn hooks_of_packed_subcharts_count() {
+        let sub = packed(&[
+            ("db/Chart.yaml", "name: db\nversion: 1.0.0\n"),
+            ("db/templates/j.yaml", "helm.sh/hook: post-install"),
+        ]);
+        let meta = format!(
+            "{META}dependencies: [{{name: db, version: 1.x}}, {{name: cache, version: 1.x}}]\n"
+        );
+        let folder = chart(&[
+            ("Chart.yaml", &meta),
+            ("charts/cache/Chart.yaml", "name: cache\nversion: 1.0.0\n"),
+        ]);
+        let missing = Chart::open(folder.path()).unwrap_err().to_string();
+        assert!(missing.contains("misses its dependencies db:"), "{missing}");
+        fs::write(folder.path().join("charts/db-1.0.0.tgz"), sub).unwrap();
+        assert_eq!(
+            Chart::open(folder.path()).unwrap().hooks,
+            Hooks {
+                any: true,
+                after_ready: true
+            }
+        );
+    }
+
+    #[test]
+    fn an_archive_reads_like_its_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("web.tgz");
+        fs::write(
+            &path,
+            packed(&[("web/Chart.yaml", META), ("web/templates/t.yaml", "")]),
+        )
+        .unwrap();
+        assert_eq!(
+            Chart::open(&path).unwrap().version,
+            semver::Version::new(1, 2, 0)
+        );
+        fs::write(&path, "not gzip").unwrap();
+        assert!(matches!(Chart::open(&path), Err(ChartError::Read { .. })));
+    }
+
+    #[test]
+    fn what_is_no_chart_says_so() {
+        for (files, expected) in [
+            (&[("values.yaml", "")][..], "holds no Chart.yaml"),
+            (&[("Chart.yaml", "name: [")], "is not valid"),
+            (
+                &[("Chart.yaml", "name: a\nversion: one\n")],
+                "not a semantic version",
+            ),
+            (
+                &[("Chart.yaml", "name: a\nversion: 1.0.0\ntype: library\n")],
+                "library charts",
+            ),
+        ] {
+            let folder = chart(files);
+            let error = Chart::open(folder.path()).unwrap_err().to_string();
+            assert!(error.contains(expected), "{error}");
+        }
+    }
+
+    #[test]
+    fn versions_are_read_as_helm_reads_them() {
+        for (text, expected) in [
+            ("1.2.3", Some("1.2.3")),
+            ("v1.2.3-beta.1+x", Some("1.2.3-beta.1+x")),
+            ("v2", Some("2.0.0")),
+            ("1.4-rc1", Some("1.4.0-rc1")),
+            ("latest", None),
+        ] {
+            assert_eq!(
+                parse_version(text).map(|v| v.to_string()).as_deref(),
+                expected,
+                "{text}"
+            );
+        }
+    }
+}
