@@ -343,9 +343,36 @@ impl fmt::Display for ReleaseStatus {
     }
 }
 
+/// Reads the version of a chart as Helm does (Masterminds' `NewVersion`): a leading `v` and missing
+/// minor and patch numbers are fine. `None` if it is no version.
+pub fn parse_version(text: &str) -> Option<semver::Version> {
+    let text = text.trim();
+    let text = text.strip_prefix('v').unwrap_or(text);
+    let end = text.find(['-', '+']).unwrap_or(text.len());
+    let (numbers, rest) = text.split_at(end);
+    let missing = 2_usize.checked_sub(numbers.matches('.').count())?;
+    semver::Version::parse(&format!("{numbers}{}{rest}", ".0".repeat(missing))).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn versions_are_read_as_helm_reads_them() {
+        for (text, expected) in [
+            ("1.2.3", Some("1.2.3")),
+            ("v1.2.3-beta.1+x", Some("1.2.3-beta.1+x")),
+            ("v2", Some("2.0.0")),
+            ("1.4-rc1", Some("1.4.0-rc1")),
+            ("1.2.3.4", None),
+            ("latest", None),
+            ("", None),
+        ] {
+            let read = parse_version(text).map(|version| version.to_string());
+            assert_eq!(read.as_deref(), expected, "{text}");
+        }
+    }
 
     #[test]
     fn names_are_checked_once_and_say_why() {

@@ -8,6 +8,7 @@ use super::{
     ChartError,
     files::{self, File},
 };
+use crate::name::parse_version;
 
 /// What a run must know of a chart.
 #[derive(Debug, Clone)]
@@ -92,19 +93,6 @@ impl Chart {
             hooks: scan_hooks(files.iter().filter(|file| is_template(&file.path))),
         })
     }
-}
-
-/// Helm allows a leading `v`, and missing minor and patch numbers (Masterminds/semver).
-pub(crate) fn parse_version(text: &str) -> Option<semver::Version> {
-    let text = text.strip_prefix('v').unwrap_or(text);
-    let end = text.find(['-', '+']).unwrap_or(text.len());
-    let (core, rest) = text.split_at(end);
-    let padded = match core.split('.').count() {
-        1 => format!("{core}.0.0{rest}"),
-        2 => format!("{core}.0{rest}"),
-        _ => text.to_owned(),
-    };
-    semver::Version::parse(&padded).ok()
 }
 
 fn is_metadata(name: &str) -> bool {
@@ -277,23 +265,6 @@ mod tests {
             let folder = chart(files);
             let error = Chart::open(folder.path()).unwrap_err().to_string();
             assert!(error.contains(expected), "{error}");
-        }
-    }
-
-    #[test]
-    fn versions_are_read_as_helm_reads_them() {
-        for (text, expected) in [
-            ("1.2.3", Some("1.2.3")),
-            ("v1.2.3-beta.1+x", Some("1.2.3-beta.1+x")),
-            ("v2", Some("2.0.0")),
-            ("1.4-rc1", Some("1.4.0-rc1")),
-            ("latest", None),
-        ] {
-            assert_eq!(
-                parse_version(text).map(|v| v.to_string()).as_deref(),
-                expected,
-                "{text}"
-            );
         }
     }
 }

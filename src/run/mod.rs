@@ -1,1 +1,25 @@
-//! (being written)
+//! The application: the only place that puts the parts together.
+//!
+//! A [`Session`] is one stack and one cluster; it makes plans, executes them and tells the status.
+//! [`Up`] and [`Down`] are the same in one call, for programs that embed stackctl. [`check`] and
+//! [`offline_plan`] need neither cluster nor Helm. Nothing here prints: events go to whoever
+//! watches, results and errors to the caller.
+
+mod check;
+mod error;
+mod execute;
+mod lease;
+mod observe;
+mod operation;
+mod preflight;
+mod session;
+mod settings;
+mod status;
+
+pub use check::check;
+pub use error::{Problem, RunError};
+pub use execute::{Finished, Watch};
+pub use operation::{Down, Up};
+pub use session::{Session, offline_plan};
+pub use settings::{PlanRequest, Settings};
+pub use status::{State, StatusRow};

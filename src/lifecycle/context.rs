@@ -1,0 +1,196 @@
+//! What an implementation of a lifecycle step may see and use.
+
+use std::{
+    collections::BTreeMap,
+    future::Future,
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use super::StepError;
+use crate::{
+    chart,
+    cluster::{Cluster, Watches},
+    engine::Progress,
+    event::{Failure, Stream},
+    helm::{Call, Helm, Surroundings},
+    journal::RunFolder,
+    name::{Action, ChartName, Milestone, RunId},
+    release::Releases,
+    secret::Redactor,
+    shutdown::{Level, Shutdown},
+    stack::{self, Scope, Stack},
+};
+
+/// What all charts of one run share.
+pub struct RunContext {
+    /// The stack.
+    pub stack: Arc<Stack>,
+    /// Identity of the run.
+    pub id: RunId,
+    /// Resolved inputs and environment.
+    pub scope: Scope,
+    /// The environment `run` steps get.
+    pub env: BTreeMap<String, String>,
+    /// The helm binary.
+    pub helm: Helm,
+    /// Private kubeconfig and folders of helm's children.
+    pub surroundings: Surroundings,
+    /// The Kubernetes API.
+    pub cluster: Cluster,
+    /// Helm's records.
+    pub releases: Releases,
+    /// Shared watches.
+    pub watches: Watches,
+    /// The charts on disk, opened by preflight.
+    pub charts: BTreeMap<ChartName, chart::Chart>,
+    /// The run folder.
+    pub folder: RunFolder,
+    /// Known secrets.
+    pub redactor: Redactor,
+    /// Who may stop it.
+    pub shutdown: Shutdown,
+}
+
+/// One chart's view of the run.
+pub struct Context<'a> {
+    /// What all charts share.
+    pub run: &'a RunContext,
+    /// What the stack says of this chart.
+    pub chart: &'a stack::Chart,
+    /// What is done to it.
+    pub action: Action,
+    progress: &'a Progress,
+    current: Mutex<String>,
+    memory: Mutex<Memory>,
+}
+
+/// What the built-in phases tell each other.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Memory {
+    /// The newest good revision before exec, to roll back to.
+    pub good_revision: Option<u32>,
+    /// The newest revision before exec, whatever its status.
+    pub last_revision: Option<u32>,
+    /// The revision exec made.
+    pub made_revision: Option<u32>,
+    /// Exec left the waiting to Helm.
+    pub dossier: Vec<String>,
+}
+
+impl<'a> Context<'a> {
+    pub(super) fn new(
+        run: &'a RunContext,
+        chart: &'a stack::Chart,
+        action: Action,
+        progress: &'a Progress,
+    ) -> Self {
+        Self {
+            run,
+            chart,
+            action,
+            progress,
+            current: Mutex::default(),
+            memory: Mutex::default(),
+        }
+    }
+
+    /// Where the chart lies on disk.
+    pub fn chart_path(&self) -> PathBuf {
+        self.chart.source.path().to_owned()
+    }
+
+    /// A warning for the user, in this chart's name.
+    pub fn warn(&self, text: &str) {
+        self.say(Stream::Warning, text);
+    }
+
+    /// What the current step is waiting for; each one replaces the one before.
+    pub fn status(&self, text: &str) {
+        self.say(Stream::Status, text);
+    }
+
+    /// A line of output of the current step.
+    pub fn say(&self, stream: Stream, text: &str) {
+        let step = self.current.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        self.progress.output(&step, stream, self.run.redactor.redact(text));
+    }
+
+    /// Runs one step: reported, and not begun once the run was asked to terminate.
+    pub async fn step<T>(
+        &self,
+        name: &str,
+        work: impl Future<Output = Result<T, StepError>>,
+    ) -> Result<T, StepError> {
+        let guard = self.progress.step(name).await?;
+        let outer = std::mem::replace(&mut *self.lock_current(), name.to_owned());
+        let result = work.await;
+        *self.lock_current() = outer;
+        guard.finish(result.is_ok());
+        result
+    }
+
+    /// Runs one overridable phase; its error is the chart's failure.
+    pub(super) async fn phase<T, F: Future<Output = Result<T, StepError>>>(
+        &self,
+        name: &'static str,
+        work: impl FnOnce() -> F,
+    ) -> Result<T, Failure> {
+        let result = self.step(name, async { work().await }).await;
+        result.map_err(|error| error.into_failure(name, &self.run.redactor))
+    }
+
+    /// The chart reached a milestone.
+    pub(super) fn reached(&self, milestone: Milestone) {
+        self.progress.reached(milestone);
+    }
+
+    /// Gives the slot back: from here on the chart starts no helm.
+    pub(super) fn park(&self) {
+        self.progress.park();
+    }
+
+    /// Gets a slot for helm again.
+    pub(super) async fn unpark(&self) -> Result<(), StepError> {
+        Ok(self.progress.unpark().await?)
+    }
+
+    /// Runs a helm call with everything it needs; its output goes to the user.
+    pub async fn helm<T, E>(&self, call: impl AsyncFnOnce(Call<'_>) -> Result<T, E>) -> Result<T, E> {
+        let mut on_line = |stream, line: &str| self.say(stream, line);
+        call(Call {
+            surroundings: &self.run.surroundings,
+            shutdown: &self.run.shutdown,
+            on_line: &mut on_line,
+        })
+        .await
+    }
+
+    /// Sleeps, or fails once the run was asked to terminate.
+    pub async fn pause(&self, duration: Duration) -> Result<(), StepError> {
+        tokio::select! {
+            () = tokio::time::sleep(duration) => Ok(()),
+            () = self.run.shutdown.reached(Level::Terminate) => {
+                Err(crate::engine::Cancelled.into())
+            }
+        }
+    }
+
+    pub(super) fn remember(&self, change: impl FnOnce(&mut Memory)) {
+        change(&mut self.memory.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    pub(super) fn memory(&self) -> Memory {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn take_dossier(&self) -> Vec<String> {
+        let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut memory.dossier)
+    }
+
+    fn lock_current(&self) -> std::sync::MutexGuard<'_, String> {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,109 @@
+//! Install and upgrade: from what the stack says of a chart to one `helm upgrade --install`.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use super::{Context, StepError, remove};
+use crate::{
+    helm::{Major, Upgrade, WaitMode},
+    name::ReleaseStatus,
+    release::{Marks, Revision},
+    secret::Secret,
+    stack::Wait,
+};
+
+/// Makes sure that the release's namespace is there, with the labels the stack gives it.
+pub(super) async fn ensure_namespace(cx: &Context<'_>) -> Result<(), StepError> {
+    let namespace = &cx.chart.release.namespace;
+    let spec = cx.run.stack.namespaces.get(namespace).cloned().unwrap_or_default();
+    cx.run.cluster.ensure_namespace(namespace, &spec.labels, &spec.annotations).await?;
+    Ok(())
+}
+
+/// `helm upgrade --install` with everything the file says, labelled as ours.
+pub async fn upgrade(cx: &Context<'_>) -> Result<(), StepError> {
+    let last = newest(cx).await?;
+    if let Some(locked) = last.as_ref().filter(|last| last.status.is_pending()) {
+        return Err(remove::locked(cx, locked));
+    }
+    let expected = last.as_ref().map_or(1, |last| last.revision + 1);
+    let values = compose(cx)?;
+    let upgrade = Upgrade {
+        release: cx.chart.release.clone(),
+        chart: cx.chart_path(),
+        values_files: values.0,
+        values: values.1,
+        timeout: cx.chart.timeout,
+        wait: wait_mode(cx),
+        history_max: cx.chart.history_max,
+        labels: labels(cx, expected)?,
+        force_replace: cx.chart.force_replace,
+    };
+    let made = cx.helm(async |call| cx.run.helm.upgrade(call, &upgrade).await).await?;
+    cx.remember(|memory| memory.made_revision = Some(made.revision));
+    if made.revision != expected {
+        cx.warn(&format!(
+            "helm made revision {} where {expected} was expected: somebody else changed {} meanwhile",
+            made.revision, cx.chart.release
+        ));
+    }
+    Ok(())
+}
+
+/// Uninstalls what `reinstall_below` says must go first. The plan decided it, preflight asked for
+/// consent.
+pub(super) async fn remove_old(cx: &Context<'_>) -> Result<(), StepError> {
+    remove::uninstall(cx).await
+}
+
+/// The newest revision right before exec; remembered, since rollback goes back to what was good
+/// then.
+async fn newest(cx: &Context<'_>) -> Result<Option<Revision>, StepError> {
+    let history = cx.run.releases.history(&cx.chart.release).await?;
+    let good = history.iter().rev().find(|revision| revision.status == ReleaseStatus::Deployed);
+    cx.remember(|memory| {
+        memory.good_revision = good.map(|revision| revision.revision);
+        memory.last_revision = history.last().map(|revision| revision.revision);
+    });
+    Ok(history.last().cloned())
+}
+
+type ComposedValues = (Vec<PathBuf>, Secret);
+
+fn compose(cx: &Context<'_>) -> Result<ComposedValues, StepError> {
+    let composed = cx.chart.values.compose(&cx.run.scope).map_err(|error| {
+        StepError::new(format!("the values of chart {} cannot be made", cx.chart.name))
+            .cause(error.to_string())
+    })?;
+    for secret in &composed.secrets {
+        cx.run.redactor.add(secret);
+    }
+    Ok((composed.files, Secret::new(composed.document.to_string())))
+}
+
+/// Who waits. Hooks that run after readiness need Helm's own wait, or they would run too early.
+/// Helm 4 without `--wait` does not await the deletion of old hook objects either, and may take
+/// the end of an old hook Job for that of the new one (helm.md section 3), so there any hook will
+/// do.
+fn wait_mode(cx: &Context<'_>) -> WaitMode {
+    let hooks = cx.run.charts.get(&cx.chart.name).map(|chart| chart.hooks).unwrap_or_default();
+    let hooks_need_helm =
+        hooks.after_ready || (hooks.any && cx.run.helm.major == Major::V4);
+    match cx.chart.wait {
+        Wait::No => WaitMode::None,
+        Wait::Helm => WaitMode::Helm,
+        Wait::Watch if hooks_need_helm => WaitMode::Helm,
+        Wait::Watch => WaitMode::None,
+    }
+}
+
+fn labels(cx: &Context<'_>, expected: u32) -> Result<BTreeMap<String, String>, StepError> {
+    let version = cx.run.charts.get(&cx.chart.name).map(|chart| chart.version.to_string());
+    let marks = Marks {
+        stack: Some(cx.run.stack.name.clone()),
+        run: Some(cx.run.id.clone()),
+        revision: Some(expected),
+        chart_version: version,
+        ..Marks::default()
+    };
+    Ok(marks.labels()?)
+}

@@ -1,0 +1,158 @@
+//! The seed's trait: one chart's lifecycle, step by step, each of which a program may override.
+
+use std::panic::AssertUnwindSafe;
+
+use async_trait::async_trait;
+use futures::FutureExt as _;
+
+use super::{Context, Payload, StepError, common, deploy, ready, rollback};
+use crate::{
+    engine::Done,
+    event::Failure,
+    name::{Action, Milestone},
+};
+
+/// The lifecycle of one chart.
+///
+/// Every default does what the stack file declares, by calling the free function of the same name
+/// in [`common`]; an override that wants more than the default calls that function itself. The
+/// order of the steps, and the phases that are built in (namespace, reinstall, ready, dossier,
+/// rollback), are not the trait's: overriding a step never drops a feature.
+///
+/// | step | default | an error |
+/// | --- | --- | --- |
+/// | `check_prerequisites` | values files readable | ends the run of the chart, no failure hook |
+/// | `pre_exec` | `pre` steps of the file | the same |
+/// | `exec` | Helm upgrade, uninstall, or nothing | failure hook, rollback; is the error returned |
+/// | `on_deploy_failure` | dossier, `on_failure` steps | attached to the error of `exec` |
+/// | `post_exec` | `post` steps of the file | fails the chart, no hook, no rollback |
+/// | `validate` | `validate` steps of the file | the same |
+///
+/// All steps run for every action; the steps a file declares choose theirs with `when`. With
+/// `action = "skip"` only `exec` is left out.
+#[async_trait]
+pub trait HelmChart: Send + Sync {
+    /// Makes sure of everything that can be known before anything is done.
+    async fn check_prerequisites(&self, cx: &Context<'_>) -> Result<Payload, StepError> {
+        common::check_prerequisites(cx).await
+    }
+
+    /// Before exec.
+    async fn pre_exec(&self, cx: &Context<'_>, payload: Payload) -> Result<Payload, StepError> {
+        common::pre_exec(cx, payload).await
+    }
+
+    /// The action itself. Gets a clone: the failure hook sees the payload as it was before.
+    async fn exec(&self, cx: &Context<'_>, payload: Payload) -> Result<Payload, StepError> {
+        common::exec(cx, payload).await
+    }
+
+    /// After a failed exec (of any action), or when its workloads did not get ready.
+    async fn on_deploy_failure(
+        &self,
+        cx: &Context<'_>,
+        error: &StepError,
+        payload: Payload,
+    ) -> Result<(), StepError> {
+        common::on_deploy_failure(cx, error, payload).await
+    }
+
+    /// After exec, when the workloads are ready.
+    async fn post_exec(&self, cx: &Context<'_>, payload: Payload) -> Result<Payload, StepError> {
+        common::post_exec(cx, payload).await
+    }
+
+    /// Whether it works as it should. A failure stops the graph.
+    async fn validate(&self, cx: &Context<'_>, payload: Payload) -> Result<Payload, StepError> {
+        common::validate(cx, payload).await
+    }
+}
+
+/// What the stack file says, and nothing else.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct CommonChart;
+
+impl HelmChart for CommonChart {}
+
+impl dyn HelmChart + '_ {
+    /// Runs the whole lifecycle of one chart. Not a trait method, so that the order holds for
+    /// every implementation.
+    pub async fn run(&self, cx: &Context<'_>) -> Result<Done, Failure> {
+        let payload =
+            cx.phase("check_prerequisites", || self.check_prerequisites(cx)).await?;
+        let payload = cx.phase("pre", || self.pre_exec(cx, payload)).await?;
+        let before_exec = payload.clone();
+        let payload = match self.act(cx, payload).await {
+            Ok(payload) => payload,
+            Err((phase, error)) => return Err(self.fail(cx, phase, error, before_exec).await),
+        };
+        let payload = cx.phase("post", || self.post_exec(cx, payload)).await?;
+        cx.phase("validate", || self.validate(cx, payload)).await?;
+        match cx.action {
+            Action::Uninstall => cx.reached(Milestone::Gone),
+            _ => cx.reached(Milestone::Validated),
+        }
+        Ok(if cx.action == Action::Skip { Done::Skipped } else { Done::Succeeded })
+    }
+
+    /// Exec with the phases around it that belong to it: namespace, reinstall, ready.
+    async fn act(
+        &self,
+        cx: &Context<'_>,
+        payload: Payload,
+    ) -> Result<Payload, (&'static str, StepError)> {
+        if cx.action == Action::Skip {
+            cx.reached(Milestone::Ready);
+            return Ok(payload);
+        }
+        if cx.action.deploys() {
+            cx.step("namespace", deploy::ensure_namespace(cx)).await.map_err(at("namespace"))?;
+        }
+        if cx.action == Action::Reinstall {
+            cx.step("reinstall", deploy::remove_old(cx)).await.map_err(at("reinstall"))?;
+        }
+        let payload = cx.step("exec", self.exec(cx, payload)).await.map_err(at("exec"))?;
+        if cx.action.deploys() {
+            cx.reached(Milestone::Deployed);
+            if ready::is_awaited(cx) {
+                cx.step("ready", ready::wait(cx)).await.map_err(at("ready"))?;
+            }
+            cx.reached(Milestone::Ready);
+        }
+        Ok(payload)
+    }
+
+    /// Failure hook, then rollback. The error of exec is the one returned, whatever these do.
+    async fn fail(
+        &self,
+        cx: &Context<'_>,
+        phase: &'static str,
+        error: StepError,
+        payload: Payload,
+    ) -> Failure {
+        let mut attached = Vec::new();
+        if !error.cancelled {
+            let hook = cx.step("on_failure", self.on_deploy_failure(cx, &error, payload));
+            if let Err(error) = AssertUnwindSafe(hook).catch_unwind().await.unwrap_or_else(|_| {
+                Err(StepError::new("it panicked"))
+            }) {
+                attached.push(format!("the failure hook failed too: {error}"));
+            }
+            if rollback::is_due(cx) {
+                match cx.step("rollback", rollback::run(cx)).await {
+                    Ok(said) => attached.push(said),
+                    Err(error) => attached.push(format!("rolling back failed: {error}")),
+                }
+            }
+        }
+        let mut failure = error.into_failure(phase, &cx.run.redactor);
+        failure.dossier = cx.take_dossier();
+        failure.attached =
+            attached.iter().map(|text| cx.run.redactor.redact(text).into_string()).collect();
+        failure
+    }
+}
+
+fn at(phase: &'static str) -> impl Fn(StepError) -> (&'static str, StepError) {
+    move |error| (phase, error)
+}

@@ -1,0 +1,103 @@
+//! The built-in `ready` phase: the workloads of the release are really ready, watched by us.
+//!
+//! Helm has ended by then (without `--wait` it does in a fifth of a second), so a waiting chart
+//! holds neither a process nor a slot. When it does not get ready, the record is set to `failed`
+//! with the reason, as Helm itself would have done.
+
+use tokio::time::Instant;
+
+use super::{Context, StepError};
+use crate::{
+    cluster::{NotReady, ObjectRef, Progress},
+    engine::Cancelled,
+    release::manifest_objects,
+    shutdown::Level,
+    stack::Wait,
+};
+
+/// At most this many objects are named in one sentence.
+const NAMED: usize = 3;
+
+/// Whether anybody waits for this chart.
+pub(super) fn is_awaited(cx: &Context<'_>) -> bool {
+    cx.chart.wait != Wait::No
+}
+
+/// Waits for the objects of the newest revision, up to the chart's timeout.
+pub async fn wait(cx: &Context<'_>) -> Result<(), StepError> {
+    let release = &cx.chart.release;
+    let made = match cx.memory().made_revision {
+        Some(revision) => Some(revision),
+        None => cx.run.releases.history(release).await?.last().map(|last| last.revision),
+    };
+    // An overridden exec may have left no release at all.
+    let Some(revision) = made else { return Ok(()) };
+    let objects = objects_of(cx, revision).await?;
+    cx.park();
+    let result = wait_for(cx, &objects).await;
+    if let Err(error) = &result
+        && !error.cancelled
+    {
+        let reason = format!("stackctl: {error}");
+        if let Err(error) = cx.run.releases.set_failed(release, revision, &reason).await {
+            cx.warn(&format!("revision {revision} of {release} could not be marked failed: {error}"));
+        }
+    }
+    result
+}
+
+/// The objects in the manifest of a revision.
+pub(super) async fn objects_of(
+    cx: &Context<'_>,
+    revision: u32,
+) -> Result<Vec<ObjectRef>, StepError> {
+    let release = &cx.chart.release;
+    let Some(record) = cx.run.releases.get(release, revision).await? else {
+        return Err(StepError::new(format!("revision {revision} of {release} is gone")));
+    };
+    let found = manifest_objects(record.manifest(), &release.namespace)?;
+    Ok(found.into_iter().map(|found| found.object).collect())
+}
+
+/// Waits for objects, up to the chart's timeout, interruptibly.
+pub(super) async fn wait_for(cx: &Context<'_>, objects: &[ObjectRef]) -> Result<(), StepError> {
+    let deadline = Instant::now() + cx.chart.timeout;
+    let mut last = String::new();
+    let mut on_status = |progress: &Progress| {
+        let text = list(&progress.waiting);
+        if text != last {
+            cx.status(&text);
+            last = text;
+        }
+    };
+    let waiting = cx.run.watches.wait_ready(objects, deadline, &mut on_status);
+    tokio::select! {
+        result = waiting => result.map_err(|error| not_ready(cx, &error)),
+        () = cx.run.shutdown.reached(Level::Terminate) => Err(Cancelled.into()),
+    }
+}
+
+fn not_ready(cx: &Context<'_>, error: &NotReady) -> StepError {
+    let message = if error.failed.is_empty() {
+        format!("not ready after {:?}: {}", cx.chart.timeout, list(&error.late))
+    } else {
+        format!("failed to get ready: {}", list(&error.failed))
+    };
+    let mut error_step = StepError::new(message);
+    if let Some(trouble) = &error.trouble {
+        error_step = error_step.cause(trouble.to_string());
+    }
+    error_step
+}
+
+/// `Deployment web: 0 of 2 replicas available, Job seed: running and 3 more`.
+fn list(objects: &[(ObjectRef, String)]) -> String {
+    let named: Vec<String> = objects
+        .iter()
+        .take(NAMED)
+        .map(|(object, message)| format!("{object}: {message}"))
+        .collect();
+    let more = objects.len().saturating_sub(NAMED);
+    let tail = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("{}{tail}", named.join(", "))
+}

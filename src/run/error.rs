@@ -1,0 +1,100 @@
+//! Why a command ended before, or instead of, a run.
+
+use std::path::PathBuf;
+
+use crate::{
+    cluster::{ClusterError, ConnectError, Guarded}, graph::{SelectError, SelectorError}, helm::DetectError, inputs::InputsError, journal::JournalError,
+    name::ChartName, plan::PlanError, release::{ManifestError, StoreError},
+};
+
+/// Nothing of the run was done, unless it is [`RunError::Journal`] in the middle of one.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The cluster cannot be reached, or says no.
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
+    /// There is no usable kubeconfig.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// The stack says it is not for this cluster.
+    #[error(transparent)]
+    Guard(#[from] Guarded),
+    /// No usable Helm.
+    #[error(transparent)]
+    Helm(#[from] DetectError),
+    /// Helm is not of a version that the stack accepts.
+    #[error("{} is helm {found}, the stack wants {wanted}", binary.display())]
+    HelmVersion {
+        /// The binary.
+        binary: PathBuf,
+        /// Its version.
+        found: semver::Version,
+        /// `[stack] helm`.
+        wanted: String,
+    },
+    /// A program registered an implementation for a chart that the stack does not have.
+    #[error("the stack has no chart `{name}` to run an implementation for")]
+    UnknownChart {
+        /// As given.
+        name: String,
+    },
+    /// An input has no value.
+    #[error(transparent)]
+    Inputs(#[from] InputsError),
+    /// A selector that is none.
+    #[error(transparent)]
+    Selector(#[from] SelectorError),
+    /// Nothing, or something unknown, was selected.
+    #[error(transparent)]
+    Select(#[from] SelectError),
+    /// There is no such plan.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// Helm's records cannot be read.
+    #[error(transparent)]
+    Release(#[from] StoreError),
+    /// A release's manifest cannot be read.
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    /// Something would fail: found before the first change.
+    #[error("{} found before anything was changed", count(.0.len()))]
+    Preflight(Vec<Problem>),
+    /// Another run of the stack holds the lease.
+    #[error("{message}")]
+    Locked {
+        /// Who holds it, since when.
+        message: String,
+    },
+    /// The run folder cannot be written.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// A private folder for the run could not be made.
+    #[error("could not make a private folder for the run")]
+    Private(#[source] std::io::Error),
+}
+
+fn count(problems: usize) -> String {
+    if problems == 1 { "1 problem was".into() } else { format!("{problems} problems were") }
+}
+
+/// One finding of preflight.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// The chart, if it is about one.
+    pub chart: Option<ChartName>,
+    /// What is wrong.
+    pub message: String,
+    /// What to do about it.
+    pub hint: Option<String>,
+}
+
+impl RunError {
+    /// What to do next, when there is something to say.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Cluster(error) => error.hint(),
+            Self::Locked { .. } => Some("wait for it with --lock-timeout 10m".into()),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! From a plan to an outcome: preflight, run folder, lease, engine, and cleaning up after it.
+
+use std::{path::PathBuf, sync::Arc};
+
+use super::{RunError, Session, lease, preflight};
+use crate::{
+    cluster::Watches,
+    engine::{self, Options, Outcome, Policy, Sink, SinkError},
+    event::Event,
+    helm::{Choice, Helm, Surroundings},
+    inputs,
+    journal::{self, Journal},
+    lifecycle::{Executor, Implementations, RunContext},
+    name::RunId,
+    plan::Plan,
+    shutdown::Trigger,
+    stack::{FailurePolicy, Schedule},
+};
+
+/// Sees every event of a run, after the journal.
+pub type Watch<'a> = &'a mut (dyn FnMut(&Event) + Send);
+
+/// A run that took place.
+#[derive(Debug)]
+pub struct Finished {
+    /// Its identity.
+    pub run: RunId,
+    /// Where its journal and dossiers are.
+    pub folder: PathBuf,
+    /// What became of it.
+    pub outcome: Outcome,
+}
+
+impl Session {
+    /// Executes a plan made by [`Session::plan`]. An error means that nothing was changed.
+    pub async fn execute(
+        &self,
+        plan: &Plan,
+        implementations: Implementations,
+        trigger: &Trigger,
+        watch: Watch<'_>,
+    ) -> Result<Finished, RunError> {
+        let helm = self.helm(trigger).await?;
+        let env = self.settings.text_env();
+        let scope = inputs::resolve(&self.stack, &env, &self.settings.inputs, &self.redactor)?;
+        let charts = preflight::run(self, plan, &scope).await?;
+        let id = journal::new_run_id();
+        let journal = Journal::create(&self.settings.state_dir.join("runs"), &id)?;
+        let private = tempfile::Builder::new()
+            .prefix("stackctl-")
+            .tempdir()
+            .map_err(RunError::Private)?;
+        let kubeconfig = private.path().join("kubeconfig");
+        self.cluster.write_private_kubeconfig(&kubeconfig).map_err(RunError::Private)?;
+        let lease = lease::acquire(self, plan.direction, &id, trigger).await?;
+        let context = RunContext {
+            stack: self.stack.clone(),
+            id: id.clone(),
+            scope,
+            helm,
+            surroundings: Surroundings {
+                env: self.settings.env.clone(),
+                kubeconfig,
+                cache: private.path().join("cache"),
+            },
+            cluster: self.cluster.clone(),
+            releases: self.releases.clone(),
+            watches: Watches::new(self.cluster.clone()),
+            charts,
+            folder: journal.folder().clone(),
+            redactor: self.redactor.clone(),
+            shutdown: trigger.shutdown(),
+        };
+        let executor = Executor::new(Arc::new(context), plan, implementations);
+        let folder = journal.folder().path().to_owned();
+        let mut recorder = Recorder { journal, watch };
+        let options = self.options(id.clone());
+        let shutdown = trigger.shutdown();
+        let outcome =
+            engine::run(plan, Arc::new(executor), options, shutdown, &mut recorder).await;
+        lease.release().await;
+        Ok(Finished { run: id, folder, outcome })
+    }
+
+    /// The binary, of a version the stack accepts.
+    async fn helm(&self, trigger: &Trigger) -> Result<Helm, RunError> {
+        let choice = Choice { flag: self.settings.helm.clone() };
+        let helm = Helm::detect(&choice, &self.settings.env, &trigger.shutdown()).await?;
+        match &self.stack.helm {
+            Some(range) if !range.matches(&helm.version) => Err(RunError::HelmVersion {
+                binary: helm.binary.clone(),
+                found: helm.version.clone(),
+                wanted: range.to_string(),
+            }),
+            _ => Ok(helm),
+        }
+    }
+
+    fn options(&self, run: RunId) -> Options {
+        let settings = &self.stack.settings;
+        Options {
+            run,
+            concurrency: settings.concurrency.unwrap_or_else(default_concurrency),
+            policy: match settings.failure_policy {
+                FailurePolicy::Stop => Policy::Stop,
+                FailurePolicy::Continue => Policy::Continue,
+            },
+            waves: settings.schedule == Schedule::Waves,
+        }
+    }
+}
+
+/// Start-up CPU bounds Helm: beyond two processes a core nothing is gained (helm.md section 12),
+/// and each takes some 70 MiB. Small machines still overlap four, for slow API servers.
+fn default_concurrency() -> usize {
+    std::thread::available_parallelism().map_or(4, |cores| (cores.get() * 2).max(4))
+}
+
+/// Write-ahead: whoever watches sees only what the journal holds.
+struct Recorder<'a> {
+    journal: Journal,
+    watch: Watch<'a>,
+}
+
+impl Sink for Recorder<'_> {
+    fn event(&mut self, event: &Event) -> Result<(), SinkError> {
+        let written = self.journal.append(event);
+        (self.watch)(event);
+        written.map_err(|error| SinkError(error.to_string()))
+    }
+}

@@ -1,0 +1,64 @@
+//! From Helm's records to what a plan needs to know.
+
+use std::collections::BTreeMap;
+
+use futures::{StreamExt as _, TryStreamExt as _};
+
+use crate::{
+    name::{ReleaseId, parse_version},
+    plan::{Marks, Observed, ObservedRelease},
+    release::{Releases, Revision, StoreError},
+    stack::Stack,
+};
+
+/// Payloads fetched at once.
+const AT_ONCE: usize = 8;
+
+/// The newest revision of each listed release of the stack. The installed chart's version comes
+/// from our own label where that holds; the payload is fetched only where a `reinstall_below`
+/// needs the version and no label tells it.
+pub(super) async fn observed(
+    stack: &Stack,
+    releases: &Releases,
+    listed: &BTreeMap<ReleaseId, Vec<Revision>>,
+) -> Result<Observed, StoreError> {
+    let wanted = stack.charts.values().filter_map(|chart| {
+        let last = listed.get(&chart.release)?.last()?;
+        Some((chart, observed_release(last)))
+    });
+    let found: Vec<(ReleaseId, ObservedRelease)> = futures::stream::iter(wanted)
+        .map(|(chart, mut observed)| async move {
+            if chart.reinstall_below.is_some() && observed.chart_version.is_none() {
+                let record = releases.get(&chart.release, observed.revision).await?;
+                observed.chart_version =
+                    record.and_then(|record| parse_version(record.chart_version()));
+            }
+            Ok::<_, StoreError>((chart.release.clone(), observed))
+        })
+        .buffered(AT_ONCE)
+        .try_collect()
+        .await?;
+    Ok(Observed { releases: found.into_iter().collect() })
+}
+
+/// What a revision's labels tell.
+pub(super) fn observed_release(revision: &Revision) -> ObservedRelease {
+    let marks = &revision.marks;
+    let mut observed = ObservedRelease {
+        revision: revision.revision,
+        status: revision.status,
+        marks: Marks {
+            stack: marks.stack.clone(),
+            run: marks.run.clone(),
+            revision: marks.revision,
+            digest: marks.digest.clone(),
+            done: marks.done.clone(),
+        },
+        chart_version: None,
+        created: revision.created,
+    };
+    if observed.marks_hold() {
+        observed.chart_version = marks.chart_version.as_deref().and_then(parse_version);
+    }
+    observed
+}

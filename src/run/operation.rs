@@ -1,0 +1,117 @@
+//! A whole run in one call, for programs that embed stackctl.
+
+use std::sync::Arc;
+
+use super::{Finished, PlanRequest, RunError, Session, Settings};
+use crate::{
+    event::Event,
+    lifecycle::{HelmChart, Implementations},
+    name::Direction,
+    secret::Redactor,
+    shutdown::{Shutdown, Trigger},
+    stack::Stack,
+};
+
+/// Brings a stack up.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// use stackctl::{run::Up, stack::Stack};
+///
+/// let stack = Stack::load("platform.toml")?;
+/// let finished = Up::new(stack).run().await?;
+/// for chart in finished.outcome.charts {
+///     println!("{}: {}", chart.chart, chart.outcome.as_str());
+/// }
+/// # Ok(())
+/// # }
+/// ```
+pub struct Up(Operation);
+
+/// Takes a stack down, dependents first. Built like [`Up`].
+pub struct Down(Operation);
+
+struct Operation {
+    stack: Stack,
+    settings: Settings,
+    request: PlanRequest,
+    implementations: Vec<(String, Arc<dyn HelmChart>)>,
+    trigger: Trigger,
+    watch: Box<dyn FnMut(&Event) + Send>,
+}
+
+impl Operation {
+    fn new(stack: Stack, direction: Direction) -> Self {
+        Self {
+            stack,
+            settings: Settings::default(),
+            request: PlanRequest::all(direction),
+            implementations: Vec::new(),
+            trigger: Shutdown::new().0,
+            watch: Box::new(|_| ()),
+        }
+    }
+
+    async fn run(mut self) -> Result<Finished, RunError> {
+        let mut implementations = Implementations::new();
+        for (name, chart) in self.implementations {
+            let Some((known, _)) = self.stack.charts.get_key_value(name.as_str()) else {
+                return Err(RunError::UnknownChart { name });
+            };
+            implementations.insert(known.clone(), chart);
+        }
+        let session = Session::open(self.stack, self.settings, Redactor::default()).await?;
+        let plan = session.plan(&self.request).await?;
+        session.execute(&plan, implementations, &self.trigger, &mut *self.watch).await
+    }
+}
+
+macro_rules! builder {
+    ($($name:ident: $direction:expr;)*) => {$(
+        impl $name {
+            /// The whole stack, with default settings.
+            pub fn new(stack: Stack) -> Self {
+                Self(Operation::new(stack, $direction))
+            }
+
+            /// Runs one chart through an implementation of your own; all others are run as the file
+            /// says. A name that is no chart of the stack is an error of [`Self::run`].
+            #[must_use]
+            pub fn chart(mut self, name: &str, chart: impl HelmChart + 'static) -> Self {
+                self.0.implementations.push((name.to_owned(), Arc::new(chart)));
+                self
+            }
+
+            /// How to reach the cluster and Helm. The environment is empty unless given here.
+            #[must_use]
+            pub fn settings(mut self, settings: Settings) -> Self {
+                self.0.settings = settings;
+                self
+            }
+
+            /// Stops the run when raised.
+            #[must_use]
+            pub fn trigger(mut self, trigger: Trigger) -> Self {
+                self.0.trigger = trigger;
+                self
+            }
+
+            /// Sees every event.
+            #[must_use]
+            pub fn watch(mut self, watch: impl FnMut(&Event) + Send + 'static) -> Self {
+                self.0.watch = Box::new(watch);
+                self
+            }
+
+            /// Plans and runs.
+            pub async fn run(self) -> Result<Finished, RunError> {
+                self.0.run().await
+            }
+        }
+    )*};
+}
+
+builder! {
+    Up: Direction::Up;
+    Down: Direction::Down;
+}

@@ -1,0 +1,139 @@
+//! Everything that can be judged before the first change, for all charts of the run at once.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs::File,
+};
+
+use futures::StreamExt as _;
+
+use super::{Problem, RunError, Session, check::Library};
+use crate::{
+    chart,
+    cluster::Access,
+    name::{Action, ChartName, Namespace},
+    plan::{Node, Plan},
+    release::manifest_objects,
+    stack::{self, FailurePolicy, Scope},
+};
+
+/// Requests at once.
+const AT_ONCE: usize = 8;
+
+/// What Helm does with its records (`pkg/storage/driver/secrets.go`).
+const VERBS: [&str; 4] = ["list", "create", "update", "delete"];
+
+/// Kinds whose loss is the user's to decide: data, other people's objects.
+const PRECIOUS: [&str; 3] = ["PersistentVolumeClaim", "CustomResourceDefinition", "Namespace"];
+
+/// Looks at every chart of the plan. The charts as they lie on disk, or everything that is wrong.
+pub(super) async fn run(
+    session: &Session,
+    plan: &Plan,
+    scope: &Scope,
+) -> Result<BTreeMap<ChartName, chart::Chart>, RunError> {
+    let mut problems = Vec::new();
+    let deployed = || {
+        let entries = plan.nodes.iter().filter(|node| node.action.deploys());
+        entries.filter_map(|node| session.stack.charts.get(&node.key))
+    };
+    let (charts, findings) = Library::default().open_all(deployed());
+    problems.extend(findings.into_iter().map(|(chart, finding)| Problem {
+        chart: Some(chart),
+        message: finding.message,
+        hint: finding.help.into_iter().next(),
+    }));
+    problems.extend(deployed().flat_map(|entry| values(entry, scope)));
+    if session.stack.settings.failure_policy == FailurePolicy::Stop {
+        problems.extend(plan.nodes.iter().filter_map(blocked));
+    }
+    problems.extend(rights(session, plan).await?);
+    problems.extend(data_at_risk(session, plan).await?);
+    if problems.is_empty() { Ok(charts) } else { Err(RunError::Preflight(problems)) }
+}
+
+fn values(entry: &stack::Chart, scope: &Scope) -> Vec<Problem> {
+    let problem = |message| Problem { chart: Some(entry.name.clone()), message, hint: None };
+    let mut problems = Vec::new();
+    for file in &entry.values.files {
+        if let Err(error) = File::open(file) {
+            problems.push(problem(format!("values file {} cannot be read: {error}", file.display())));
+        }
+    }
+    if let Err(error) = entry.values.compose(scope) {
+        problems.push(problem(format!("its values cannot be made: {error}")));
+    }
+    problems
+}
+
+/// With `stop`, a chart that is known to fail would only leave the run half done.
+fn blocked(node: &Node) -> Option<Problem> {
+    (node.action == Action::Blocked).then(|| Problem {
+        chart: Some(node.key.clone()),
+        message: node.reason.clone(),
+        hint: None,
+    })
+}
+
+async fn rights(session: &Session, plan: &Plan) -> Result<Vec<Problem>, RunError> {
+    let at_work = plan.nodes.iter().filter(|node| node.action != Action::Skip);
+    let namespaces: BTreeSet<&Namespace> = at_work.map(|node| &node.release.namespace).collect();
+    let asked = namespaces.into_iter().flat_map(|ns| VERBS.map(|verb| (ns, verb)));
+    let mut answers = futures::stream::iter(asked)
+        .map(|(namespace, verb)| async move {
+            let namespace_text = Some(namespace.as_str());
+            let access = Access { verb, group: "", resource: "secrets", namespace: namespace_text };
+            session.cluster.can(&access).await.map(|allowed| (namespace, verb, allowed))
+        })
+        .buffered(AT_ONCE);
+    let mut problems = Vec::new();
+    while let Some(answer) = answers.next().await {
+        let (namespace, verb, allowed) = answer?;
+        if !allowed {
+            problems.push(Problem {
+                chart: None,
+                message: format!(
+                    "you may not {verb} secrets in namespace {namespace}, where Helm keeps its records"
+                ),
+                hint: Some(format!("kubectl auth can-i {verb} secrets -n {namespace}")),
+            });
+        }
+    }
+    Ok(problems)
+}
+
+/// A reinstall removes what the release holds; for some kinds that needs consent.
+async fn data_at_risk(session: &Session, plan: &Plan) -> Result<Vec<Problem>, RunError> {
+    let mut problems = Vec::new();
+    for node in plan.nodes.iter().filter(|node| node.action == Action::Reinstall) {
+        let Some(entry) = session.stack.charts.get(&node.key) else { continue };
+        if entry.reinstall_below.as_ref().is_none_or(|below| below.accept_data_loss) {
+            continue;
+        }
+        let held = held_by(session, node).await?;
+        if !held.is_empty() {
+            problems.push(Problem {
+                chart: Some(node.key.clone()),
+                message: format!("a reinstall would delete {}", held.join(", ")),
+                hint: Some(
+                    "if that is fine: reinstall_below = { version = …, accept_data_loss = true }".into(),
+                ),
+            });
+        }
+    }
+    Ok(problems)
+}
+
+/// Precious objects of the release, but those that Helm keeps (`helm.sh/resource-policy: keep`).
+async fn held_by(session: &Session, node: &Node) -> Result<Vec<String>, RunError> {
+    let history = session.releases.history(&node.release).await?;
+    let Some(last) = history.last() else { return Ok(Vec::new()) };
+    let Some(record) = session.releases.get(&node.release, last.revision).await? else {
+        return Ok(Vec::new());
+    };
+    let objects = manifest_objects(record.manifest(), &node.release.namespace)?;
+    let precious = objects
+        .into_iter()
+        .filter(|found| !found.keep && PRECIOUS.contains(&found.object.kind.as_str()));
+    Ok(precious.map(|found| found.object.to_string()).collect())
+}

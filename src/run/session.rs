@@ -1,0 +1,119 @@
+//! One stack and one cluster.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use super::{PlanRequest, RunError, Settings, check::Library, observe};
+use crate::{
+    cluster::{self, Cluster, guard},
+    graph::{Graph, Request, Selector},
+    name::{Direction, Namespace},
+    plan::{Contents, Known, Observed, Plan, PlanError},
+    release::Releases,
+    secret::Redactor,
+    stack::Stack,
+};
+
+/// A connected session: the kubeconfig and context are resolved once, and the cluster is one the
+/// stack allows.
+pub struct Session {
+    pub(super) stack: Arc<Stack>,
+    pub(super) settings: Settings,
+    pub(super) cluster: Cluster,
+    pub(super) releases: Releases,
+    pub(super) redactor: Redactor,
+}
+
+impl Session {
+    /// Connects. Nothing is changed, and Helm is not looked for yet.
+    pub async fn open(
+        stack: Stack,
+        settings: Settings,
+        redactor: Redactor,
+    ) -> Result<Self, RunError> {
+        let options = cluster::Options {
+            kubeconfig: settings.kubeconfig.clone(),
+            env_kubeconfig: settings.env.get(std::ffi::OsStr::new("KUBECONFIG")).cloned(),
+            home: settings.var("HOME").map(Into::into),
+            context: settings.context.clone().or_else(|| stack.cluster.context.clone()),
+            in_cluster: true,
+            https_proxy: proxy(&settings, "HTTPS_PROXY"),
+            no_proxy: proxy(&settings, "NO_PROXY"),
+        };
+        let cluster = Cluster::connect(&options).await?;
+        guard(&stack.cluster.allow, cluster.context(), cluster.server())?;
+        cluster.version().await?;
+        let releases = Releases::new(cluster.clone());
+        Ok(Self { stack: Arc::new(stack), settings, cluster, releases, redactor })
+    }
+
+    /// The stack.
+    pub fn stack(&self) -> &Stack {
+        &self.stack
+    }
+
+    /// The cluster.
+    pub fn cluster(&self) -> &Cluster {
+        &self.cluster
+    }
+
+    /// Every namespace that holds a release of the stack.
+    pub(super) fn namespaces(&self) -> Vec<Namespace> {
+        let all = self.stack.charts.values().map(|chart| chart.release.namespace.clone());
+        all.collect::<BTreeSet<_>>().into_iter().collect()
+    }
+
+    /// Plans a run against what the cluster holds now.
+    pub async fn plan(&self, request: &PlanRequest) -> Result<Plan, RunError> {
+        let listed = self.releases.list(&self.namespaces()).await?;
+        let observed = observe::observed(&self.stack, &self.releases, &listed).await?;
+        let context = self.cluster.context().map(str::to_owned);
+        make(&self.stack, request, Some(&observed), context)
+    }
+}
+
+/// Plans a run without looking at any cluster, as if nothing were installed.
+pub fn offline_plan(stack: &Stack, request: &PlanRequest) -> Result<Plan, RunError> {
+    make(stack, request, None, None)
+}
+
+fn make(
+    stack: &Stack,
+    request: &PlanRequest,
+    observed: Option<&Observed>,
+    context: Option<String>,
+) -> Result<Plan, RunError> {
+    let graph = Graph::new(stack);
+    let selectors =
+        request.selectors.iter().map(|text| text.parse::<Selector>()).collect::<Result<_, _>>()?;
+    let selection = graph.select(&Request {
+        names: request.charts.clone(),
+        selectors,
+        with_needs: request.with_needs,
+        with_dependents: request.with_dependents,
+    })?;
+    let entries = selection.charts().iter().filter_map(|name| stack.charts.get(name));
+    // A chart that cannot be opened has no version in the plan; preflight says why.
+    let (charts, _) = Library::default().open_all(entries);
+    let contents = |(name, chart): (_, crate::chart::Chart)| {
+        (name, Contents { version: Some(chart.version.to_string()), ..Contents::default() })
+    };
+    let known = Known {
+        context,
+        contents: charts.into_iter().map(contents).collect(),
+        ..Known::default()
+    };
+    let plan: Result<Plan, PlanError> = match (observed, request.direction) {
+        (None, direction) => Plan::offline(&graph, &selection, direction, &known),
+        (Some(observed), Direction::Up) => Plan::up(&graph, &selection, observed, &known),
+        (Some(observed), Direction::Down) => {
+            Plan::down(&graph, &selection, observed, &known, request.include_protected)
+        }
+    };
+    Ok(plan?)
+}
+
+/// Proxy variables exist in both cases; curl and Go read both.
+fn proxy(settings: &Settings, name: &str) -> Option<String> {
+    let found = settings.var(name).or_else(|| settings.var(&name.to_lowercase()));
+    found.filter(|value| !value.is_empty()).map(str::to_owned)
+}

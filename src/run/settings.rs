@@ -1,0 +1,84 @@
+//! What a caller may say about a session and a plan, beyond the stack file.
+
+use std::{collections::BTreeMap, ffi::OsString, path::PathBuf, time::Duration};
+
+use crate::name::Direction;
+
+/// How to reach the cluster and Helm, and where to keep run folders.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The environment: for Helm, `run` steps, credential plugins and `${env.X}`.
+    pub env: BTreeMap<OsString, OsString>,
+    /// `--kubeconfig`; else `KUBECONFIG`, `~/.kube/config`, the pod's service account.
+    pub kubeconfig: Option<PathBuf>,
+    /// `--kube-context`; else the stack's, else the kubeconfig's current one.
+    pub context: Option<String>,
+    /// `--helm-binary`; else `HELM_BINARY`, else `helm` of `PATH`.
+    pub helm: Option<PathBuf>,
+    /// `--input`.
+    pub inputs: Vec<(String, String)>,
+    /// Run folders go to `runs/` in it.
+    pub state_dir: PathBuf,
+    /// How long to wait for another run of the same stack.
+    pub lock_timeout: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            env: BTreeMap::new(),
+            kubeconfig: None,
+            context: None,
+            helm: None,
+            inputs: Vec::new(),
+            state_dir: PathBuf::from(".stackctl"),
+            lock_timeout: Duration::ZERO,
+        }
+    }
+}
+
+impl Settings {
+    /// A variable of the environment, when it is text.
+    pub(crate) fn var(&self, name: &str) -> Option<&str> {
+        self.env.get(std::ffi::OsStr::new(name)).and_then(|value| value.to_str())
+    }
+
+    /// The part of the environment that is text.
+    pub(crate) fn text_env(&self) -> BTreeMap<String, String> {
+        self.env
+            .iter()
+            .filter_map(|(name, value)| Some((name.to_str()?.to_owned(), value.to_str()?.to_owned())))
+            .collect()
+    }
+}
+
+/// Which charts, which way.
+#[derive(Debug, Clone)]
+pub struct PlanRequest {
+    /// Up or down.
+    pub direction: Direction,
+    /// Chart names; empty = all.
+    pub charts: Vec<String>,
+    /// `-l` selectors.
+    pub selectors: Vec<String>,
+    /// Also everything the selected charts need.
+    pub with_needs: bool,
+    /// Also everything that needs the selected charts.
+    pub with_dependents: bool,
+    /// `down` may take protected charts.
+    pub include_protected: bool,
+}
+
+impl PlanRequest {
+    /// All charts.
+    pub fn all(direction: Direction) -> Self {
+        Self {
+            direction,
+            charts: Vec::new(),
+            selectors: Vec::new(),
+            with_needs: false,
+            with_dependents: false,
+            include_protected: false,
+        }
+    }
+}
