@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use indexmap::IndexMap;
 
-use super::template::Template;
+use super::{range::VersionRange, template::Template};
 use crate::{
     diagnostic::Place,
     name::{Action, ChartName, Milestone, Namespace, ReleaseId, StackName},
@@ -24,7 +24,7 @@ pub struct Stack {
     /// Folder the file's relative paths start from; commands run here.
     pub root: PathBuf,
     /// Which Helm versions may run it (`[stack] helm`).
-    pub helm: Option<semver::VersionReq>,
+    pub helm: Option<VersionRange>,
     /// Where the lease lives.
     pub state_namespace: Namespace,
     /// Which cluster it is for.
@@ -90,6 +90,8 @@ pub struct Input {
     pub env: Option<String>,
     /// Never shown.
     pub secret: bool,
+    /// Its declaration, for messages.
+    pub place: Option<Place>,
 }
 
 /// `[namespaces.NAME]`.
@@ -111,7 +113,7 @@ pub struct Chart {
     /// Where the chart is.
     pub source: ChartSource,
     /// `version`: what Chart.yaml must say, when given (`1.2.3`, or a range).
-    pub version: Option<semver::VersionReq>,
+    pub version: Option<VersionRange>,
     /// Hard edges.
     pub needs: Vec<Need>,
     /// Soft edges: order only.
@@ -217,17 +219,23 @@ pub struct ReinstallBelow {
     pub accept_data_loss: bool,
 }
 
-/// What makes a chart's values; later layers win: `files` in order, `yaml`, `inline`, `edits`.
+/// What makes a chart's values: Helm reads the files first, then one document made of the layers.
 #[derive(Debug, Clone, Default)]
 pub struct Values {
     /// Values files, given to Helm untouched.
     pub files: Vec<PathBuf>,
-    /// Inline YAML documents (`values_yaml`), in order.
-    pub yaml: Vec<Template>,
-    /// `values` tables: of the file, then of the command line; merged as Helm merges.
-    pub inline: Vec<TemplatedValue>,
-    /// `set` and `unset` of the file, then of the command line, in order.
-    pub edits: Vec<Edit>,
+    /// Everything that is computed, in order, later wins: `values_yaml`, `values`, `set`, `unset`,
+    /// then what the command line says.
+    pub layers: Vec<ValuesLayer>,
+}
+
+/// One layer of computed values.
+#[derive(Debug, Clone)]
+pub enum ValuesLayer {
+    /// A tree, merged over what is there as Helm merges: tables deep, everything else replaced.
+    Merge(TemplatedValue),
+    /// One change at one path.
+    Edit(Edit),
 }
 
 /// A JSON tree whose strings may hold `${…}`.

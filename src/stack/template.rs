@@ -48,3 +48,53 @@ pub struct Resolved {
     /// Never shown.
     pub secret: bool,
 }
+
+/// An expanded template.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Expanded {
+    /// The text.
+    pub text: String,
+    /// Something secret is in it.
+    pub secret: bool,
+}
+
+/// A `${…}` that has no value.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ExpandError {
+    /// Neither `--input`, nor its `env`, nor a default gives it.
+    #[error("input `{0}` has no value")]
+    Input(String),
+    /// Not in the environment.
+    #[error("environment variable `{0}` is not set")]
+    Env(String),
+}
+
+/// A text that is no template.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct TemplateError {
+    /// What is wrong.
+    pub message: String,
+    /// Where in the text, in bytes.
+    pub span: std::ops::Range<usize>,
+}
+
+impl Template {
+    /// Finds the references of a text.
+    ///
+    /// # Errors
+    /// An unclosed or unknown `${…}`.
+    pub fn parse(text: &str) -> Result<Self, TemplateError> {
+        let _ = text;
+        todo!()
+    }
+
+    /// Puts values in.
+    ///
+    /// # Errors
+    /// A reference has no value.
+    pub fn expand(&self, scope: &Scope) -> Result<Expanded, ExpandError> {
+        let _ = scope;
+        todo!()
+    }
+}
