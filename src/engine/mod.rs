@@ -6,6 +6,8 @@
 
 mod api;
 mod progress;
+mod run;
 
 pub use api::{ChartResult, Done, Execute, Options, Outcome, Policy, Sink, SinkError};
 pub use progress::{Cancelled, Progress, StepGuard};
+pub use run::run;

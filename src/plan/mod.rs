@@ -1,10 +1,27 @@
 //! What a run will do, as data: decided before anything happens, printed, executed.
 //!
-//! Pure: `Desired` (the stack's selection) and [`Observed`] (what the cluster holds) in, [`Plan`]
-//! out. The engine executes any plan; whether it goes up or down is settled here.
+//! Pure: what the stack wants ([`Desired`], through a [`Selection`](crate::graph::Selection)) and
+//! what the cluster holds ([`Observed`]) in, [`Plan`] out. The engine executes any plan; whether it
+//! goes up or down is settled here.
+//!
+//! `decide` says what is done to one chart, `make` turns the graph's edges into waits and refuses
+//! what cannot work, `arrange` finds waves, priorities and the critical path; `text` and `json`
+//! print the result.
 
+mod arrange;
+mod decide;
+mod error;
+mod json;
+mod make;
 mod model;
 mod observed;
+mod text;
 
+pub use arrange::CyclicPlan;
+pub use decide::Desired;
+pub use error::{Barred, MissingNeed, PlanError};
+pub use json::json;
+pub use make::{Contents, Known};
 pub use model::{Node, NodeIx, Plan, Wait};
-pub use observed::{Marks, Observed, ObservedRelease};
+pub use observed::{Marks, Observed, ObservedRelease, parse_chart_version};
+pub use text::text;

@@ -63,10 +63,17 @@ pub struct Wait {
     pub soft: bool,
 }
 
+impl NodeIx {
+    /// As an index into [`Plan::nodes`].
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
 impl Plan {
     /// The node at `ix`.
     pub fn node(&self, ix: NodeIx) -> &Node {
-        &self.nodes[ix.0 as usize]
+        &self.nodes[ix.index()]
     }
 
     /// All nodes with their indices.
