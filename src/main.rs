@@ -1,3 +1,5 @@
 //! The stackctl binary: everything is in the library.
 
-fn main() {}
+fn main() {
+    stackctl::process::guard();
+}

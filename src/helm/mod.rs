@@ -1,6 +1,12 @@
 //! Drives the real helm binary, 3 and 4: versions, argument vectors, error classes.
 
+mod cause;
+mod detect;
+
 use std::{collections::BTreeMap, ffi::OsString, path::PathBuf, time::Duration};
+
+pub use cause::{Aftermath, Cause};
+pub use detect::DetectError;
 
 use crate::{event::Stream, name::ReleaseId, secret::Secret, shutdown::Shutdown};
 
@@ -111,7 +117,7 @@ pub struct Upgraded {
 
 /// A failed helm call: cause and outcome apart, since a rolled back timeout is still a timeout.
 #[derive(Debug, Clone, thiserror::Error)]
-#[error("helm {operation} of {release} failed")]
+#[error("helm {operation} of {release} failed: {cause}")]
 pub struct HelmError {
     /// `upgrade`, `uninstall`, …
     pub operation: &'static str,
@@ -123,20 +129,6 @@ pub struct HelmError {
     pub aftermath: Aftermath,
     /// Helm's own words, without noise, by line. Not redacted yet.
     pub words: Vec<String>,
-}
-
-/// Why a helm call failed (helm.md section 9; matched case-insensitively anywhere in stderr).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Cause {
-    /// Not known.
-    Other,
-}
-
-/// What a failed helm call left behind.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Aftermath {
-    /// Not known.
-    Unknown,
 }
 
 impl Helm {

@@ -1,7 +1,11 @@
 //! Child processes: started so that they die with us, drained while they run, ended as a group.
 
 use std::{
-    collections::BTreeMap, ffi::OsString, path::PathBuf, process::ExitStatus, time::Duration,
+    collections::BTreeMap,
+    ffi::{OsStr, OsString},
+    path::{Path, PathBuf},
+    process::ExitStatus,
+    time::Duration,
 };
 
 use crate::{event::Stream, secret::Secret, shutdown::Shutdown};
@@ -15,6 +19,8 @@ pub struct Command {
     pub args: Vec<OsString>,
     /// The whole environment of the child: nothing is inherited.
     pub env: BTreeMap<OsString, OsString>,
+    /// How much of its standard output is kept.
+    pub keep: Keep,
     /// Working folder; ours if absent.
     pub dir: Option<PathBuf>,
     /// Written to its standard input, which is then closed. Empty = `/dev/null`.
@@ -28,6 +34,22 @@ pub struct Command {
     /// leave worse behind when signalled than when left to finish.
     pub on_terminate: OnTerminate,
 }
+
+/// How much of a child's standard output is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Keep {
+    /// The end of it, for people: at most [`KEPT_OUTPUT`] bytes.
+    #[default]
+    Tail,
+    /// All of it, as data: at most [`KEPT_DATA`] bytes. Check [`Output::stdout_cut`].
+    Data,
+}
+
+/// Bytes kept of an output stream for people: the last ones.
+pub const KEPT_OUTPUT: usize = 1024 * 1024;
+
+/// Bytes kept of an output stream that is data.
+pub const KEPT_DATA: usize = 64 * 1024 * 1024;
 
 /// What a child gets when the run is asked to terminate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -45,9 +67,11 @@ pub enum OnTerminate {
 pub struct Output {
     /// Its status.
     pub status: ExitStatus,
-    /// Everything it wrote to standard output (at most [`KEPT_OUTPUT`] bytes, the last ones).
+    /// What it wrote to standard output, as far as [`Command::keep`] keeps it.
     pub stdout: Vec<u8>,
-    /// Everything it wrote to standard error (same limit).
+    /// Whether the beginning of `stdout` is missing: it wrote more than was kept.
+    pub stdout_cut: bool,
+    /// What it wrote to standard error (the last [`KEPT_OUTPUT`] bytes).
     pub stderr: Vec<u8>,
     /// Why it ended.
     pub end: End,
@@ -103,3 +127,12 @@ pub async fn run(
     let _ = (command, shutdown, on_line);
     todo!()
 }
+
+/// Finds an executable file called `name` in the folders of a `PATH`.
+pub fn find_in_path(name: &Path, path: &OsStr) -> Option<PathBuf> {
+    let _ = (name, path);
+    todo!()
+}
+
+/// To be called first thing in `main`.
+pub fn guard() {}
