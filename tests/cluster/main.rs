@@ -1,0 +1,80 @@
+//! What stackctl promises, kept on a real control plane with real Helm 4 and 3.
+//!
+//! Each test's name is a promise. Where there is no control plane the tests say why they are
+//! skipped; with `CI=true` that is a failure.
+
+#![expect(
+    clippy::disallowed_methods,
+    reason = "tests start the program under test and are steered by the environment"
+)]
+
+/// Lists a module's tests: a function's name is the test's.
+macro_rules! tests {
+    ($($name:ident),* $(,)?) => {
+        pub(crate) const TESTS: &[crate::Test] = &[$((stringify!($name), $name)),*];
+    };
+}
+
+mod changes;
+mod commands;
+mod failures;
+mod interrupts;
+mod offline;
+mod order;
+mod quickstart;
+mod support;
+mod target;
+
+use std::process::ExitCode;
+
+use libtest_mimic::{Arguments, Completion, Trial};
+
+use target::{Target, control_plane};
+
+/// Tests at once: each runs a stackctl with several Helm processes, on machines with few cores.
+const THREADS: usize = 3;
+
+/// A named test.
+type Test = (&'static str, fn());
+
+fn main() -> ExitCode {
+    let mut args = Arguments::from_args();
+    args.test_threads.get_or_insert(THREADS);
+    let skipped = control_plane().err();
+    if let Some(reason) = &skipped {
+        if std::env::var("CI").as_deref() == Ok("true") {
+            eprintln!("the cluster tests must run in CI: {reason}");
+            return ExitCode::FAILURE;
+        }
+        eprintln!("the cluster tests are skipped: {reason}");
+    }
+    let on_a_cluster = [
+        quickstart::TESTS,
+        failures::TESTS,
+        changes::TESTS,
+        order::TESTS,
+        interrupts::TESTS,
+        commands::TESTS,
+    ];
+    let mut trials: Vec<Trial> = on_a_cluster
+        .into_iter()
+        .flatten()
+        .map(|&test| trial(test, skipped.clone()))
+        .collect();
+    trials.extend(offline::TESTS.iter().map(|&test| trial(test, None)));
+    let conclusion = libtest_mimic::run(&args, trials);
+    Target::finish_shared();
+    conclusion.exit_code()
+}
+
+fn trial((name, test): Test, skipped: Option<String>) -> Trial {
+    Trial::ignorable_test(name, move || {
+        Ok(match skipped {
+            Some(reason) => Completion::ignored_with(reason),
+            None => {
+                test();
+                Completion::Completed
+            }
+        })
+    })
+}

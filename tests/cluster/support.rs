@@ -1,0 +1,526 @@
+//! A lab for one test: a folder with a stack and charts, a namespace, and the program in it.
+
+use std::{
+    collections::BTreeMap,
+    fmt, fs,
+    io::Read,
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Stdio},
+    sync::Arc,
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use serde_json::Value;
+use stackctl::{
+    event::{ChartOutcome, Event, EventKind, Failure},
+    name::{ChartName, Milestone},
+};
+use tempfile::TempDir;
+use tokio::time::Instant;
+
+use crate::target::{Helm, Target};
+
+/// No run of a test may take longer; it is killed then, and the test fails.
+const DEADLINE: Duration = Duration::from_secs(180);
+
+/// How often a condition is looked at again.
+const POLL: Duration = Duration::from_millis(50);
+
+/// A folder, a namespace and the tools to run a stack there.
+pub(crate) struct Lab {
+    pub(crate) target: Arc<Target>,
+    pub(crate) helm: Helm,
+    /// Default namespace of the lab's stacks, and their name.
+    pub(crate) namespace: String,
+    dir: TempDir,
+}
+
+impl Lab {
+    /// A lab on the shared control plane with Helm 4. `name` is the namespace: each test its own.
+    pub(crate) fn new(name: &str) -> Self {
+        Self::on(Target::shared(), Helm::Four, name)
+    }
+
+    /// A lab on that control plane with that Helm.
+    pub(crate) fn on(target: Arc<Target>, helm: Helm, name: &str) -> Self {
+        let dir = tempfile::Builder::new()
+            .prefix(&format!("stackctl-{name}-"))
+            .tempdir()
+            .expect("a temporary folder");
+        let lab = Self {
+            target,
+            helm,
+            namespace: name.to_owned(),
+            dir,
+        };
+        for folder in ["home", "tmp"] {
+            fs::create_dir(lab.dir.path().join(folder)).expect("a new folder");
+        }
+        copy(&fixture("charts/app"), &lab.dir.path().join("charts/app"));
+        lab
+    }
+
+    /// The folder stackctl runs in.
+    pub(crate) fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// Writes `stack.toml`: the text after a header with the lab's namespace and short timeouts.
+    /// Charts are at `./charts/app` (see `tests/fixtures/charts`).
+    pub(crate) fn stack(&self, text: &str) {
+        let name = &self.namespace;
+        self.write(
+            "stack.toml",
+            &format!(
+                "[stack]\nname = \"{name}\"\n[defaults]\nnamespace = \"{name}\"\ntimeout = \"60s\"\n{text}"
+            ),
+        );
+    }
+
+    /// Writes a file of the lab.
+    pub(crate) fn write(&self, path: &str, text: &str) {
+        fs::write(self.dir.path().join(path), text).expect("the lab's folder is writable");
+    }
+
+    /// Copies a folder of the repository into the lab.
+    pub(crate) fn copy(&self, from: &Path, to: &str) {
+        copy(from, &self.dir.path().join(to));
+    }
+
+    /// Another version of the chart `app`, at `./charts/app-VERSION`.
+    pub(crate) fn app_version(&self, version: &str) {
+        let folder = format!("charts/app-{version}");
+        self.copy(&fixture("charts/app"), &folder);
+        let path = self.dir.path().join(&folder).join("Chart.yaml");
+        let chart = fs::read_to_string(&path).expect("just copied");
+        let chart = chart.replace("version: 1.0.0", &format!("version: {version}"));
+        fs::write(path, chart).expect("the lab's folder is writable");
+    }
+
+    /// Runs stackctl to its end.
+    pub(crate) fn stackctl(&self, args: &[&str]) -> Run {
+        self.start(args).end()
+    }
+
+    /// Runs stackctl to its end, with more environment.
+    pub(crate) fn stackctl_with(&self, env: &[(&str, &str)], args: &[&str]) -> Run {
+        self.start_with(env, args).end()
+    }
+
+    /// Starts stackctl.
+    pub(crate) fn start(&self, args: &[&str]) -> Running {
+        self.start_with(&[], args)
+    }
+
+    fn start_with(&self, env: &[(&str, &str)], args: &[&str]) -> Running {
+        let runs = self.dir.path().join(".stackctl/runs");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_stackctl"));
+        command
+            .args(args)
+            .current_dir(self.dir.path())
+            .env_clear()
+            .env("PATH", "/usr/bin:/bin")
+            .env("HOME", self.dir.path().join("home"))
+            .env("TMPDIR", self.dir.path().join("tmp"))
+            .env("KUBECONFIG", &self.target.kubeconfig)
+            .env("HELM_BINARY", self.target.helm(self.helm))
+            .envs(env.iter().copied())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let known = folders(&runs);
+        let started = Instant::now();
+        let mut child = command.spawn().expect("stackctl starts");
+        Running {
+            args: args.iter().map(ToString::to_string).collect(),
+            stdout: drain(child.stdout.take()),
+            stderr: drain(child.stderr.take()),
+            child,
+            started,
+            runs,
+            known,
+        }
+    }
+
+    /// What helm prints. Panics if it fails.
+    pub(crate) fn helm(&self, args: &[&str]) -> String {
+        self.tool(&self.target.helm(self.helm), args)
+    }
+
+    /// A helm command that is ready to start, in the lab's namespace.
+    pub(crate) fn helm_command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(self.target.helm(self.helm));
+        command
+            .args(args)
+            .args(["--namespace", &self.namespace])
+            .current_dir(self.dir.path())
+            .env("KUBECONFIG", &self.target.kubeconfig);
+        command
+    }
+
+    /// What kubectl prints. Panics if it fails.
+    pub(crate) fn kubectl(&self, args: &[&str]) -> String {
+        self.tool(&self.target.kubectl(), args)
+    }
+
+    /// `kubectl get … -o json` in the lab's namespace.
+    pub(crate) fn get(&self, args: &[&str]) -> Value {
+        let all = [&["get"], args, &["-o", "json"]].concat();
+        serde_json::from_str(&self.kubectl(&all)).expect("kubectl prints JSON")
+    }
+
+    /// Names of the objects of these kinds in the lab's namespace (`kind/name`), sorted.
+    pub(crate) fn objects(&self, kinds: &str) -> Vec<String> {
+        sorted_lines(&self.kubectl(&["get", kinds, "-o", "name"]))
+    }
+
+    fn tool(&self, program: &Path, args: &[&str]) -> String {
+        let output = Command::new(program)
+            .args(args)
+            .args(["--namespace", &self.namespace])
+            .current_dir(self.dir.path())
+            .env("KUBECONFIG", &self.target.kubeconfig)
+            .output()
+            .expect("the tool starts");
+        assert!(
+            output.status.success(),
+            "{} {args:?}: {}\n{}",
+            program.display(),
+            output.status,
+            String::from_utf8_lossy(&output.stderr)
+        );
+        String::from_utf8(output.stdout).expect("tools print UTF-8")
+    }
+
+    /// Newest revision and its status of each release in the lab's namespace.
+    pub(crate) fn releases(&self) -> BTreeMap<String, Release> {
+        let secrets = self.get(&["secrets", "--selector", "owner=helm"]);
+        let mut releases = BTreeMap::new();
+        for secret in secrets["items"].as_array().expect("a list") {
+            let label = |name: &str| {
+                secret["metadata"]["labels"][name]
+                    .as_str()
+                    .expect("Helm sets its labels")
+                    .to_owned()
+            };
+            let release = Release {
+                revision: label("version").parse().expect("a number"),
+                status: label("status"),
+            };
+            let newest: &mut Release = releases.entry(label("name")).or_insert(release.clone());
+            if newest.revision < release.revision {
+                *newest = release;
+            }
+        }
+        releases
+    }
+
+    /// Asserts which releases there are, as `name revision status`.
+    #[track_caller]
+    pub(crate) fn has_releases(&self, expected: &[&str]) {
+        let found: Vec<String> = self
+            .releases()
+            .iter()
+            .map(|(name, release)| format!("{name} {} {}", release.revision, release.status))
+            .collect();
+        assert_eq!(found, expected, "releases in {}", self.namespace);
+    }
+
+    /// Processes that name this lab's folder: stackctl's helm children.
+    pub(crate) fn helm_processes(&self) -> Vec<String> {
+        let folder = self.dir.path().to_str().expect("temporary folders are UTF-8");
+        fs::read_dir("/proc")
+            .expect("Linux")
+            .filter_map(Result::ok)
+            .filter_map(|process| fs::read_to_string(process.path().join("cmdline")).ok())
+            .map(|line| line.replace('\0', " "))
+            .filter(|line| line.contains("helm") && line.contains(folder))
+            .collect()
+    }
+}
+
+/// Newest revision of a release.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Release {
+    pub(crate) revision: u32,
+    pub(crate) status: String,
+}
+
+/// A stackctl under way.
+pub(crate) struct Running {
+    args: Vec<String>,
+    child: Child,
+    stdout: JoinHandle<String>,
+    stderr: JoinHandle<String>,
+    started: Instant,
+    runs: PathBuf,
+    known: Vec<PathBuf>,
+}
+
+impl Running {
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(self.child.id().cast_signed());
+        kill(pid, signal).expect("it still runs");
+    }
+
+    /// Waits until its journal holds such an event. Panics if it ends before.
+    #[track_caller]
+    pub(crate) fn until_event(&mut self, what: &str, is: impl Fn(&Event) -> bool) {
+        eventually(what, DEADLINE, || {
+            if journal(&self.runs, &self.known).iter().any(&is) {
+                return true;
+            }
+            let ended = self.child.try_wait().expect("it is our child");
+            assert!(ended.is_none(), "stackctl ended ({ended:?}) before {what}");
+            false
+        });
+    }
+
+    /// Waits for its end.
+    #[track_caller]
+    pub(crate) fn end(mut self) -> Run {
+        let status = loop {
+            if let Some(status) = self.child.try_wait().expect("it is our child") {
+                break status;
+            }
+            if self.started.elapsed() > DEADLINE {
+                self.child.kill().expect("it still runs");
+                self.child.wait().expect("it is our child");
+                let text = |thread: JoinHandle<String>| thread.join().expect("a reader");
+                panic!(
+                    "stackctl {} did not end within {DEADLINE:?}\nstdout:\n{}\nstderr:\n{}",
+                    self.args.join(" "),
+                    text(self.stdout),
+                    text(self.stderr),
+                );
+            }
+            thread::sleep(POLL);
+        };
+        Run {
+            status,
+            elapsed: self.started.elapsed(),
+            stdout: self.stdout.join().expect("a reader does not panic"),
+            stderr: self.stderr.join().expect("a reader does not panic"),
+            events: journal(&self.runs, &self.known),
+            args: self.args,
+        }
+    }
+}
+
+/// A stackctl that ended, with everything it left.
+pub(crate) struct Run {
+    args: Vec<String>,
+    pub(crate) status: ExitStatus,
+    pub(crate) elapsed: Duration,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+    /// Its journal; empty if it made none.
+    pub(crate) events: Vec<Event>,
+}
+
+impl fmt::Display for Run {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "stackctl {} ({})", self.args.join(" "), self.status)?;
+        writeln!(f, "--- stdout\n{}--- stderr\n{}", self.stdout, self.stderr)?;
+        writeln!(f, "--- events")?;
+        self.events
+            .iter()
+            .filter(|event| !matches!(event.kind, EventKind::StepOutput { .. }))
+            .try_for_each(|event| {
+                let json = serde_json::to_string(event).map_err(|_| fmt::Error)?;
+                writeln!(f, "{json}")
+            })
+    }
+}
+
+impl Run {
+    /// Asserts the exit code.
+    #[track_caller]
+    pub(crate) fn exits(self, code: i32) -> Self {
+        assert_eq!(self.status.code(), Some(code), "exit code of {self}");
+        self
+    }
+
+    /// Asserts that stdout and stderr together hold all these texts.
+    #[track_caller]
+    pub(crate) fn says(self, texts: &[&str]) -> Self {
+        for text in texts {
+            assert!(
+                self.stdout.contains(text) || self.stderr.contains(text),
+                "nothing about `{text}` from {self}"
+            );
+        }
+        self
+    }
+
+    /// Stdout as JSON.
+    #[track_caller]
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error} in {self}"))
+    }
+
+    /// How each chart ended, by name, as `outcome` or `outcome because CHART`.
+    #[track_caller]
+    pub(crate) fn outcomes(&self) -> BTreeMap<&str, String> {
+        let mut outcomes = BTreeMap::new();
+        for event in &self.events {
+            if let (Some(chart), EventKind::ChartFinished { outcome, because, .. }) =
+                (&event.chart, &event.kind)
+            {
+                let text = match because {
+                    Some(because) => format!("{} because {because}", outcome.as_str()),
+                    None => outcome.as_str().to_owned(),
+                };
+                let again = outcomes.insert(chart.as_str(), text);
+                assert!(again.is_none(), "{chart} finished twice in {self}");
+            }
+        }
+        outcomes
+    }
+
+    /// Asserts how every chart ended, as `(chart, outcome)` in the words of [`Run::outcomes`].
+    #[track_caller]
+    pub(crate) fn ended(self, expected: &[(&str, &str)]) -> Self {
+        let expected: BTreeMap<&str, String> = expected
+            .iter()
+            .map(|&(chart, outcome)| (chart, outcome.to_owned()))
+            .collect();
+        assert_eq!(self.outcomes(), expected, "outcomes of {self}");
+        self
+    }
+
+    /// Why a chart failed.
+    #[track_caller]
+    pub(crate) fn failure(&self, name: &str) -> &Failure {
+        self.events
+            .iter()
+            .find_map(|event| match (&event.chart, &event.kind) {
+                (
+                    Some(chart),
+                    EventKind::ChartFinished {
+                        outcome: ChartOutcome::Failed | ChartOutcome::Cancelled,
+                        failure: Some(failure),
+                        ..
+                    },
+                ) if chart.as_str() == name => Some(failure.as_ref()),
+                _ => None,
+            })
+            .unwrap_or_else(|| panic!("no failure of {name} in {self}"))
+    }
+
+    /// Position of a chart's start in the journal.
+    pub(crate) fn started(&self, name: &str) -> Option<u64> {
+        self.position(name, |kind| matches!(kind, EventKind::ChartStarted { .. }))
+    }
+
+    /// Position of a chart's milestone in the journal. A later milestone implies earlier ones.
+    pub(crate) fn reached(&self, name: &str, milestone: Milestone) -> Option<u64> {
+        self.position(name, |kind| match kind {
+            EventKind::Milestone { milestone: other } => {
+                *other >= milestone && (*other == Milestone::Gone) == (milestone == Milestone::Gone)
+            }
+            _ => false,
+        })
+    }
+
+    fn position(&self, name: &str, is: impl Fn(&EventKind) -> bool) -> Option<u64> {
+        self.events
+            .iter()
+            .find(|event| {
+                event.chart.as_ref().map(ChartName::as_str) == Some(name) && is(&event.kind)
+            })
+            .map(|event| event.seq)
+    }
+
+    /// Whether a step of the chart began.
+    pub(crate) fn ran_step(&self, name: &str, step: &str) -> bool {
+        self.position(
+            name,
+            |kind| matches!(kind, EventKind::StepStarted { step: other } if other == step),
+        )
+        .is_some()
+    }
+}
+
+/// Looks at a condition until it holds. Panics at the deadline.
+#[track_caller]
+pub(crate) fn eventually(what: &str, deadline: Duration, mut holds: impl FnMut() -> bool) {
+    let started = Instant::now();
+    while !holds() {
+        assert!(started.elapsed() < deadline, "not within {deadline:?}: {what}");
+        thread::sleep(POLL);
+    }
+}
+
+/// A path below `tests/fixtures`.
+pub(crate) fn fixture(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/fixtures")
+        .join(path)
+}
+
+/// The lines of a text, sorted.
+pub(crate) fn sorted_lines(text: &str) -> Vec<String> {
+    let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    lines.sort();
+    lines
+}
+
+/// Reads a pipe to its end, so that the child never waits for us.
+fn drain(pipe: Option<impl Read + Send + 'static>) -> JoinHandle<String> {
+    let mut pipe = pipe.expect("it was asked for");
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        // A broken pipe ends the text; what was read still counts.
+        let _ = pipe.read_to_end(&mut bytes);
+        String::from_utf8_lossy(&bytes).into_owned()
+    })
+}
+
+/// Events of the run whose folder is not among the known ones. A line that is still being written
+/// is left out.
+fn journal(runs: &Path, known: &[PathBuf]) -> Vec<Event> {
+    folders(runs)
+        .into_iter()
+        .find(|folder| !known.contains(folder))
+        .and_then(|folder| fs::read_to_string(folder.join("events.jsonl")).ok())
+        .unwrap_or_default()
+        .split_inclusive('\n')
+        .filter(|line| line.ends_with('\n'))
+        .map(|line| {
+            serde_json::from_str(line).unwrap_or_else(|error| panic!("{error} in event {line}"))
+        })
+        .collect()
+}
+
+fn folders(path: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(path) else {
+        return Vec::new();
+    };
+    let mut folders: Vec<PathBuf> = entries
+        .filter_map(Result::ok)
+        .map(|entry| entry.path())
+        .filter(|path| path.is_dir())
+        .collect();
+    folders.sort();
+    folders
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("the lab's folder is writable");
+    for entry in fs::read_dir(from).unwrap_or_else(|error| panic!("{}: {error}", from.display())) {
+        let entry = entry.expect("a readable folder");
+        let to = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &to);
+        } else {
+            fs::copy(entry.path(), to).expect("a readable file");
+        }
+    }
+}

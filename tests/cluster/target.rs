@@ -1,0 +1,182 @@
+//! A real control plane on loopback to run against: started on demand, always taken down.
+//!
+//! `control-plane up` puts etcd, the API server and their friends into sessions of their own, so
+//! nothing that happens to this process reaches them. A watchdog shell holds the other end of a
+//! pipe of ours and takes the control plane down when the pipe closes: at the end, on a panic, on
+//! Ctrl-C and on `kill -9` alike.
+
+use std::{
+    env, fmt, fs,
+    os::unix::process::CommandExt as _,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+/// Which Helm a test or bench uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Helm {
+    /// Helm 3.
+    Three,
+    /// Helm 4.
+    Four,
+}
+
+impl fmt::Display for Helm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Three => "helm 3",
+            Self::Four => "helm 4",
+        })
+    }
+}
+
+/// The `control-plane` script: `STACKCTL_CONTROL_PLANE`, else beside the repository.
+///
+/// `Err` says why there is none.
+pub(crate) fn control_plane() -> Result<PathBuf, String> {
+    let path = env::var_os("STACKCTL_CONTROL_PLANE").map_or_else(
+        || {
+            Path::new(env!("CARGO_MANIFEST_DIR"))
+                .join("../shared/control-plane/control-plane")
+        },
+        PathBuf::from,
+    );
+    path.canonicalize()
+        .map_err(|error| format!("no control plane at {}: {error}", path.display()))
+}
+
+/// A running control plane.
+#[derive(Debug)]
+pub(crate) struct Target {
+    /// Of the cluster's admin; its only context is [`Target::CONTEXT`].
+    pub(crate) kubeconfig: PathBuf,
+    /// Folder of `helm3`, `helm4`, `kubectl`.
+    pub(crate) bin: PathBuf,
+    tool: PathBuf,
+    dir: PathBuf,
+    watchdog: Child,
+}
+
+/// The one that tests share; each keeps to its own namespaces.
+static SHARED: Mutex<Option<Arc<Target>>> = Mutex::new(None);
+
+impl Target {
+    /// The context of every control plane's kubeconfig.
+    pub(crate) const CONTEXT: &str = "stackctl-test";
+
+    /// The control plane of this process, started with the first call.
+    pub(crate) fn shared() -> Arc<Self> {
+        let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(shared.get_or_insert_with(|| Arc::new(Self::start())))
+    }
+
+    /// One for a single test, which may pause and kill its parts.
+    pub(crate) fn own() -> Arc<Self> {
+        Arc::new(Self::start())
+    }
+
+    /// Takes the shared one down, if it was started.
+    pub(crate) fn finish_shared() {
+        let shared = SHARED
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        drop(shared);
+    }
+
+    /// The binary of that Helm.
+    pub(crate) fn helm(&self, helm: Helm) -> PathBuf {
+        self.bin.join(match helm {
+            Helm::Three => "helm3",
+            Helm::Four => "helm4",
+        })
+    }
+
+    /// The kubectl that fits the cluster.
+    pub(crate) fn kubectl(&self) -> PathBuf {
+        self.bin.join("kubectl")
+    }
+
+    /// The API server's URL.
+    pub(crate) fn server(&self) -> String {
+        let kubeconfig = fs::read_to_string(&self.kubeconfig).expect("the kubeconfig is ours");
+        let (_, rest) = kubeconfig
+            .split_once("server: \"")
+            .expect("it names its server");
+        rest.split('"').next().expect("split gives one").to_owned()
+    }
+
+    /// Stops a component without ending it: it hangs.
+    pub(crate) fn pause(&self, component: &str) {
+        self.control("pause", component);
+    }
+
+    /// Lets a paused component go on.
+    pub(crate) fn resume(&self, component: &str) {
+        self.control("resume", component);
+    }
+
+    /// Ends a component: its port refuses.
+    pub(crate) fn kill(&self, component: &str) {
+        self.control("kill", component);
+    }
+
+    fn control(&self, verb: &str, component: &str) {
+        let status = Command::new(&self.tool)
+            .arg(verb)
+            .arg(&self.dir)
+            .arg(component)
+            .status()
+            .expect("the control-plane script runs");
+        assert!(status.success(), "control-plane {verb} {component}: {status}");
+    }
+
+    fn start() -> Self {
+        let tool = control_plane().expect("checked before the first test");
+        let bin = PathBuf::from(output(Command::new(&tool).arg("bin")));
+        let dir = tempfile::Builder::new()
+            .prefix("stackctl-control-plane-")
+            .tempdir()
+            .expect("a temporary folder")
+            .keep();
+        let watchdog = Command::new("sh")
+            .args(["-c", r#"cat >/dev/null; "$0" down "$1"; rm -rf "$1""#])
+            .args([&tool, &dir])
+            .stdin(Stdio::piped())
+            .process_group(0)
+            .spawn()
+            .expect("sh runs");
+        let kubeconfig = PathBuf::from(output(Command::new(&tool).arg("up").arg(&dir)));
+        Self {
+            kubeconfig,
+            bin,
+            tool,
+            dir,
+            watchdog,
+        }
+    }
+}
+
+impl Drop for Target {
+    fn drop(&mut self) {
+        drop(self.watchdog.stdin.take());
+        // It also ends by itself: waiting only keeps the next command from meeting its remains.
+        let _ = self.watchdog.wait();
+    }
+}
+
+/// What the command prints, trimmed. Panics with its stderr if it fails.
+fn output(command: &mut Command) -> String {
+    let output = command.output().expect("the control-plane script runs");
+    assert!(
+        output.status.success(),
+        "{command:?}: {}\n{}",
+        output.status,
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8(output.stdout)
+        .expect("paths are UTF-8")
+        .trim()
+        .to_owned()
+}
