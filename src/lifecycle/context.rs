@@ -31,8 +31,6 @@ pub struct RunContext {
     pub id: RunId,
     /// Resolved inputs and environment.
     pub scope: Scope,
-    /// The environment `run` steps get.
-    pub env: BTreeMap<String, String>,
     /// The helm binary.
     pub helm: Helm,
     /// Private kubeconfig and folders of helm's children.

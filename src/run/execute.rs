@@ -7,7 +7,7 @@ use crate::{
     cluster::Watches,
     engine::{self, Options, Outcome, Policy, Sink, SinkError},
     event::Event,
-    helm::{Choice, Helm, Surroundings},
+    helm::{Helm, Surroundings},
     inputs,
     journal::{self, Journal},
     lifecycle::{Executor, Implementations, RunContext},
@@ -84,8 +84,8 @@ impl Session {
 
     /// The binary, of a version the stack accepts.
     async fn helm(&self, trigger: &Trigger) -> Result<Helm, RunError> {
-        let choice = Choice { flag: self.settings.helm.clone() };
-        let helm = Helm::detect(&choice, &self.settings.env, &trigger.shutdown()).await?;
+        let (flag, env) = (self.settings.helm.as_deref(), &self.settings.env);
+        let helm = Helm::detect(flag, env, &trigger.shutdown()).await?;
         match &self.stack.helm {
             Some(range) if !range.matches(&helm.version) => Err(RunError::HelmVersion {
                 binary: helm.binary.clone(),

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use super::{PlanRequest, RunError, Settings, check::Library, observe};
 use crate::{
     cluster::{self, Cluster, guard},
-    graph::{Graph, Request, Selector},
+    graph::{Graph, Request, Selection, Selector},
     name::{Direction, Namespace},
     plan::{Contents, Known, Observed, Plan, PlanError},
     release::Releases,
@@ -76,6 +76,18 @@ pub fn offline_plan(stack: &Stack, request: &PlanRequest) -> Result<Plan, RunErr
     make(stack, request, None, None)
 }
 
+/// The charts a request is about.
+pub fn select(graph: &Graph<'_>, request: &PlanRequest) -> Result<Selection, RunError> {
+    let selectors =
+        request.selectors.iter().map(|text| text.parse::<Selector>()).collect::<Result<_, _>>()?;
+    Ok(graph.select(&Request {
+        names: request.charts.clone(),
+        selectors,
+        with_needs: request.with_needs,
+        with_dependents: request.with_dependents,
+    })?)
+}
+
 fn make(
     stack: &Stack,
     request: &PlanRequest,
@@ -83,14 +95,7 @@ fn make(
     context: Option<String>,
 ) -> Result<Plan, RunError> {
     let graph = Graph::new(stack);
-    let selectors =
-        request.selectors.iter().map(|text| text.parse::<Selector>()).collect::<Result<_, _>>()?;
-    let selection = graph.select(&Request {
-        names: request.charts.clone(),
-        selectors,
-        with_needs: request.with_needs,
-        with_dependents: request.with_dependents,
-    })?;
+    let selection = select(&graph, request)?;
     let entries = selection.charts().iter().filter_map(|name| stack.charts.get(name));
     // A chart that cannot be opened has no version in the plan; preflight says why.
     let (charts, _) = Library::default().open_all(entries);

@@ -4,8 +4,13 @@ use futures::{StreamExt as _, TryStreamExt as _};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{RunError, Session, check::Library, observe::observed_release};
-use crate::name::{ChartName, Namespace, ReleaseName, ReleaseStatus};
+use super::{
+    PlanRequest, RunError, Session, check::Library, observe::observed_release, session::select,
+};
+use crate::{
+    graph::Graph,
+    name::{ChartName, Namespace, ReleaseName, ReleaseStatus},
+};
 
 /// Payloads fetched at once.
 const AT_ONCE: usize = 8;
@@ -52,12 +57,14 @@ pub struct StatusRow {
 }
 
 impl Session {
-    /// The state of every chart of the stack, in the order of the file: one LIST, and one GET for
-    /// each release whose labels do not tell the version of its chart.
-    pub async fn status(&self) -> Result<Vec<StatusRow>, RunError> {
+    /// The state of every selected chart, in the order of the file: one LIST, and one GET for each
+    /// release whose labels do not tell the version of its chart.
+    pub async fn status(&self, request: &PlanRequest) -> Result<Vec<StatusRow>, RunError> {
+        let selection = select(&Graph::new(&self.stack), request)?;
+        let entries = || selection.charts().iter().filter_map(|name| self.stack.charts.get(name));
         let listed = self.releases.list(&self.namespaces()).await?;
-        let (charts, _) = Library::default().open_all(self.stack.charts.values());
-        let rows = futures::stream::iter(self.stack.charts.values())
+        let (charts, _) = Library::default().open_all(entries());
+        let rows = futures::stream::iter(entries())
             .map(|chart| {
                 let last = listed.get(&chart.release).and_then(|history| history.last());
                 let wanted = charts.get(&chart.name).map(|chart| chart.version.to_string());

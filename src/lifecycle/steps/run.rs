@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use super::{Context, Payload, StepError, expand};
 use crate::{
-    process::{self, Command, End, OnTerminate},
+    process::{self, Command, End, Keep, OnTerminate},
     secret::Secret,
     stack::{Step, Template},
 };
@@ -29,6 +29,7 @@ pub(super) async fn run(
         program: PathBuf::from(&program),
         args: words.map(|word| word.map(Into::into)).collect::<Result<_, _>>()?,
         env: environment(cx, phase, step, env)?,
+        keep: Keep::Tail,
         dir: Some(cx.run.stack.root.clone()),
         stdin: Some(Secret::new(payload.to_json())),
         deadline: Some(step.timeout),

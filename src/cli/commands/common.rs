@@ -1,0 +1,124 @@
+//! What several commands do alike: load the stack, open a session, and say what went wrong.
+
+use std::{collections::BTreeMap, io::Read as _, path::PathBuf};
+
+use anyhow::Context as _;
+
+use crate::{
+    cli::{
+        console::Console,
+        settings::{
+            ClusterSettings, RunSettings, SelectionSettings, StackFile, StackSettings,
+        },
+    },
+    diagnostic,
+    name::Direction,
+    run::{PlanRequest, Session, Settings},
+    stack::{self, FileSource, LoadOptions, Loaded, Overrides, Stack},
+};
+
+/// Reads and validates the stack; prints its warnings.
+pub(super) fn load(
+    settings: &StackSettings,
+    overrides: Overrides,
+    console: &Console,
+) -> anyhow::Result<Stack> {
+    let Loaded { stack, warnings } = load_quietly(settings, overrides, console)?;
+    if !warnings.is_empty() {
+        console.say(&diagnostic::render(&warnings, console.color_stderr));
+    }
+    Ok(stack)
+}
+
+/// Reads and validates the stack.
+pub(super) fn load_quietly(
+    settings: &StackSettings,
+    overrides: Overrides,
+    console: &Console,
+) -> anyhow::Result<Loaded> {
+    let file = match &settings.file {
+        StackFile::Path(path) => FileSource::Path(path.clone()),
+        StackFile::Stdin => {
+            let mut bytes = Vec::new();
+            std::io::stdin()
+                .read_to_end(&mut bytes)
+                .context("could not read the stack from standard input")?;
+            let text = String::from_utf8(bytes)
+                .map_err(|_| anyhow::anyhow!("the stack on standard input is not UTF-8"))?;
+            FileSource::Text { name: "standard input".into(), text, root: PathBuf::from(".") }
+        }
+    };
+    let options = LoadOptions {
+        file,
+        env: text_env(console),
+        inputs: settings.inputs.clone(),
+        set: settings.set.clone(),
+        values: settings.values.clone(),
+        overrides,
+    };
+    Ok(stack::load(options)?)
+}
+
+fn text_env(console: &Console) -> BTreeMap<String, String> {
+    console
+        .environment
+        .iter()
+        .filter_map(|(name, value)| Some((name.to_str()?.to_owned(), value.to_str()?.to_owned())))
+        .collect()
+}
+
+/// Connects to the cluster, for commands that only look.
+pub(super) async fn open(
+    stack: Stack,
+    stack_settings: &StackSettings,
+    cluster: &ClusterSettings,
+    console: &Console,
+) -> anyhow::Result<Session> {
+    let settings = session_settings(stack_settings, cluster, console);
+    Ok(Session::open(stack, settings, console.redactor.clone()).await?)
+}
+
+/// Connects to the cluster, for a run.
+pub(super) async fn open_for_run(
+    stack: Stack,
+    run: &RunSettings,
+    console: &Console,
+) -> anyhow::Result<Session> {
+    let settings = Settings {
+        helm: run.helm_binary.clone(),
+        state_dir: run.state_dir.clone(),
+        lock_timeout: run.lock_timeout,
+        ..session_settings(&run.stack, &run.cluster, console)
+    };
+    Ok(Session::open(stack, settings, console.redactor.clone()).await?)
+}
+
+fn session_settings(
+    stack: &StackSettings,
+    cluster: &ClusterSettings,
+    console: &Console,
+) -> Settings {
+    Settings {
+        env: console.environment.clone(),
+        kubeconfig: cluster.kubeconfig.clone(),
+        context: cluster.context.clone(),
+        inputs: stack.inputs.clone(),
+        ..Settings::default()
+    }
+}
+
+/// Which charts, which way.
+pub(super) fn request(
+    selection: &SelectionSettings,
+    direction: Direction,
+    include_protected: bool,
+) -> PlanRequest {
+    PlanRequest {
+        direction,
+        charts: selection.charts.clone(),
+        selectors: selection.selectors.clone(),
+        with_needs: selection.with_needs,
+        with_dependents: selection.with_dependents,
+        include_protected,
+    }
+}

@@ -1,0 +1,43 @@
+//! `stackctl plan`.
+
+use super::common;
+use crate::{
+    cli::{
+        console::Console,
+        exit::ExitCode,
+        output,
+        settings::{OutputFormat, PlanSettings},
+    },
+    name::{Action, Direction},
+    plan::{self, Plan},
+    run,
+    stack::Overrides,
+};
+
+/// Runs the command.
+pub(super) async fn run(settings: PlanSettings, console: &Console) -> anyhow::Result<ExitCode> {
+    let stack = common::load(&settings.stack, Overrides::default(), console)?;
+    let direction = if settings.down { Direction::Down } else { Direction::Up };
+    let request = common::request(&settings.selection, direction, settings.include_protected);
+    let plan = if settings.offline {
+        run::offline_plan(&stack, &request)?
+    } else {
+        let session = common::open(stack, &settings.stack, &settings.cluster, console).await?;
+        session.plan(&request).await?
+    };
+    match settings.output {
+        OutputFormat::Table => output::print(&plan::text(&plan))?,
+        OutputFormat::Json => output::print(&plan::json(&plan))?,
+    }
+    Ok(changes_pending(&plan, settings.detailed_exitcode))
+}
+
+/// Exit code of a command that only planned.
+pub(super) fn changes_pending(plan: &Plan, detailed: bool) -> ExitCode {
+    let idle = |action| matches!(action, Action::Unchanged | Action::Skip);
+    if detailed && plan.nodes.iter().any(|node| !idle(node.action)) {
+        ExitCode::ChangesPending
+    } else {
+        ExitCode::Success
+    }
+}

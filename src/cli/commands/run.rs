@@ -1,0 +1,119 @@
+//! What `up` and `down` share: plan, consent, run, summary.
+
+use std::io::{self, BufReader};
+
+use super::{common, plan::changes_pending};
+use crate::{
+    cli::{
+        confirm::{self, Answerer, Consent},
+        console::{Console, UsageError},
+        exit::ExitCode,
+        output,
+        settings::{LogFormat, RunSettings, Verbosity},
+        signals,
+    },
+    event::RunOutcome,
+    lifecycle::Implementations,
+    name::Direction,
+    plan::{self, Plan},
+    report::{Closing, JsonLines, Lines, Reporter, Summary, Terminal, Watcher},
+    run::{Finished, Session},
+    shutdown::Shutdown,
+    stack::Overrides,
+};
+
+pub(super) async fn run(
+    settings: RunSettings,
+    direction: Direction,
+    include_protected: bool,
+    console: &Console,
+) -> anyhow::Result<ExitCode> {
+    let overrides = Overrides {
+        concurrency: settings.concurrency,
+        failure_policy: settings.failure_policy.clone(),
+        schedule: settings.schedule.clone(),
+    };
+    let stack = common::load(&settings.stack, overrides, console)?;
+    let session = common::open_for_run(stack, &settings, console).await?;
+    let request = common::request(&settings.selection, direction, include_protected);
+    let plan = session.plan(&request).await?;
+    if settings.dry_run {
+        output::print(&plan::text(&plan))?;
+        return Ok(changes_pending(&plan, settings.detailed_exitcode));
+    }
+    if !agreed(&plan, &settings, console)? {
+        console.say("nothing was changed");
+        return Ok(ExitCode::Failure);
+    }
+    let finished = execute(&session, &plan, &settings, console).await?;
+    Ok(finished)
+}
+
+fn agreed(plan: &Plan, settings: &RunSettings, console: &Console) -> anyhow::Result<bool> {
+    let answerer = match (settings.yes, console.interactive) {
+        (true, _) => Answerer::Flag,
+        (false, true) => Answerer::Person,
+        (false, false) => Answerer::Nobody,
+    };
+    match confirm::consent(plan, answerer) {
+        Consent::Granted => Ok(true),
+        Consent::Refused(reason) => Err(UsageError(reason).into()),
+        Consent::Ask(question) => {
+            console.say(&plan::text(plan));
+            let (mut input, mut output) = (BufReader::new(io::stdin()), io::stderr());
+            Ok(confirm::ask(&question, &mut input, &mut output)?)
+        }
+    }
+}
+
+async fn execute(
+    session: &Session,
+    plan: &Plan,
+    settings: &RunSettings,
+    console: &Console,
+) -> anyhow::Result<ExitCode> {
+    let (trigger, shutdown) = Shutdown::new();
+    let mut watcher = Watcher::start(reporter(settings, console));
+    let notices = watcher.notices();
+    signals::listen(trigger.clone(), console.attended, move |text| notices.send(text))?;
+    let mut summary = Summary::default();
+    let mut watch = |event: &crate::event::Event| {
+        summary.event(event);
+        watcher.event(event);
+    };
+    let result = session.execute(plan, Implementations::new(), &trigger, &mut watch).await;
+    watcher.finish();
+    let Finished { folder, outcome, .. } = result?;
+    if let Some(error) = &outcome.sink_error {
+        console.say(&format!("error: the run was stopped: {error}"));
+    }
+    let closing = Closing {
+        folder: Some(folder),
+        next: (outcome.outcome != RunOutcome::Succeeded).then(|| again(console)),
+        quiet: console.verbosity == Verbosity::Quiet,
+        color: console.color_stderr,
+    };
+    console.say(&summary.render(&closing));
+    Ok(match outcome.outcome {
+        RunOutcome::Succeeded => ExitCode::Success,
+        RunOutcome::Failed => ExitCode::Failure,
+        RunOutcome::Cancelled => ExitCode::interrupted(shutdown.reason()),
+    })
+}
+
+fn reporter(settings: &RunSettings, console: &Console) -> Box<dyn Reporter> {
+    let verbose = console.verbosity == Verbosity::Verbose;
+    match settings.log_format {
+        LogFormat::Json => Box::new(JsonLines::new(io::stdout(), io::stderr())),
+        LogFormat::Text if console.live && console.verbosity != Verbosity::Quiet => {
+            Box::new(Terminal::new(console.color_stderr, verbose))
+        }
+        LogFormat::Text => Box::new(Lines::new(io::stderr(), console.verbosity)),
+    }
+}
+
+/// The command that goes on where this one stopped: the same one. What is done is done again
+/// quickly, what is not is done.
+fn again(console: &Console) -> String {
+    console.command_line.clone()
+}

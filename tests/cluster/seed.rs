@@ -1,0 +1,127 @@
+//! The seed's own example, as a program that embeds stackctl would write it today.
+//!
+//! The blog's `PrometheusOperatorConfigChart` overrode all of `exec` to reinstall below a breaking
+//! version and to delete six CRDs after the uninstall (engine.md B41, B42). Here the reinstall is
+//! two words in the stack file, and the override does only what is its own: the CRDs, also when
+//! the release was already gone (the blog's never came to them again).
+
+use std::{collections::BTreeMap, path::Path};
+
+use async_trait::async_trait;
+use stackctl::{
+    cluster::ObjectRef,
+    event::{ChartOutcome, RunOutcome},
+    lifecycle::{Context, HelmChart, Payload, StepError, common},
+    name::Action,
+    run::{Down, Finished, Settings, Up},
+    stack::Stack,
+};
+
+use crate::{
+    support::{Lab, fixture},
+    target::{Helm, Target},
+};
+
+tests!(the_seeds_example_reinstalls_and_cleans_up_its_crds);
+
+/// CRDs that Helm leaves behind, since it never removes what is in `crds/`.
+const CRDS: [&str; 6] = [
+    "prometheuses.monitoring.coreos.com",
+    "prometheusrules.monitoring.coreos.com",
+    "servicemonitors.monitoring.coreos.com",
+    "podmonitors.monitoring.coreos.com",
+    "alertmanagers.monitoring.coreos.com",
+    "thanosrulers.monitoring.coreos.com",
+];
+
+struct PrometheusOperatorConfigChart;
+
+#[async_trait]
+impl HelmChart for PrometheusOperatorConfigChart {
+    async fn exec(&self, cx: &Context<'_>, payload: Payload) -> Result<Payload, StepError> {
+        let payload = common::exec(cx, payload).await?;
+        if cx.action == Action::Uninstall {
+            for crd in CRDS {
+                let crd = ObjectRef {
+                    api_version: "apiextensions.k8s.io/v1".into(),
+                    kind: "CustomResourceDefinition".into(),
+                    namespace: None,
+                    name: crd.into(),
+                };
+                cx.run.cluster.delete(&crd).await?;
+            }
+        }
+        Ok(payload)
+    }
+}
+
+fn the_seeds_example_reinstalls_and_cleans_up_its_crds() {
+    let lab = Lab::on(Target::own(), Helm::Four, "seed");
+    let crds = || lab.objects("customresourcedefinitions");
+    let before = crds();
+
+    assert_ok(&run(&lab, "v66.0.0", "up"));
+    assert_eq!(crds().len(), before.len() + CRDS.len());
+    assert_ok(&run(&lab, "v67.3.1", "up"));
+    let revision = |lab: &Lab| lab.helm(&["list", "-q"]).trim().to_owned() + &history(lab);
+    assert_eq!(revision(&lab), "prometheus-operator1", "reinstalled: its first revision again");
+    assert_ok(&run(&lab, "v67.3.1", "up"));
+    assert_eq!(revision(&lab), "prometheus-operator2", "not below any more: upgraded");
+
+    assert_ok(&run(&lab, "v67.3.1", "down"));
+    assert_eq!(crds(), before);
+
+    // The blog's version never came back to the CRDs once the release was gone.
+    assert_ok(&run(&lab, "v67.3.1", "up"));
+    lab.helm(&["uninstall", "prometheus-operator", "--wait"]);
+    assert_ok(&run(&lab, "v67.3.1", "down"));
+    assert_eq!(crds(), before);
+}
+
+fn history(lab: &Lab) -> String {
+    let history = lab.helm(&["history", "prometheus-operator", "-o", "json"]);
+    let history: serde_json::Value = serde_json::from_str(&history).expect("helm prints JSON");
+    let newest = history.as_array().and_then(|all| all.last()).expect("a revision");
+    newest["revision"].to_string()
+}
+
+fn run(lab: &Lab, version: &str, verb: &str) -> Finished {
+    let chart = fixture("prometheus-operator").join(version);
+    lab.stack(&format!(
+        "[charts.prometheus-operator]\nchart = {chart:?}\nreinstall_below = \"67.0.0\"\n"
+    ));
+    let stack = Stack::load(lab.path().join("stack.toml")).expect("a sound stack");
+    let settings = settings(lab.target(), lab.path());
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let finished = runtime.block_on(async {
+        let name = "prometheus-operator";
+        match verb {
+            "up" => Up::new(stack).chart(name, PrometheusOperatorConfigChart).settings(settings).run().await,
+            _ => Down::new(stack).chart(name, PrometheusOperatorConfigChart).settings(settings).run().await,
+        }
+    });
+    finished.unwrap_or_else(|error| panic!("{verb}: {error}"))
+}
+
+fn settings(target: &Target, folder: &Path) -> Settings {
+    Settings {
+        env: BTreeMap::from([
+            ("PATH".into(), "/usr/bin:/bin".into()),
+            ("HOME".into(), folder.join("home").into()),
+            ("TMPDIR".into(), folder.join("tmp").into()),
+        ]),
+        kubeconfig: Some(target.kubeconfig.clone()),
+        helm: Some(target.helm(Helm::Four)),
+        state_dir: folder.join(".stackctl"),
+        ..Settings::default()
+    }
+}
+
+fn assert_ok(finished: &Finished) {
+    assert_eq!(finished.outcome.outcome, RunOutcome::Succeeded, "{:?}", finished.outcome);
+    assert!(
+        finished.outcome.charts.iter().all(|chart| chart.outcome == ChartOutcome::Succeeded),
+        "{:?}",
+        finished.outcome
+    );
+}
