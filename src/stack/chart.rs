@@ -1,0 +1,251 @@
+//! Reads one `[charts.NAME]` table over `[defaults]`.
+
+use std::time::Duration;
+
+use super::{
+    findings::{Finding, Findings},
+    model::{Intent, RollbackOnFailure, Wait},
+    node::{Node, Table, Value},
+    origin::{Located, Origin, Text},
+    raw::{history_max, one_or_more},
+    reader::{self, Reader, table, wrong},
+    steps::{RawSteps, read_steps},
+};
+
+/// What a file says of one chart.
+#[derive(Debug)]
+pub(super) struct RawChart {
+    pub(super) name: Text,
+    pub(super) chart: Option<Text>,
+    pub(super) version: Option<Text>,
+    pub(super) release: Option<Text>,
+    pub(super) namespace: Option<Text>,
+    pub(super) needs: Vec<Text>,
+    pub(super) after: Vec<Text>,
+    pub(super) intent: Intent,
+    pub(super) enabled: bool,
+    pub(super) labels: Vec<(Text, Text)>,
+    pub(super) protected: bool,
+    pub(super) values: Option<Node>,
+    pub(super) values_files: Vec<Text>,
+    pub(super) values_yaml: Vec<Text>,
+    pub(super) set: Vec<(Text, Node)>,
+    pub(super) unset: Vec<Text>,
+    pub(super) timeout: Option<Duration>,
+    pub(super) wait: Wait,
+    pub(super) rollback_on_failure: RollbackOnFailure,
+    pub(super) force_replace: bool,
+    pub(super) reinstall_below: Option<RawReinstall>,
+    pub(super) history_max: Option<u32>,
+    pub(super) steps: RawSteps,
+}
+
+/// `reinstall_below`.
+#[derive(Debug)]
+pub(super) struct RawReinstall {
+    pub(super) version: Text,
+    pub(super) accept_data_loss: bool,
+}
+
+/// Keys of the design that come with later versions.
+const LATER: &[&str] = &[
+    "adopt", "backup", "capture", "crds", "extends", "hooks", "matrix", "outputs", "retry",
+    "take_ownership",
+];
+
+/// Finds what is wrong with `[defaults]` itself, whether or not a chart uses it.
+pub(super) fn check_defaults(table: &Table, f: &mut Findings) {
+    let origin = table.iter().next().map(|(_, origin, _)| origin);
+    if let Some(origin) = table.key_origin("release") {
+        f.add(
+            Finding::error("`release` cannot be a default")
+                .at(origin, "every chart would be the same release"),
+        );
+    }
+    if let Some(origin) = origin {
+        let value = "defaults".to_owned();
+        read(Located { value, origin }, table, None, f);
+    }
+}
+
+/// Reads a chart. `chart` may be missing here: only an enabled chart must have it.
+pub(super) fn read(
+    name: Text,
+    table: &Table,
+    defaults: Option<&Table>,
+    f: &mut Findings,
+) -> RawChart {
+    let rollback = rollback(table, defaults, f);
+    let mut chart = Reader::new("a chart", table).over(defaults).later(LATER);
+    // Read above, from one layer at a time.
+    chart.node("rollback_on_failure");
+    chart.node("atomic");
+    let intents = [
+        ("deploy", Intent::Deploy),
+        ("destroy", Intent::Destroy),
+        ("skip", Intent::Skip),
+    ];
+    let raw = RawChart {
+        name,
+        chart: chart.text("chart", f),
+        version: chart.text("version", f),
+        release: chart.text("release", f),
+        namespace: chart.text("namespace", f),
+        needs: chart.texts("needs", f).unwrap_or_default(),
+        after: chart.texts("after", f).unwrap_or_default(),
+        intent: chart.word("action", &intents, f).unwrap_or_default(),
+        enabled: chart.flag("enabled", f).unwrap_or(true),
+        labels: chart.text_table("labels", f).unwrap_or_default(),
+        protected: chart.flag("protected", f).unwrap_or_default(),
+        values: read_values(&mut chart, f),
+        values_files: read_values_files(&mut chart, f),
+        values_yaml: chart
+            .node("values_yaml")
+            .and_then(|node| one_or_more(&node, "values_yaml", f))
+            .unwrap_or_default(),
+        set: read_set(&mut chart, f),
+        unset: chart.texts("unset", f).unwrap_or_default(),
+        timeout: chart.duration("timeout", f),
+        wait: read_wait(&mut chart, f),
+        rollback_on_failure: rollback,
+        force_replace: chart.flag("force_replace", f).unwrap_or_default(),
+        reinstall_below: chart
+            .node("reinstall_below")
+            .and_then(|node| read_reinstall(&node, f)),
+        history_max: history_max(&mut chart, f),
+        steps: read_steps(&mut chart, f),
+    };
+    chart.finish(f);
+    raw
+}
+
+fn read_values(chart: &mut Reader<'_>, f: &mut Findings) -> Option<Node> {
+    let node = chart.node("values")?;
+    table(&node, "values", f)?;
+    Some(node.into_owned())
+}
+
+fn read_set(chart: &mut Reader<'_>, f: &mut Findings) -> Vec<(Text, Node)> {
+    let Some(node) = chart.node("set") else {
+        return Vec::new();
+    };
+    let pairs = |table: &Table| {
+        table
+            .iter()
+            .map(|(path, origin, node)| {
+                let value = path.to_owned();
+                (Located { value, origin }, node.clone())
+            })
+            .collect()
+    };
+    table(&node, "set", f).map(pairs).unwrap_or_default()
+}
+
+fn read_values_files(chart: &mut Reader<'_>, f: &mut Findings) -> Vec<Text> {
+    let Some(node) = chart.node("values_files") else {
+        return Vec::new();
+    };
+    let Value::List(items) = &node.value else {
+        wrong::<()>(f, "values_files", "an array of paths", &node);
+        return Vec::new();
+    };
+    let mut files = Vec::with_capacity(items.len());
+    for item in items {
+        match &item.value {
+            Value::Text(_) => files.extend(reader::text(item, "values_files", f)),
+            Value::Table(_) => f.add(
+                Finding::error("values from a command are not supported by this version of stackctl")
+                    .at(item.origin, "expected the path of a file"),
+            ),
+            _ => {
+                wrong::<()>(f, "values_files", "a path", item);
+            }
+        }
+    }
+    files
+}
+
+fn read_wait(chart: &mut Reader<'_>, f: &mut Findings) -> Wait {
+    let Some(node) = chart.node("wait") else {
+        return Wait::default();
+    };
+    let wait = match &node.value {
+        Value::Flag(true) => Some(Wait::Watch),
+        Value::Flag(false) => Some(Wait::No),
+        Value::Text(_) => reader::text(&node, "wait", f)
+            .and_then(|said| reader::word(&said, "wait", &[("helm", Wait::Helm)], f)),
+        _ => wrong(f, "wait", "a boolean or `\"helm\"`", &node),
+    };
+    wait.unwrap_or_default()
+}
+
+/// `rollback_on_failure`, or its alias `atomic`. What a chart says with one word replaces what
+/// `[defaults]` say with the other.
+fn rollback(table: &Table, defaults: Option<&Table>, f: &mut Findings) -> RollbackOnFailure {
+    let said = |table: &Table| table.get("rollback_on_failure").is_some();
+    let aliased = |table: &Table| table.get("atomic").is_some();
+    let layer = [Some(table), defaults]
+        .into_iter()
+        .flatten()
+        .find(|table| said(table) || aliased(table));
+    let Some(table) = layer else {
+        return RollbackOnFailure::default();
+    };
+    if let (Some(word), Some(alias)) = (
+        table.key_origin("rollback_on_failure"),
+        table.key_origin("atomic"),
+    ) {
+        f.add(
+            Finding::error("`atomic` and `rollback_on_failure` are the same setting")
+                .at(alias, "`true` means `always`, `false` means `never`")
+                .at(word, "said here, too"),
+        );
+    }
+    let words = [
+        ("never", RollbackOnFailure::Never),
+        ("upgrades", RollbackOnFailure::Upgrades),
+        ("always", RollbackOnFailure::Always),
+    ];
+    let mut one = Reader::new("a chart", table);
+    if said(table) {
+        one.word("rollback_on_failure", &words, f)
+    } else {
+        one.flag("atomic", f).map(|atomic| match atomic {
+            true => RollbackOnFailure::Always,
+            false => RollbackOnFailure::Never,
+        })
+    }
+    .unwrap_or_default()
+}
+
+fn read_reinstall(node: &Node, f: &mut Findings) -> Option<RawReinstall> {
+    if let Value::Text(_) = node.value {
+        let version = reader::text(node, "reinstall_below", f)?;
+        return Some(RawReinstall {
+            version,
+            accept_data_loss: false,
+        });
+    }
+    let Some(table) = node.as_table() else {
+        return wrong(f, "reinstall_below", "a version or a table", node);
+    };
+    let mut reader = Reader::new("`reinstall_below`", table);
+    let present = reader.has("version");
+    let version = reader.text("version", f);
+    let version = required_version(version, present, node.origin, f);
+    let accept_data_loss = reader.flag("accept_data_loss", f).unwrap_or_default();
+    reader.finish(f);
+    Some(RawReinstall {
+        version: version?,
+        accept_data_loss,
+    })
+}
+
+fn required_version(
+    version: Option<Text>,
+    present: bool,
+    origin: Origin,
+    f: &mut Findings,
+) -> Option<Text> {
+    reader::required(version, "`reinstall_below`", "version", present, origin, f)
+}

@@ -1,0 +1,249 @@
+//! What a stack file says: every key read and of the right type, nothing looked up or compared
+//! yet. [`super::validate`] makes a [`super::Stack`] of it.
+
+use std::time::Duration;
+
+use super::{
+    chart::{self, RawChart},
+    findings::{Finding, Findings},
+    layers::Layers,
+    model::{FailurePolicy, Schedule},
+    node::{Node, Value},
+    origin::{Located, Text},
+    reader::{self, Reader, table, texts, wrong},
+};
+
+/// The whole file.
+#[derive(Debug, Default)]
+pub(super) struct RawStack {
+    pub(super) name: Option<Text>,
+    pub(super) requires: Option<Text>,
+    pub(super) helm: Option<Text>,
+    pub(super) state_namespace: Option<Text>,
+    pub(super) context: Option<Text>,
+    pub(super) allow: Vec<Text>,
+    pub(super) settings: RawSettings,
+    pub(super) inputs: Vec<RawInput>,
+    pub(super) namespaces: Vec<RawNamespace>,
+    pub(super) charts: Vec<RawChart>,
+}
+
+/// `[settings]`.
+#[derive(Debug, Default)]
+pub(super) struct RawSettings {
+    pub(super) concurrency: Option<usize>,
+    pub(super) failure_policy: FailurePolicy,
+    pub(super) schedule: Schedule,
+    pub(super) history_max: Option<u32>,
+}
+
+/// One `[inputs]` entry.
+#[derive(Debug)]
+pub(super) struct RawInput {
+    pub(super) name: Text,
+    pub(super) default: Option<Node>,
+    pub(super) env: Option<Text>,
+    pub(super) secret: bool,
+}
+
+/// `[namespaces.NAME]`.
+#[derive(Debug)]
+pub(super) struct RawNamespace {
+    pub(super) name: Text,
+    pub(super) labels: Vec<(Text, Text)>,
+    pub(super) annotations: Vec<(Text, Text)>,
+}
+
+/// `retry`.
+#[derive(Debug, Clone, Default)]
+pub(super) struct RawRetry {
+    pub(super) attempts: Option<u32>,
+    pub(super) delay: Option<Duration>,
+}
+
+/// What a file must hold at least.
+pub(super) const MINIMAL: &str = "a minimal stack file is\n\n[stack]\nname = \"demo\"\n\n\
+                                  [charts.web]\nchart = \"./charts/web\"";
+
+/// Reads everything, noting what is wrong on the way.
+pub(super) fn read(layers: &Layers, f: &mut Findings) -> RawStack {
+    let mut raw = RawStack::default();
+    let mut root = Reader::new("a stack file", &layers.root).later(&[
+        "environments",
+        "include",
+        "repositories",
+        "hooks",
+        "outputs",
+    ]);
+    match root.node("stack") {
+        Some(node) => read_stack(&node, &mut raw, f),
+        None => f.add(Finding::error("there is no `[stack]` table with a `name`").help(MINIMAL)),
+    }
+    if let Some(node) = root.node("settings") {
+        read_settings(&node, &mut raw.settings, f);
+    }
+    if let Some(node) = root.node("inputs") {
+        raw.inputs = each(&node, "inputs", f, read_input);
+    }
+    if let Some(node) = root.node("namespaces") {
+        raw.namespaces = each(&node, "namespaces", f, read_namespace);
+    }
+    let defaults = root.node("defaults");
+    let defaults = defaults
+        .as_deref()
+        .and_then(|node| table(node, "defaults", f));
+    if let Some(table) = defaults {
+        chart::check_defaults(table, f);
+    }
+    if let Some(node) = root.node("charts") {
+        raw.charts = each(&node, "charts", f, |name, node, f| {
+            Some(chart::read(name, table(node, "charts", f)?, defaults, f))
+        });
+    }
+    root.finish(f);
+    raw
+}
+
+fn each<T>(
+    node: &Node,
+    key: &str,
+    f: &mut Findings,
+    read: impl Fn(Text, &Node, &mut Findings) -> Option<T>,
+) -> Vec<T> {
+    let Some(table) = table(node, key, f) else {
+        return Vec::new();
+    };
+    table
+        .iter()
+        .filter_map(|(name, origin, node)| {
+            let value = name.to_owned();
+            read(Located { value, origin }, node, f)
+        })
+        .collect()
+}
+
+fn read_stack(node: &Node, raw: &mut RawStack, f: &mut Findings) {
+    let Some(table) = table(node, "stack", f) else {
+        return;
+    };
+    let mut stack = Reader::new("`[stack]`", table).later(&["include"]);
+    let present = stack.has("name");
+    let name = stack.text("name", f);
+    raw.name = reader::required(name, "`[stack]`", "name", present, node.origin, f);
+    raw.requires = stack.text("requires", f);
+    raw.helm = stack.text("helm", f);
+    raw.state_namespace = stack.text("state_namespace", f);
+    if let Some(node) = stack.node("cluster") {
+        read_cluster(&node, raw, f);
+    }
+    stack.finish(f);
+}
+
+fn read_cluster(node: &Node, raw: &mut RawStack, f: &mut Findings) {
+    let Some(table) = table(node, "cluster", f) else {
+        return;
+    };
+    let mut cluster = Reader::new("`[stack.cluster]`", table);
+    raw.context = cluster.text("context", f);
+    raw.allow = cluster.texts("allow", f).unwrap_or_default();
+    cluster.finish(f);
+}
+
+fn read_settings(node: &Node, raw: &mut RawSettings, f: &mut Findings) {
+    let Some(table) = table(node, "settings", f) else {
+        return;
+    };
+    let mut settings = Reader::new("`[settings]`", table);
+    raw.concurrency = settings.number(
+        "concurrency",
+        "a whole number of Helm processes, 0 for no limit",
+        f,
+    );
+    raw.failure_policy = settings
+        .text("failure_policy", f)
+        .and_then(|said| failure_policy(&said, f))
+        .unwrap_or_default();
+    let schedules = [("eager", Schedule::Eager), ("waves", Schedule::Waves)];
+    raw.schedule = settings.word("schedule", &schedules, f).unwrap_or_default();
+    raw.history_max = history_max(&mut settings, f);
+    settings.finish(f);
+}
+
+fn failure_policy(said: &Text, f: &mut Findings) -> Option<FailurePolicy> {
+    if said.value == "rollback" {
+        f.add(
+            Finding::error("failure policy `rollback` is not supported by this version of stackctl")
+                .at(said.origin, "")
+                .help("use `stop` or `continue`; `rollback_on_failure` rolls back single charts"),
+        );
+        return None;
+    }
+    let words = [
+        ("stop", FailurePolicy::Stop),
+        ("continue", FailurePolicy::Continue),
+    ];
+    reader::word(said, "failure_policy", &words, f)
+}
+
+fn read_input(name: Text, node: &Node, f: &mut Findings) -> Option<RawInput> {
+    let Some(table) = node.as_table() else {
+        let found = node.value.kind();
+        f.add(
+            Finding::error(format!("input `{}`: expected a table, found {found}", name.value))
+                .at(node.origin, "")
+                .help(format!("write `{} = {{ default = … }}`", name.value)),
+        );
+        return None;
+    };
+    let mut input = Reader::new("an input", table).later(&["command", "parse"]);
+    let raw = RawInput {
+        default: input.node("default").map(std::borrow::Cow::into_owned),
+        env: input.text("env", f),
+        secret: input.flag("secret", f).unwrap_or_default(),
+        name,
+    };
+    input.finish(f);
+    Some(raw)
+}
+
+fn read_namespace(name: Text, node: &Node, f: &mut Findings) -> Option<RawNamespace> {
+    let mut namespace = Reader::new("a namespace", table(node, "namespaces", f)?);
+    let raw = RawNamespace {
+        labels: namespace.text_table("labels", f).unwrap_or_default(),
+        annotations: namespace.text_table("annotations", f).unwrap_or_default(),
+        name,
+    };
+    namespace.finish(f);
+    Some(raw)
+}
+
+/// `retry = { attempts, delay }`.
+pub(super) fn read_retry(node: &Node, f: &mut Findings) -> Option<RawRetry> {
+    let mut retry = Reader::new("`retry`", table(node, "retry", f)?).later(&["on"]);
+    let attempts = retry.number("attempts", "a whole number, at least 1", f);
+    if attempts == Some(0) {
+        let origin = retry.origin_or("attempts", node.origin);
+        f.add(Finding::error("`attempts` must be at least 1").at(origin, ""));
+    }
+    let delay = retry.duration("delay", f);
+    retry.finish(f);
+    Some(RawRetry { attempts, delay })
+}
+
+/// A string, or an array of strings.
+pub(super) fn one_or_more(node: &Node, key: &str, f: &mut Findings) -> Option<Vec<Text>> {
+    match &node.value {
+        Value::Text(_) => reader::text(node, key, f).map(|text| vec![text]),
+        Value::List(_) => texts(node, key, f),
+        _ => wrong(f, key, "a string or an array of strings", node),
+    }
+}
+
+/// `history_max`, of a chart or the settings.
+pub(super) fn history_max(reader: &mut Reader<'_>, f: &mut Findings) -> Option<u32> {
+    reader.number(
+        "history_max",
+        "a whole number of revisions, 0 for all of them",
+        f,
+    )
+}

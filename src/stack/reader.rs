@@ -1,0 +1,258 @@
+//! Reads one table key by key, notes what is wrong with each, and at the end what nobody asked for.
+
+use std::{borrow::Cow, time::Duration};
+
+use super::{
+    duration,
+    findings::{Finding, Findings, list},
+    node::{Node, Table, Value},
+    origin::{Located, Origin, Text},
+};
+
+/// A table being read.
+pub(super) struct Reader<'a> {
+    /// With its article, for messages.
+    what: &'static str,
+    table: &'a Table,
+    /// `[defaults]`, for charts.
+    under: Option<&'a Table>,
+    /// Keys of the design that this version does not have yet.
+    later: &'static [&'static str],
+    asked: Vec<&'static str>,
+    /// How many of the asked keys are in `table` itself.
+    found: usize,
+}
+
+/// Words a key accepts, and what they mean.
+pub(super) type Words<T> = [(&'static str, T)];
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(what: &'static str, table: &'a Table) -> Self {
+        Self {
+            what,
+            table,
+            under: None,
+            later: &[],
+            asked: Vec::new(),
+            found: 0,
+        }
+    }
+
+    /// Falls back to another table, key by key; tables merge deep.
+    pub(super) fn over(mut self, under: Option<&'a Table>) -> Self {
+        self.under = under;
+        self
+    }
+
+    pub(super) fn later(mut self, keys: &'static [&'static str]) -> Self {
+        self.later = keys;
+        self
+    }
+
+    /// Whether the table itself has the key.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.table.get(key).is_some()
+    }
+
+    /// Where the table's own value of a key stands, else `whole`.
+    pub(super) fn origin_or(&self, key: &str, whole: Origin) -> Origin {
+        self.table.get(key).map_or(whole, |node| node.origin)
+    }
+
+    /// The value of a key, as the layers together say it.
+    pub(super) fn node(&mut self, key: &'static str) -> Option<Cow<'a, Node>> {
+        self.asked.push(key);
+        let own = self.table.get(key);
+        self.found += usize::from(own.is_some());
+        let under = self.under.and_then(|under| under.get(key));
+        match (own, under) {
+            (Some(own), Some(under)) if own.as_table().is_some() && under.as_table().is_some() => {
+                let mut merged = under.clone();
+                merged.merge(own.clone());
+                merged.origin = own.origin;
+                Some(Cow::Owned(merged))
+            }
+            (own, under) => own.or(under).map(Cow::Borrowed),
+        }
+    }
+
+    pub(super) fn text(&mut self, key: &'static str, f: &mut Findings) -> Option<Text> {
+        let node = self.node(key)?;
+        text(&node, key, f)
+    }
+
+    pub(super) fn flag(&mut self, key: &'static str, f: &mut Findings) -> Option<bool> {
+        let node = self.node(key)?;
+        match node.value {
+            Value::Flag(flag) => Some(flag),
+            _ => wrong(f, key, "a boolean", &node),
+        }
+    }
+
+    /// A whole number of the type's range.
+    pub(super) fn number<T: TryFrom<i64>>(
+        &mut self,
+        key: &'static str,
+        range: &str,
+        f: &mut Findings,
+    ) -> Option<T> {
+        let node = self.node(key)?;
+        let Value::Integer(integer) = node.value else {
+            return wrong(f, key, "an integer", &node);
+        };
+        let number = integer.and_then(|integer| T::try_from(integer).ok());
+        if number.is_none() {
+            f.add(Finding::error(format!("`{key}` must be {range}")).at(node.origin, ""));
+        }
+        number
+    }
+
+    /// A duration: text, or whole seconds.
+    pub(super) fn duration(&mut self, key: &'static str, f: &mut Findings) -> Option<Duration> {
+        let node = self.node(key)?;
+        let parsed = match &node.value {
+            Value::Text(text) => duration::parse(text),
+            Value::Integer(seconds) => seconds
+                .and_then(|seconds| u64::try_from(seconds).ok())
+                .ok_or_else(|| "a duration cannot be negative".to_owned())
+                .and_then(duration::seconds),
+            _ => return wrong(f, key, "a duration", &node),
+        };
+        parsed
+            .map_err(|reason| {
+                f.add(Finding::error(format!("`{key}` is not valid")).at(node.origin, reason));
+            })
+            .ok()
+    }
+
+    /// One of a few words.
+    pub(super) fn word<T: Copy>(
+        &mut self,
+        key: &'static str,
+        words: &Words<T>,
+        f: &mut Findings,
+    ) -> Option<T> {
+        let said = self.text(key, f)?;
+        word(&said, key, words, f)
+    }
+
+    /// An array of strings.
+    pub(super) fn texts(&mut self, key: &'static str, f: &mut Findings) -> Option<Vec<Text>> {
+        let node = self.node(key)?;
+        texts(&node, key, f)
+    }
+
+    /// A table whose values are strings, with the keys' places.
+    pub(super) fn text_table(
+        &mut self,
+        key: &'static str,
+        f: &mut Findings,
+    ) -> Option<Vec<(Text, Text)>> {
+        let node = self.node(key)?;
+        let table = table(&node, key, f)?;
+        let mut pairs = Vec::with_capacity(table.len());
+        for (name, origin, node) in table.iter() {
+            if let Some(value) = text(node, name, f) {
+                let value_of = name.to_owned();
+                let name = Located {
+                    value: value_of,
+                    origin,
+                };
+                pairs.push((name, value));
+            }
+        }
+        Some(pairs)
+    }
+
+    /// Reports the keys nobody asked for.
+    pub(super) fn finish(self, f: &mut Findings) {
+        if self.found == self.table.len() {
+            return;
+        }
+        for (key, origin, _) in self.table.iter() {
+            if self.asked.contains(&key) {
+                continue;
+            }
+            let what = self.what;
+            f.add(if self.later.contains(&key) {
+                Finding::error(format!("`{key}` is not supported by this version of stackctl"))
+                    .at(origin, "")
+            } else {
+                Finding::error(format!("unknown key `{key}`"))
+                    .at(origin, format!("not a key of {what}"))
+                    .suggest(key, self.asked.iter().copied())
+            });
+        }
+    }
+}
+
+/// Reports a wrong type.
+pub(super) fn wrong<T>(f: &mut Findings, key: &str, expected: &str, node: &Node) -> Option<T> {
+    let found = node.value.kind();
+    let message = format!("`{key}`: expected {expected}, found {found}");
+    f.add(Finding::error(message).at(node.origin, ""));
+    None
+}
+
+pub(super) fn text(node: &Node, key: &str, f: &mut Findings) -> Option<Text> {
+    match &node.value {
+        Value::Text(value) => Some(Located {
+            value: value.clone(),
+            origin: node.origin,
+        }),
+        _ => wrong(f, key, "a string", node),
+    }
+}
+
+pub(super) fn texts(node: &Node, key: &str, f: &mut Findings) -> Option<Vec<Text>> {
+    match &node.value {
+        Value::List(items) => Some(
+            items
+                .iter()
+                .filter_map(|item| match &item.value {
+                    Value::Text(_) => text(item, key, f),
+                    _ => wrong(f, key, "an array of strings", item),
+                })
+                .collect(),
+        ),
+        _ => wrong(f, key, "an array of strings", node),
+    }
+}
+
+pub(super) fn table<'a>(node: &'a Node, key: &str, f: &mut Findings) -> Option<&'a Table> {
+    node.as_table().or_else(|| wrong(f, key, "a table", node))
+}
+
+pub(super) fn word<T: Copy>(
+    said: &Text,
+    key: &str,
+    words: &Words<T>,
+    f: &mut Findings,
+) -> Option<T> {
+    let found = words.iter().find(|(word, _)| *word == said.value);
+    if found.is_none() {
+        let known = || words.iter().map(|(word, _)| *word);
+        let message = format!("`{}` is not a value of `{key}`", said.value);
+        f.add(
+            Finding::error(message)
+                .at(said.origin, format!("expected one of {}", list(known())))
+                .suggest(&said.value, known()),
+        );
+    }
+    found.map(|(_, meaning)| *meaning)
+}
+
+/// A key that must be there.
+pub(super) fn required<T>(
+    value: Option<T>,
+    what: &str,
+    key: &str,
+    present: bool,
+    origin: Origin,
+    f: &mut Findings,
+) -> Option<T> {
+    if value.is_none() && !present {
+        f.add(Finding::error(format!("{what} has no `{key}`")).at(origin, ""));
+    }
+    value
+}

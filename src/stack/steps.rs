@@ -1,0 +1,312 @@
+//! Reads the declared steps of a chart: `pre`, `post`, `validate`, `on_failure`.
+
+use std::time::Duration;
+
+use super::{
+    findings::{Finding, Findings, list},
+    node::{Node, Table, Value},
+    origin::{Origin, Text},
+    raw::{RawRetry, read_retry},
+    reader::{self, Reader, table, wrong},
+};
+use crate::name::Action;
+
+/// The steps a file declares for one chart.
+#[derive(Debug, Default)]
+pub(super) struct RawSteps {
+    pub(super) pre: Vec<RawStep>,
+    pub(super) post: Vec<RawStep>,
+    pub(super) validate: Vec<RawStep>,
+    pub(super) on_failure: Vec<RawStep>,
+}
+
+/// One step.
+#[derive(Debug)]
+pub(super) struct RawStep {
+    pub(super) name: Option<Text>,
+    pub(super) verb: RawVerb,
+    /// `when.action`.
+    pub(super) actions: Option<Vec<Action>>,
+    pub(super) timeout: Option<Duration>,
+    pub(super) retry: RawRetry,
+    pub(super) origin: Origin,
+}
+
+/// What a step does.
+#[derive(Debug)]
+pub(super) enum RawVerb {
+    Run {
+        command: Vec<Text>,
+        env: Vec<(Text, Text)>,
+    },
+    Pods {
+        selector: Text,
+        namespace: Option<Text>,
+        min: u32,
+    },
+    Http {
+        target: RawTarget,
+        status: Option<u16>,
+        body: Option<Text>,
+    },
+}
+
+/// Where an `http` check goes.
+#[derive(Debug)]
+pub(super) enum RawTarget {
+    Url(Text),
+    Service {
+        service: Text,
+        namespace: Option<Text>,
+        port: String,
+        path: Option<Text>,
+    },
+}
+
+const VERBS: [&str; 3] = ["run", "pods", "http"];
+
+/// Verbs and keys of the design that come with later versions.
+const LATER: &[&str] = &[
+    "annotate", "apply", "capture", "delete", "exec", "label", "object", "patch", "restart",
+    "scale", "sql", "wait",
+];
+
+/// Actions a step can be limited to.
+const ACTIONS: [(&str, Action); 6] = [
+    ("install", Action::Install),
+    ("upgrade", Action::Upgrade),
+    ("reinstall", Action::Reinstall),
+    ("uninstall", Action::Uninstall),
+    ("unchanged", Action::Unchanged),
+    ("skip", Action::Skip),
+];
+
+/// Without `when`: everything but the way down.
+pub(super) fn default_actions() -> Vec<Action> {
+    ACTIONS
+        .iter()
+        .map(|(_, action)| *action)
+        .filter(|action| *action != Action::Uninstall)
+        .collect()
+}
+
+pub(super) fn read_steps(chart: &mut Reader<'_>, f: &mut Findings) -> RawSteps {
+    RawSteps {
+        pre: read_phase(chart, "pre", f),
+        post: read_phase(chart, "post", f),
+        validate: read_phase(chart, "validate", f),
+        on_failure: read_phase(chart, "on_failure", f),
+    }
+}
+
+fn read_phase(chart: &mut Reader<'_>, phase: &'static str, f: &mut Findings) -> Vec<RawStep> {
+    let Some(node) = chart.node(phase) else {
+        return Vec::new();
+    };
+    let Value::List(items) = &node.value else {
+        let found = node.value.kind();
+        f.add(
+            Finding::error(format!("`{phase}`: expected an array of tables, found {found}"))
+                .at(node.origin, "")
+                .help(format!("begin each step with `[[charts.NAME.{phase}]]`")),
+        );
+        return Vec::new();
+    };
+    items
+        .iter()
+        .filter_map(|item| read_step(item, phase, f))
+        .collect()
+}
+
+fn read_step(node: &Node, phase: &'static str, f: &mut Findings) -> Option<RawStep> {
+    let mut step = Reader::new("a step", table(node, phase, f)?).later(LATER);
+    let verb = read_verb(&mut step, node, f);
+    let raw = RawStep {
+        name: step.text("name", f),
+        actions: step.node("when").and_then(|node| read_when(&node, f)),
+        timeout: step.duration("timeout", f),
+        retry: step
+            .node("retry")
+            .and_then(|node| read_retry(&node, f))
+            .unwrap_or_default(),
+        verb: verb?,
+        origin: node.origin,
+    };
+    step.finish(f);
+    Some(raw)
+}
+
+fn read_verb(step: &mut Reader<'_>, node: &Node, f: &mut Findings) -> Option<RawVerb> {
+    let said: Vec<&str> = VERBS.into_iter().filter(|verb| step.has(verb)).collect();
+    if said.len() > 1 {
+        let message = format!("a step does one thing, this one has {}", list(said));
+        f.add(Finding::error(message).at(node.origin, "").help("write one step for each"));
+    } else if said.is_empty() && !LATER.iter().any(|verb| step.has(verb)) {
+        let message = format!("a step needs one of {}", list(VERBS));
+        f.add(Finding::error(message).at(node.origin, ""));
+    }
+    let run = step.node("run").map(|node| read_run(&node, f));
+    let pods = step.node("pods").map(|node| read_pods(&node, f));
+    let http = step.node("http").map(|node| read_http(&node, f));
+    run.or(pods).or(http).flatten()
+}
+
+fn read_when(node: &Node, f: &mut Findings) -> Option<Vec<Action>> {
+    let mut when = Reader::new("`when`", table(node, "when", f)?).later(&["changed", "exists"]);
+    let said = when.texts("action", f);
+    when.finish(f);
+    let said = said?;
+    if said.is_empty() {
+        f.add(Finding::error("`action` is empty: the step would never run").at(node.origin, ""));
+    }
+    Some(
+        said.iter()
+            .filter_map(|one| reader::word(one, "action", &ACTIONS, f))
+            .collect(),
+    )
+}
+
+fn read_run(node: &Node, f: &mut Findings) -> Option<RawVerb> {
+    let (command, env) = match &node.value {
+        Value::Table(table) => {
+            let mut run = Reader::new("`run`", table);
+            let present = run.has("command");
+            let command = run.node("command").and_then(|node| command(&node, f));
+            let env = run.text_table("env", f).unwrap_or_default();
+            run.finish(f);
+            let command = reader::required(command, "`run`", "command", present, node.origin, f);
+            (command?, env)
+        }
+        _ => (command(node, f)?, Vec::new()),
+    };
+    Some(RawVerb::Run { command, env })
+}
+
+/// A text is a shell's command line; an array is a program and its arguments.
+fn command(node: &Node, f: &mut Findings) -> Option<Vec<Text>> {
+    let command = match &node.value {
+        Value::Text(_) => {
+            let line = reader::text(node, "run", f)?;
+            let word = |value: &str| Text {
+                value: value.to_owned(),
+                origin: node.origin,
+            };
+            if line.value.trim().is_empty() {
+                Vec::new()
+            } else {
+                vec![word("sh"), word("-c"), line]
+            }
+        }
+        Value::List(_) => reader::texts(node, "run", f)?,
+        _ => return wrong(f, "run", "a string, an array of strings or a table", node),
+    };
+    if command.first().is_none_or(|program| program.value.is_empty()) {
+        f.add(Finding::error("`run` names no command").at(node.origin, ""));
+        return None;
+    }
+    Some(command)
+}
+
+fn read_pods(node: &Node, f: &mut Findings) -> Option<RawVerb> {
+    let mut pods = Reader::new("`pods`", table(node, "pods", f)?);
+    let present = pods.has("selector");
+    let selector = pods.text("selector", f);
+    let namespace = pods.text("namespace", f);
+    let min = pods.number("min", "a whole number, at least 1", f);
+    if min == Some(0) {
+        let origin = pods.origin_or("min", node.origin);
+        f.add(
+            Finding::error("`min` must be at least 1")
+                .at(origin, "no pod at all would pass, even with a misspelt selector"),
+        );
+    }
+    pods.finish(f);
+    let selector = reader::required(selector, "`pods`", "selector", present, node.origin, f)?;
+    if selector.value.trim().is_empty() {
+        f.add(Finding::error("`selector` is empty").at(selector.origin, "it would match any pod"));
+    }
+    Some(RawVerb::Pods {
+        selector,
+        namespace,
+        min: min.unwrap_or(1),
+    })
+}
+
+fn read_http(node: &Node, f: &mut Findings) -> Option<RawVerb> {
+    let table = table(node, "http", f)?;
+    let mut http = Reader::new("`http`", table);
+    let url = http.text("url", f);
+    let service = http.text("service", f);
+    let namespace = http.text("namespace", f);
+    let port = http.node("port").and_then(|node| read_port(&node, f));
+    let path = http.text("path", f);
+    let status = http.number("status", "an HTTP status, 100 to 599", f);
+    let body = http.text("body", f);
+    if let Some(wrong) = status.filter(|status| !(100..=599).contains(status)) {
+        let origin = http.origin_or("status", node.origin);
+        f.add(Finding::error(format!("{wrong} is not an HTTP status")).at(origin, ""));
+    }
+    let target = match (table.get("url").is_some(), table.get("service").is_some()) {
+        (true, false) => {
+            for key in ["namespace", "port", "path"] {
+                if let Some(origin) = table.key_origin(key) {
+                    f.add(
+                        Finding::error(format!("`{key}` goes with `service`, not with `url`"))
+                            .at(origin, ""),
+                    );
+                }
+            }
+            url.map(RawTarget::Url)
+        }
+        (false, true) => target_service(table, node, service, namespace, port, path, f),
+        (both, _) => {
+            let message = if both { "one, not both, of" } else { "one of" };
+            let message = format!("`http` needs {message} `url` and `service`");
+            f.add(Finding::error(message).at(node.origin, ""));
+            None
+        }
+    };
+    http.finish(f);
+    Some(RawVerb::Http {
+        target: target?,
+        status,
+        body,
+    })
+}
+
+fn target_service(
+    table: &Table,
+    node: &Node,
+    service: Option<Text>,
+    namespace: Option<Text>,
+    port: Option<String>,
+    path: Option<Text>,
+    f: &mut Findings,
+) -> Option<RawTarget> {
+    let present = table.get("port").is_some();
+    let port = reader::required(port, "`http` with `service`", "port", present, node.origin, f);
+    if let Some(path) = &path
+        && !path.value.starts_with('/')
+    {
+        f.add(Finding::error("`path` must start with `/`").at(path.origin, ""));
+    }
+    Some(RawTarget::Service {
+        service: service?,
+        namespace,
+        port: port?,
+        path,
+    })
+}
+
+/// A number or a Service's port name.
+fn read_port(node: &Node, f: &mut Findings) -> Option<String> {
+    match &node.value {
+        Value::Integer(Some(port @ 1..=65535)) => Some(port.to_string()),
+        Value::Integer(_) => {
+            f.add(Finding::error("`port` must be between 1 and 65535").at(node.origin, ""));
+            None
+        }
+        Value::Text(name) if !name.is_empty() => Some(name.clone()),
+        _ => wrong(f, "port", "a number or the name of a port", node),
+    }
+}
