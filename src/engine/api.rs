@@ -7,6 +7,7 @@ use crate::{
     event::{ChartOutcome, Event, Failure, RunOutcome},
     name::{ChartName, RunId},
     plan::NodeIx,
+    secret::Redactor,
 };
 
 /// Does one node's work.
@@ -32,7 +33,8 @@ pub enum Done {
 
 /// Takes every event of a run, in order. The journal may say no: the run then starts nothing more.
 pub trait Sink {
-    /// Takes one event.
+    /// Takes one event. After a refusal the run still offers the events that end it, so that
+    /// whoever watches learns of every chart's fate; the first refusal is the one reported.
     fn event(&mut self, event: &Event) -> Result<(), SinkError>;
 }
 
@@ -52,6 +54,8 @@ pub struct Options {
     pub policy: Policy,
     /// A node starts only when all nodes of earlier waves have ended.
     pub waves: bool,
+    /// Goes over the text of a panic, the one text of events that the engine itself writes.
+    pub redactor: Redactor,
 }
 
 /// What a failure does to charts that do not depend on it.

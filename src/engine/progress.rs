@@ -93,13 +93,16 @@ impl Progress {
         let (recorded, done) = oneshot::channel();
         let step = name.to_owned();
         self.say(Word::StepStarted { step, recorded })?;
-        done.await.map_err(|_| Cancelled)?;
-        Ok(StepGuard {
+        // Held while waiting: a step whose node gives up here ends as well.
+        let mut guard = StepGuard {
             progress: self.clone(),
             name: name.to_owned(),
             started: Instant::now(),
             ok: false,
-        })
+        };
+        done.await.map_err(|_| Cancelled)?;
+        guard.started = Instant::now();
+        Ok(guard)
     }
 
     /// The node reached a milestone. Implied ones before it are reached too.

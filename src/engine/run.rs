@@ -1,9 +1,24 @@
-//! The loop.
-use super::{Execute, Options, Outcome, Sink};
-use crate::{plan::Plan, shutdown::Shutdown};
-use std::sync::Arc;
+//! The loop: start what may start, hear what nodes say, until nothing runs.
 
-/// Runs a plan to its end.
+use std::{any::Any, panic::AssertUnwindSafe, sync::Arc};
+
+use futures::FutureExt as _;
+use tokio::{sync::mpsc, task::JoinSet};
+use tracing::Instrument as _;
+
+use super::{Done, Execute, Options, Outcome, Progress, Sink, progress::Message, state::State};
+use crate::{
+    event::Failure,
+    plan::{NodeIx, Plan},
+    secret::Redactor,
+    shutdown::{Level, Shutdown},
+};
+
+/// Runs a plan to its end: every node that was started has ended when this returns, whatever
+/// failed, whoever asked to stop. Every node of the plan has exactly one `chart_finished`, and
+/// `run_finished` is the last event. A node's panic is its failure.
+///
+/// Dropping the future aborts the running nodes; to end a run in order, raise `shutdown`.
 pub async fn run<E: Execute>(
     plan: &Plan,
     exec: Arc<E>,
@@ -11,6 +26,53 @@ pub async fn run<E: Execute>(
     shutdown: Shutdown,
     sink: &mut (dyn Sink + Send),
 ) -> Outcome {
-    let _ = (plan, exec, options, shutdown, sink);
-    todo!()
+    let (sender, mut receiver) = mpsc::unbounded_channel::<Message>();
+    let mut tasks = JoinSet::new();
+    let redactor = options.redactor.clone();
+    let mut state = State::begin(plan, options, sink);
+    // No `?` in here: whatever goes wrong, what runs is heard to its end.
+    loop {
+        state.close_if_ending(&shutdown);
+        state.serve_slots();
+        while let Some(node) = state.start_next(&shutdown) {
+            let progress = Progress::new(node, sender.clone(), shutdown.clone());
+            let work = work(exec.clone(), node, progress, redactor.clone());
+            let span = tracing::info_span!("chart", chart = %plan.node(node).key);
+            tasks.spawn(work.instrument(span));
+        }
+        if !state.is_running() {
+            return state.finish(&shutdown);
+        }
+        tokio::select! {
+            biased;
+            () = shutdown.reached(Level::Drain), if !state.is_closed() => {}
+            Some(message) = receiver.recv() => state.hear(message),
+        }
+        while tasks.try_join_next().is_some() {}
+    }
+}
+
+/// A node's task. Its end is its last message: its future, with the steps it left open, is gone by
+/// then.
+async fn work<E: Execute>(exec: Arc<E>, node: NodeIx, progress: Progress, redactor: Redactor) {
+    let last_word = progress.clone();
+    let execute = async move { exec.execute(node, progress).await };
+    let end: Result<Done, Failure> = AssertUnwindSafe(execute)
+        .catch_unwind()
+        .await
+        .unwrap_or_else(|panic| Err(panicked(panic.as_ref(), &redactor)));
+    last_word.end(end.map_err(Box::new));
+}
+
+fn panicked(panic: &(dyn Any + Send), redactor: &Redactor) -> Failure {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    let text = redactor.redact(text.unwrap_or("it gave no reason"));
+    Failure {
+        error: format!("the code of this chart panicked: {text}"),
+        hints: vec![
+            "this is a bug in stackctl, or in the program that registered this chart".into(),
+        ],
+        ..Failure::default()
+    }
 }

@@ -6,6 +6,8 @@
 
 mod dag;
 mod export;
+#[cfg(test)]
+pub(crate) mod fixture;
 mod select;
 mod selector;
 mod stack_graph;

@@ -121,10 +121,6 @@ impl<'a> Graph<'a> {
         &self.dag
     }
 
-    pub(super) fn layers(&self) -> &Layers {
-        &self.layers
-    }
-
     pub(super) fn name(&self, index: usize) -> &'a ChartName {
         &self.stack.charts[index].name
     }

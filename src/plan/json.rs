@@ -1,8 +1,83 @@
 //! A plan for programs.
-use super::Plan;
+//!
+//! ```json
+//! {"stack":"…","direction":"up","context":"…","waves":[["db"],["web"]],
+//!  "charts":[{"name":"web","release":"web","namespace":"shop","chart":"./charts/web",
+//!    "version":"1.2.3","action":"install","reason":"not installed",
+//!    "needs":[{"chart":"db","until":"validated"}],"wave":1}],
+//!  "critical_path":["db","web"]}
+//! ```
+//! `context` and `version` are null when not known; waves count from 0; `needs` is all that a chart
+//! waits for in this run, `after` included (on the way down: until `gone`).
 
-/// The plan as one JSON document, indented.
+use serde::Serialize;
+
+use super::{Node, NodeIx, Plan};
+use crate::name::{Action, ChartName, Direction, Milestone, Namespace, ReleaseName, StackName};
+
+/// The plan as one JSON document, indented, ending with a line end.
 pub fn json(plan: &Plan) -> String {
-    let _ = plan;
-    todo!()
+    let name = |&ix: &NodeIx| &plan.node(ix).key;
+    let n_waves = plan.nodes.last().map_or(0, |last| last.wave + 1);
+    let mut waves = vec![Vec::new(); n_waves];
+    for node in &plan.nodes {
+        waves[node.wave].push(&node.key);
+    }
+    let document = Document {
+        stack: &plan.stack,
+        direction: plan.direction,
+        context: plan.context.as_deref(),
+        waves,
+        charts: plan.nodes.iter().map(|node| chart(plan, node)).collect(),
+        critical_path: plan.critical_path.iter().map(name).collect(),
+    };
+    let text = serde_json::to_string_pretty(&document);
+    text.expect("texts and numbers are always JSON") + "\n"
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    stack: &'a StackName,
+    direction: Direction,
+    context: Option<&'a str>,
+    waves: Vec<Vec<&'a ChartName>>,
+    charts: Vec<Chart<'a>>,
+    critical_path: Vec<&'a ChartName>,
+}
+
+#[derive(Serialize)]
+struct Chart<'a> {
+    name: &'a ChartName,
+    release: &'a ReleaseName,
+    namespace: &'a Namespace,
+    chart: &'a str,
+    version: Option<&'a str>,
+    action: Action,
+    reason: &'a str,
+    needs: Vec<Need<'a>>,
+    wave: usize,
+}
+
+#[derive(Serialize)]
+struct Need<'a> {
+    chart: &'a ChartName,
+    until: Milestone,
+}
+
+fn chart<'a>(plan: &'a Plan, node: &'a Node) -> Chart<'a> {
+    let needs = node.waits.iter().map(|wait| Need {
+        chart: &plan.node(wait.on).key,
+        until: wait.until,
+    });
+    Chart {
+        name: &node.key,
+        release: &node.release.name,
+        namespace: &node.release.namespace,
+        chart: &node.chart,
+        version: node.version.as_deref(),
+        action: node.action,
+        reason: &node.reason,
+        needs: needs.collect(),
+        wave: node.wave,
+    }
 }

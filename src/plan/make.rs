@@ -42,8 +42,17 @@ impl Plan {
         observed: &Observed,
         known: &Known,
     ) -> Result<Self, PlanError> {
-        let _ = (graph, selection, observed, known);
-        todo!()
+        let draft = Draft {
+            graph,
+            selection,
+            direction: Direction::Up,
+            observed: Some(observed),
+            known,
+        };
+        draft.refuse_removal_of_needed()?;
+        draft.refuse_missing_needs(observed)?;
+        draft.refuse_installed_dependents(observed)?;
+        draft.plan()
     }
 
     /// The way down: every selected chart is removed, after everything that needs it or comes
@@ -57,18 +66,215 @@ impl Plan {
         known: &Known,
         include_protected: bool,
     ) -> Result<Self, PlanError> {
-        let _ = (graph, selection, observed, known, include_protected);
-        todo!()
+        let draft = Draft {
+            graph,
+            selection,
+            direction: Direction::Down,
+            observed: Some(observed),
+            known,
+        };
+        if !include_protected {
+            draft.refuse_protected()?;
+        }
+        draft.refuse_installed_dependents(observed)?;
+        draft.plan()
     }
 
-    /// Without a cluster: as if nothing were installed (up), or everything (down).
+    /// Without a cluster: as if nothing were installed (up), or everything (down). It cannot be
+    /// run, so what depends on the cluster or on consent is not refused.
     pub fn offline(
         graph: &Graph<'_>,
         selection: &Selection,
         direction: Direction,
         known: &Known,
     ) -> Result<Self, PlanError> {
-        let _ = (graph, selection, direction, known);
-        todo!()
+        let draft = Draft {
+            graph,
+            selection,
+            direction,
+            observed: None,
+            known,
+        };
+        if direction == Direction::Up {
+            draft.refuse_removal_of_needed()?;
+        }
+        draft.plan()
+    }
+}
+
+/// Everything a plan is made from.
+struct Draft<'a> {
+    graph: &'a Graph<'a>,
+    selection: &'a Selection,
+    direction: Direction,
+    observed: Option<&'a Observed>,
+    known: &'a Known,
+}
+
+impl<'a> Draft<'a> {
+    fn chart(&self, index: usize) -> &'a Chart {
+        &self.graph.stack().charts[index]
+    }
+
+    /// Whether the run takes the chart away: its edges then point the other way.
+    fn removes(&self, index: usize) -> bool {
+        self.direction == Direction::Down || self.chart(index).intent == Intent::Destroy
+    }
+
+    fn refuse_protected(&self) -> Result<(), PlanError> {
+        let charts = self.selection.indices().map(|index| self.chart(index));
+        let protected = charts.filter(|chart| chart.protected);
+        refuse(
+            protected.map(|chart| chart.name.clone()),
+            PlanError::Protected,
+        )
+    }
+
+    /// A need on a chart that the file wants destroyed contradicts itself, on either side of the
+    /// selection's border.
+    fn refuse_removal_of_needed(&self) -> Result<(), PlanError> {
+        let all = 0..self.graph.stack().charts.len();
+        let doomed = all.filter(|&index| self.removes(index));
+        let barred = doomed.flat_map(|index| {
+            let dependents = self.graph.after(index);
+            dependents
+                .filter(move |&(other, edge)| {
+                    let in_run = self.selection.holds(index) || self.selection.holds(other);
+                    in_run && !edge.soft && !self.removes(other)
+                })
+                .map(move |(other, _)| Barred {
+                    chart: self.chart(index).name.clone(),
+                    dependent: self.chart(other).name.clone(),
+                })
+        });
+        refuse(barred, PlanError::StillNeeded)
+    }
+
+    fn refuse_missing_needs(&self, observed: &Observed) -> Result<(), PlanError> {
+        let missing = self.graph.needs_outside(self.selection).into_iter();
+        let missing = missing.filter_map(|outside| {
+            let chart = &self.graph.stack().charts[&outside.chart];
+            if chart.intent == Intent::Destroy {
+                return None;
+            }
+            let need = &self.graph.stack().charts[&outside.other];
+            let state = match observed.releases.get(&need.release) {
+                None => "is not installed".to_owned(),
+                Some(release) if release.status == ReleaseStatus::Deployed => return None,
+                Some(release) => format!("is {} (revision {})", release.status, release.revision),
+            };
+            Some(MissingNeed {
+                chart: outside.chart,
+                need: outside.other,
+                state,
+            })
+        });
+        refuse(missing, PlanError::NeedsMissing)
+    }
+
+    fn refuse_installed_dependents(&self, observed: &Observed) -> Result<(), PlanError> {
+        let dependents = self.graph.dependents_outside(self.selection).into_iter();
+        let installed = dependents.filter(|outside| {
+            let charts = &self.graph.stack().charts;
+            let release = observed.releases.get(&charts[&outside.other].release);
+            let removed = self.direction == Direction::Down
+                || charts[&outside.chart].intent == Intent::Destroy;
+            removed && release.is_some_and(|r| r.status != ReleaseStatus::Uninstalled)
+        });
+        let barred = installed.map(|outside| Barred {
+            chart: outside.chart,
+            dependent: outside.other,
+        });
+        refuse(barred, PlanError::DependentsInstalled)
+    }
+
+    fn plan(&self) -> Result<Plan, PlanError> {
+        let stack = &self.graph.stack().name;
+        let plan = Plan::from_nodes(stack.clone(), self.direction, self.nodes());
+        let plan = plan.map_err(PlanError::Cyclic)?;
+        Ok(Plan {
+            context: self.known.context.clone(),
+            offline: self.observed.is_none(),
+            selection: self.selection.sentence().to_owned(),
+            left_out: self.selection.left_out().to_vec(),
+            ..plan
+        })
+    }
+
+    fn nodes(&self) -> Vec<Node> {
+        let default_weight = self.default_weight();
+        let mut nodes: Vec<Node> = self
+            .selection
+            .indices()
+            .map(|index| self.node(index, default_weight))
+            .collect();
+        let mut position = vec![None; self.graph.stack().charts.len()];
+        for (index, node) in self.selection.indices().zip((0..).map(NodeIx)) {
+            position[index] = Some(node);
+        }
+        for index in self.selection.indices() {
+            for (other, edge) in self.graph.before(index) {
+                let (Some(first), Some(then)) = (position[other], position[index]) else {
+                    continue;
+                };
+                let soft = edge.soft;
+                let (node, on, until) = match (self.removes(other), self.removes(index)) {
+                    (false, false) => (then, first, edge.until),
+                    (true, true) => (first, then, Milestone::Gone),
+                    (true, false) => (then, first, Milestone::Gone),
+                    (false, true) if soft => (then, first, edge.until),
+                    // What it needs stays: its removal has nothing to wait for.
+                    (false, true) => continue,
+                };
+                nodes[node.index()].waits.push(Wait { on, until, soft });
+            }
+        }
+        nodes
+    }
+
+    fn node(&self, index: usize, default_weight: u64) -> Node {
+        let chart = self.chart(index);
+        let contents = self.known.contents.get(&chart.name);
+        let desired = Desired { chart, contents };
+        let (action, reason) = match self.observed {
+            None => desired.guess(self.direction),
+            Some(observed) => desired.decide(self.direction, observed.releases.get(&chart.release)),
+        };
+        let learned = self.known.durations.get(&chart.name);
+        Node {
+            key: chart.name.clone(),
+            release: chart.release.clone(),
+            chart: chart.source.path().display().to_string(),
+            version: contents.and_then(|contents| contents.version.clone()),
+            action,
+            reason,
+            waits: Vec::new(),
+            weight: learned.map_or(default_weight, |&millis| millis.max(1)),
+            wave: 0,
+            priority: 0,
+        }
+    }
+
+    /// Of a chart whose duration is not known: the mean of those that are.
+    fn default_weight(&self) -> u64 {
+        let charts = self.selection.charts().iter();
+        let learned = charts.filter_map(|name| self.known.durations.get(name));
+        let (sum, n) = learned.fold((0_u64, 0), |(sum, n), &one| {
+            (sum.saturating_add(one), n + 1)
+        });
+        sum.checked_div(n).unwrap_or(1).max(1)
+    }
+}
+
+/// All reasons at once, or none.
+fn refuse<T>(
+    found: impl Iterator<Item = T>,
+    error: impl Fn(Vec<T>) -> PlanError,
+) -> Result<(), PlanError> {
+    let found: Vec<T> = found.collect();
+    if found.is_empty() {
+        Ok(())
+    } else {
+        Err(error(found))
     }
 }

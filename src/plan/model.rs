@@ -1,6 +1,8 @@
 //! The plan itself: an oriented graph of nodes, ready to run.
 
-use crate::name::{Action, ChartName, Direction, Milestone, ReleaseId, StackName};
+use crate::name::{
+    Action, ChartName, Direction, Milestone, Namespace, ReleaseId, ReleaseName, StackName,
+};
 
 /// Index of a [`Node`] in its [`Plan`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -79,5 +81,32 @@ impl Plan {
     /// All nodes with their indices.
     pub fn iter(&self) -> impl Iterator<Item = (NodeIx, &Node)> {
         (0..).map(NodeIx).zip(&self.nodes)
+    }
+
+    /// Charts in whose way a pending or half-removed release stands.
+    pub fn blocked(&self) -> impl Iterator<Item = &Node> {
+        let nodes = self.nodes.iter();
+        nodes.filter(|node| node.action == Action::Blocked)
+    }
+}
+
+impl Node {
+    /// An install without waits, for plans that do not come from a stack; its release bears the
+    /// chart's name, in the namespace `default`.
+    pub fn install(key: ChartName) -> Self {
+        let namespace = Namespace::new("default").expect("`default` is a namespace");
+        let name = ReleaseName::new(key.as_str()).expect("a chart's name is a release's, too");
+        Self {
+            chart: key.to_string(),
+            key,
+            release: ReleaseId { namespace, name },
+            version: None,
+            action: Action::Install,
+            reason: "not installed".into(),
+            waits: Vec::new(),
+            weight: 1,
+            wave: 0,
+            priority: 0,
+        }
     }
 }

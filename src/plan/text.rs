@@ -1,8 +1,136 @@
 //! A plan for people.
-use super::Plan;
 
-/// The plan as text.
+use unicode_width::UnicodeWidthStr;
+
+use super::{Node, NodeIx, Plan};
+use crate::name::{Action, Direction, Milestone};
+
+/// The plan as text, without colour: header, waves, critical path, and a count of the actions as
+/// its last line.
 pub fn text(plan: &Plan) -> String {
-    let _ = plan;
-    todo!()
+    let mut out = header(plan);
+    let rows: Vec<[String; 4]> = plan.nodes.iter().map(row).collect();
+    let widths = [0, 1, 2].map(|column| {
+        let cells = rows.iter().map(|row| row[column].width());
+        cells.max().unwrap_or(0)
+    });
+    let mut wave = None;
+    for (node, row) in plan.nodes.iter().zip(&rows) {
+        if wave != Some(node.wave) {
+            wave = Some(node.wave);
+            out += &format!("\nwave {}\n", node.wave + 1);
+        }
+        let [name, action, release, chart] = row;
+        let cells = [(name, widths[0]), (action, widths[1]), (release, widths[2])];
+        let aligned: String = cells.map(|(text, width)| padded(text, width)).concat();
+        out += &format!("  {aligned}{chart}\n");
+        let indent = padded("", widths[0]);
+        out += &format!("  {indent}{}\n", explanation(plan, node));
+    }
+    if plan.critical_path.len() > 1 {
+        let names = plan
+            .critical_path
+            .iter()
+            .map(|&ix| plan.node(ix).key.as_str());
+        let path = names.collect::<Vec<_>>().join(" -> ");
+        out += &format!("\ncritical path  {path}\n");
+    }
+    out += &format!("\n{}\n", counts(plan));
+    out
+}
+
+fn header(plan: &Plan) -> String {
+    let cluster = match (plan.offline, plan.direction, &plan.context) {
+        (true, Direction::Up, _) => "not looked at (offline): as if nothing were installed",
+        (true, Direction::Down, _) => "not looked at (offline): as if everything were installed",
+        (false, _, Some(context)) => context,
+        (false, _, None) => "the one this runs in",
+    };
+    let mut lines = vec![
+        ("stack", plan.stack.to_string()),
+        ("direction", plan.direction.to_string()),
+        ("cluster", cluster.to_owned()),
+        ("selected", plan.selection.clone()),
+    ];
+    if !plan.left_out.is_empty() {
+        let names: Vec<&str> = plan.left_out.iter().map(|name| name.as_str()).collect();
+        lines.push(("left out", names.join(", ")));
+    }
+    let lines = lines.into_iter();
+    lines
+        .map(|(key, value)| format!("{}{value}\n", padded(key, 9)))
+        .collect()
+}
+
+/// Name, action, release, chart and version.
+fn row(node: &Node) -> [String; 4] {
+    let version = node
+        .version
+        .as_ref()
+        .map_or(String::new(), |v| format!(" {v}"));
+    [
+        node.key.to_string(),
+        node.action.to_string(),
+        node.release.to_string(),
+        format!("{}{version}", node.chart),
+    ]
+}
+
+/// Why, and what it waits for.
+fn explanation(plan: &Plan, node: &Node) -> String {
+    let waited_for = |soft: bool| {
+        let waits = node.waits.iter().filter(|wait| wait.soft == soft);
+        let names: Vec<String> = waits
+            .map(|wait| waited(plan, wait.on, wait.until))
+            .collect();
+        (!names.is_empty()).then(|| names.join(", "))
+    };
+    let mut words = vec![node.reason.clone()];
+    words.extend(waited_for(false).map(|names| format!("waits for {names}")));
+    words.extend(waited_for(true).map(|names| format!("after {names}")));
+    words.join("; ")
+}
+
+/// The milestone is said when it is not the usual one of the direction.
+fn waited(plan: &Plan, on: NodeIx, until: Milestone) -> String {
+    let name = &plan.node(on).key;
+    match (plan.direction, until) {
+        (Direction::Up, Milestone::Validated) | (Direction::Down, Milestone::Gone) => {
+            name.to_string()
+        }
+        _ => format!("{name}:{until}"),
+    }
+}
+
+fn counts(plan: &Plan) -> String {
+    let words = [
+        (Action::Install, "to install"),
+        (Action::Upgrade, "to upgrade"),
+        (Action::Reinstall, "to reinstall"),
+        (Action::Uninstall, "to uninstall"),
+        (Action::Decide, "to be decided"),
+        (Action::Unchanged, "unchanged"),
+        (Action::Skip, "skipped"),
+        (Action::Blocked, "blocked"),
+    ];
+    let counted = words.iter().filter_map(|(action, word)| {
+        let n = plan
+            .nodes
+            .iter()
+            .filter(|node| node.action == *action)
+            .count();
+        (n > 0).then(|| format!("{n} {word}"))
+    });
+    let counted: Vec<String> = counted.collect();
+    if counted.is_empty() {
+        "nothing to do".into()
+    } else {
+        counted.join(", ")
+    }
+}
+
+/// The text with blanks up to `width` columns, and two more that end the column.
+fn padded(text: &str, width: usize) -> String {
+    let blanks = width.saturating_sub(text.width()) + 2;
+    format!("{text}{}", " ".repeat(blanks))
 }

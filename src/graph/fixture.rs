@@ -1,0 +1,78 @@
+//! Stacks for unit tests, from a few words.
+
+use std::{path::PathBuf, time::Duration};
+
+use indexmap::IndexMap;
+
+use crate::{
+    name::{ChartName, Milestone, Namespace, ReleaseId, ReleaseName, StackName},
+    stack::{
+        Chart, ChartSource, ClusterGuard, Intent, Need, RollbackOnFailure, Settings, Stack, Steps,
+        Values, Wait,
+    },
+};
+
+/// A stack named `shop` of charts `(name, edges)`. An edge is a need as in a stack file (`db`,
+/// `db:ready`), or with `~` before it an `after`.
+pub(crate) fn stack(charts: &[(&str, &[&str])]) -> Stack {
+    let charts = charts.iter().map(|(name, edges)| {
+        let chart = chart(name, edges);
+        (chart.name.clone(), chart)
+    });
+    Stack {
+        name: StackName::new("shop").unwrap(),
+        file: "stack.toml".into(),
+        root: PathBuf::from("."),
+        helm: None,
+        state_namespace: Namespace::new("default").unwrap(),
+        cluster: ClusterGuard::default(),
+        settings: Settings {
+            concurrency: None,
+            failure_policy: crate::stack::FailurePolicy::default(),
+            schedule: crate::stack::Schedule::default(),
+            history_max: 10,
+        },
+        inputs: std::collections::BTreeMap::default(),
+        namespaces: std::collections::BTreeMap::default(),
+        charts: charts.collect::<IndexMap<_, _>>(),
+    }
+}
+
+fn chart(name: &str, edges: &[&str]) -> Chart {
+    let (after, needs): (Vec<&str>, _) = edges.iter().partition(|edge| edge.starts_with('~'));
+    Chart {
+        name: ChartName::new(name).unwrap(),
+        release: ReleaseId {
+            namespace: Namespace::new("shop").unwrap(),
+            name: ReleaseName::new(name).unwrap(),
+        },
+        source: ChartSource::Folder(PathBuf::from(format!("./charts/{name}"))),
+        version: None,
+        needs: needs.into_iter().map(need).collect(),
+        after: after.into_iter().map(|edge| need(&edge[1..])).collect(),
+        intent: Intent::default(),
+        labels: std::collections::BTreeMap::default(),
+        protected: false,
+        values: Values::default(),
+        timeout: Duration::from_secs(300),
+        wait: Wait::default(),
+        rollback_on_failure: RollbackOnFailure::default(),
+        force_replace: false,
+        reinstall_below: None,
+        history_max: 10,
+        steps: Steps::default(),
+        place: None,
+    }
+}
+
+fn need(edge: &str) -> Need {
+    let (chart, until) = edge.split_once(':').unwrap_or((edge, "validated"));
+    let until = Milestone::NAMEABLE
+        .into_iter()
+        .find(|m| m.as_str() == until);
+    Need {
+        chart: ChartName::new(chart).unwrap(),
+        until: until.unwrap(),
+        place: None,
+    }
+}
