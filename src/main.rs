@@ -1,3 +1,7 @@
 //! The stackctl binary: everything is in the library.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    stackctl::cli::run(std::env::args_os())
+}
