@@ -1,1 +1,51 @@
-//! (being written)
+//! Events to eyes.
+//!
+//! Everything here is a fold over the events of a run: [`Terminal`] (a line per running chart,
+//! redrawn), [`Lines`] (plain lines, for logs), [`JsonLines`] (the events themselves) while it
+//! goes on, and [`Summary`] at its end. A [`Watcher`] runs them on a thread of their own, so that
+//! neither a slow terminal nor a closed pipe holds up a run.
+
+mod board;
+mod frame;
+mod json;
+mod lines;
+mod summary;
+mod table;
+mod terminal;
+mod text;
+mod watcher;
+mod wording;
+
+pub use frame::Size;
+pub use json::JsonLines;
+pub use lines::Lines;
+pub use summary::{Closing, Summary};
+pub use table::{Align, Table};
+pub use terminal::Terminal;
+pub use watcher::{Notices, Watcher};
+
+use std::io;
+
+use crate::event::Event;
+
+/// Shows a run while it goes on. An error means nobody can see it any more: it is then dropped,
+/// and the run goes on.
+pub trait Reporter: Send {
+    /// Takes one event, in order.
+    fn event(&mut self, event: &Event) -> io::Result<()>;
+
+    /// Takes a message that is no event (`stopping: …`).
+    fn notice(&mut self, text: &str) -> io::Result<()>;
+
+    /// Shows what it took; called after each burst of events, and some ten times a second.
+    /// `elapsed_ms` is the time since the run started.
+    fn show(&mut self, elapsed_ms: u64) -> io::Result<()>;
+
+    /// Leaves the place tidy: nothing comes after this.
+    fn end(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod samples;

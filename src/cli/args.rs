@@ -1,0 +1,312 @@
+//! The command line as clap sees it: flags, their groups and their help.
+//!
+//! Only names, texts and value parsers; what the values mean is settled in [`super::settings`],
+//! where environment variables come in is [`super::environment`].
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use super::{
+    settings::{
+        ChartValue, ChartValuesFile, FailurePolicy, GraphFormat, InputValue, LogFormat,
+        OutputFormat, Schedule,
+    },
+    values,
+};
+use crate::name::ChartName;
+
+const EXAMPLES: &str = "\
+Examples:
+  stackctl check                      find every problem of ./stack.toml, without a cluster
+  stackctl plan                       what `up` would do, and in which order
+  stackctl up                         bring the whole stack up
+  stackctl up web --with-needs        one chart, and what it needs
+  stackctl down --yes                 take the stack down, dependents first
+
+Environment:
+  Every flag can be set by a variable: STACKCTL_ and the flag's name in capitals
+  (STACKCTL_KUBE_CONTEXT=prod); switches take true, false, 1 or 0; flags that may be repeated take
+  one value a line. The command line wins. KUBECONFIG, HELM_BINARY, NO_COLOR, CLICOLOR_FORCE and
+  Helm's own HELM_… are honoured. STACKCTL_LOG=debug shows what stackctl does inside.
+
+Exit codes:
+  0 done · 1 failed · 2 changes pending (--detailed-exitcode) · 64 wrong usage
+  65 wrong stack file · 130 interrupted by Ctrl-C · 143 terminated";
+
+/// Brings up, changes and tears down whole stacks of Helm releases as a dependency graph
+#[derive(Debug, Parser)]
+#[command(
+    name = "stackctl",
+    version,
+    max_term_width = 100,
+    after_help = EXAMPLES,
+    subcommand_required = true,
+    arg_required_else_help = true,
+    disable_help_subcommand = true
+)]
+pub(super) struct Cli {
+    #[command(flatten)]
+    pub(super) global: GlobalArgs,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Global options")]
+pub(super) struct GlobalArgs {
+    /// The stack file; `-` reads it from standard input
+    #[arg(
+        short,
+        long,
+        global = true,
+        value_name = "FILE",
+        default_value = "stack.toml"
+    )]
+    pub(super) file: PathBuf,
+    /// Print failures and the last line only
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub(super) quiet: bool,
+    /// Also print what Helm and the steps write
+    #[arg(short, long, global = true)]
+    pub(super) verbose: bool,
+    /// When to use colours
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub(super) color: ColorWhen,
+}
+
+/// `--color`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum ColorWhen {
+    /// On a terminal, unless `NO_COLOR` is set
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    Up(UpArgs),
+    Down(DownArgs),
+    Plan(PlanArgs),
+    Status(StatusArgs),
+    Check(CheckArgs),
+    Graph(GraphArgs),
+    /// Print a completion script
+    #[command(after_help = "\
+Examples:
+  stackctl completions bash > /etc/bash_completion.d/stackctl
+  stackctl completions zsh > ~/.zfunc/_stackctl
+  stackctl completions fish > ~/.config/fish/completions/stackctl.fish")]
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Install or upgrade the charts of the stack, each as soon as what it needs is there
+#[derive(Debug, Args)]
+#[command(
+    visible_alias = "apply",
+    after_help = "\
+Examples:
+  stackctl up                         the whole stack
+  stackctl up api web                 these charts only; what they need must be installed
+  stackctl up web --with-needs        a chart, and all it needs
+  stackctl up -l tier=base,team!=data charts by label
+  stackctl up --set web:replicas=3    with a value changed
+  stackctl up --dry-run --detailed-exitcode
+                                      only say whether anything would change
+  stackctl up --yes --log-format json in CI: no question, every event on standard output
+
+Without a terminal, --yes is needed only if a release would be removed or reinstalled."
+)]
+pub(super) struct UpArgs {
+    #[command(flatten)]
+    pub(super) run: RunArgs,
+}
+
+/// Uninstall the charts of the stack, dependents first
+#[derive(Debug, Args)]
+#[command(visible_aliases = ["destroy", "delete"], after_help = "\
+Examples:
+  stackctl down                       the whole stack; asks first
+  stackctl down web                   one chart; refused while installed charts need it
+  stackctl down db --with-dependents  a chart, and all that need it
+  stackctl down --dry-run             only say what would be removed
+
+Namespaces and CRDs stay. Without a terminal, --yes is needed.")]
+pub(super) struct DownArgs {
+    #[command(flatten)]
+    pub(super) run: RunArgs,
+    /// Also remove charts marked `protected`
+    #[arg(long, help_heading = "Run options")]
+    pub(super) include_protected: bool,
+}
+
+/// Show what `up` (or `down`) would do, in which order, and why
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  stackctl plan
+  stackctl plan --down
+  stackctl plan --offline -o json     no cluster: order and critical path only")]
+pub(super) struct PlanArgs {
+    #[command(flatten)]
+    pub(super) selection: SelectionArgs,
+    /// Plan the way down
+    #[arg(long)]
+    pub(super) down: bool,
+    /// With --down: also charts marked `protected`
+    #[arg(long, requires = "down")]
+    pub(super) include_protected: bool,
+    /// Do not look at a cluster: every action is taken to be an install
+    #[arg(long, conflicts_with_all = ["kube_context", "kubeconfig"])]
+    pub(super) offline: bool,
+    /// Form of the plan
+    #[arg(short, long, value_name = "FORMAT", default_value = "table")]
+    pub(super) output: OutputFormat,
+    /// Exit with 2 if the plan would change something
+    #[arg(long)]
+    pub(super) detailed_exitcode: bool,
+    #[command(flatten)]
+    pub(super) stack: StackArgs,
+    #[command(flatten)]
+    pub(super) cluster: ClusterArgs,
+}
+
+/// Show what is installed of the stack
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  stackctl status
+  stackctl status -o json | jq '.[] | select(.status != \"deployed\")'")]
+pub(super) struct StatusArgs {
+    #[command(flatten)]
+    pub(super) selection: SelectionArgs,
+    /// Form of the list
+    #[arg(short, long, value_name = "FORMAT", default_value = "table")]
+    pub(super) output: OutputFormat,
+    #[command(flatten)]
+    pub(super) stack: StackArgs,
+    #[command(flatten)]
+    pub(super) cluster: ClusterArgs,
+}
+
+/// Find every problem of the stack file, without a cluster and without Helm
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  stackctl check
+  stackctl check -f platform.toml -o json")]
+pub(super) struct CheckArgs {
+    /// Form of the findings
+    #[arg(short, long, value_name = "FORMAT", default_value = "table")]
+    pub(super) output: OutputFormat,
+    #[command(flatten)]
+    pub(super) stack: StackArgs,
+}
+
+/// Print the dependency graph
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  stackctl graph
+  stackctl graph -o dot | dot -Tsvg > stack.svg
+  stackctl graph web --with-needs -o mermaid")]
+pub(super) struct GraphArgs {
+    #[command(flatten)]
+    pub(super) selection: SelectionArgs,
+    /// Form of the graph
+    #[arg(short, long, value_name = "FORMAT", default_value = "text")]
+    pub(super) output: GraphFormat,
+    #[command(flatten)]
+    pub(super) stack: StackArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Selection")]
+pub(super) struct SelectionArgs {
+    /// Charts to act on; all if none is named or selected
+    #[arg(value_name = "CHART", value_parser = values::chart_name)]
+    pub(super) charts: Vec<ChartName>,
+    /// Select by labels (`tier=base,team!=data`): comma is and, repeating the flag is or
+    #[arg(short = 'l', long, value_name = "LABELS")]
+    pub(super) selector: Vec<String>,
+    /// Add everything the selected charts need
+    #[arg(long)]
+    pub(super) with_needs: bool,
+    /// Add every chart that needs a selected one
+    #[arg(long)]
+    pub(super) with_dependents: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Stack options")]
+pub(super) struct StackArgs {
+    /// Give an input of the stack a value
+    #[arg(long, value_name = "NAME=VALUE", value_parser = values::input)]
+    pub(super) input: Vec<InputValue>,
+    /// Set a value of a chart; the path is Helm's
+    #[arg(long, value_name = "CHART:PATH=VALUE", value_parser = values::chart_value)]
+    pub(super) set: Vec<ChartValue>,
+    /// Add a values file to a chart
+    #[arg(long, value_name = "CHART=FILE", value_parser = values::chart_values_file)]
+    pub(super) values: Vec<ChartValuesFile>,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Cluster options")]
+pub(super) struct ClusterArgs {
+    /// Context of the kubeconfig to use
+    #[arg(long, value_name = "CONTEXT")]
+    pub(super) kube_context: Option<String>,
+    /// The kubeconfig; default as kubectl's
+    #[arg(long, value_name = "FILE")]
+    pub(super) kubeconfig: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Run options")]
+#[expect(clippy::struct_excessive_bools, reason = "one field a flag")]
+pub(super) struct RunArgs {
+    #[command(flatten)]
+    pub(super) selection: SelectionArgs,
+    /// Show the plan and stop there
+    #[arg(long)]
+    pub(super) dry_run: bool,
+    /// With --dry-run: exit with 2 if the plan would change something
+    #[arg(long, requires = "dry_run")]
+    pub(super) detailed_exitcode: bool,
+    /// Do not ask
+    #[arg(short, long)]
+    pub(super) yes: bool,
+    /// Helm processes at once; 0 is no limit
+    #[arg(short = 'j', long, visible_alias = "parallelism", value_name = "N")]
+    pub(super) concurrency: Option<usize>,
+    /// What happens to charts that do not need a failed one: `stop` starts nothing new, `continue`
+    /// lets them go on
+    #[arg(long, value_name = "POLICY", value_parser = values::failure_policy)]
+    pub(super) failure_policy: Option<FailurePolicy>,
+    /// When a chart may start
+    #[arg(long, value_name = "SCHEDULE")]
+    pub(super) schedule: Option<Schedule>,
+    /// How long to wait for another run of the stack (`5m`); 0 is not at all
+    #[arg(long, value_name = "DURATION", default_value = "0", value_parser = values::duration)]
+    pub(super) lock_timeout: Duration,
+    /// The Helm to use, a path or a name; default `helm` in PATH
+    #[arg(long, value_name = "HELM")]
+    pub(super) helm_binary: Option<PathBuf>,
+    /// Where the records of runs are kept
+    #[arg(long, value_name = "FOLDER", default_value = ".stackctl")]
+    pub(super) state_dir: PathBuf,
+    /// How the run is reported while it goes on
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(super) log_format: LogFormat,
+    #[command(flatten)]
+    pub(super) stack: StackArgs,
+    #[command(flatten)]
+    pub(super) cluster: ClusterArgs,
+}

@@ -1,0 +1,37 @@
+//! One function per command: settings in, exit code out.
+
+mod check;
+mod completions;
+mod down;
+mod graph;
+mod plan;
+mod status;
+mod up;
+
+use std::future::Future;
+
+use anyhow::Context;
+
+use super::{console::Console, exit::ExitCode, settings::Settings};
+
+/// Runs the command.
+pub(super) fn run(settings: Settings, console: &Console) -> anyhow::Result<ExitCode> {
+    match settings {
+        Settings::Up(settings) => block_on(up::run(settings, console)),
+        Settings::Down(settings) => block_on(down::run(settings, console)),
+        Settings::Plan(settings) => block_on(plan::run(settings, console)),
+        Settings::Status(settings) => block_on(status::run(settings, console)),
+        Settings::Check(settings) => check::run(settings, console),
+        Settings::Graph(settings) => graph::run(settings, console),
+        Settings::Completions(shell) => completions::run(shell),
+    }
+}
+
+/// The one place that starts the async runtime, for the commands that talk to a cluster.
+fn block_on(command: impl Future<Output = anyhow::Result<ExitCode>>) -> anyhow::Result<ExitCode> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("could not start the async runtime")?
+        .block_on(command)
+}

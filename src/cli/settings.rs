@@ -1,0 +1,303 @@
+//! What a command is told to do, as plain data: the command line and the environment, resolved.
+//!
+//! Arguments become settings here, and commands see settings only: neither clap nor the process's
+//! environment is known below this module. What the stack file says is not merged in here; an
+//! absent (`None`) setting means "as the file says".
+
+use std::{path::PathBuf, time::Duration};
+
+use super::args;
+use crate::name::ChartName;
+
+/// One command with its settings.
+#[derive(Debug)]
+pub(super) enum Settings {
+    Up(RunSettings),
+    Down(DownSettings),
+    Plan(PlanSettings),
+    Status(StatusSettings),
+    Check(CheckSettings),
+    Graph(GraphSettings),
+    Completions(clap_complete::Shell),
+}
+
+/// How much is said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Verbosity {
+    /// Failures and the last line of the summary.
+    Quiet,
+    /// What a person wants to follow.
+    Normal,
+    /// Also every line Helm and the steps write.
+    Verbose,
+}
+
+/// Which stack, with what given from outside.
+#[derive(Debug, Clone)]
+pub(super) struct StackSettings {
+    pub(super) file: StackFile,
+    pub(super) inputs: Vec<InputValue>,
+    pub(super) set: Vec<ChartValue>,
+    pub(super) values: Vec<ChartValuesFile>,
+}
+
+/// Where the stack file is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum StackFile {
+    /// `-f -`.
+    Stdin,
+    /// A path.
+    Path(PathBuf),
+}
+
+/// `--input NAME=VALUE`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct InputValue {
+    pub(super) name: String,
+    pub(super) value: String,
+}
+
+/// `--set CHART:PATH=VALUE`; path and value are not parsed yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct ChartValue {
+    pub(super) chart: ChartName,
+    pub(super) path: String,
+    pub(super) value: String,
+}
+
+/// `--values CHART=FILE`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct ChartValuesFile {
+    pub(super) chart: ChartName,
+    pub(super) file: PathBuf,
+}
+
+/// Which charts. Nothing given = all.
+#[derive(Debug, Clone, Default)]
+pub(super) struct SelectionSettings {
+    pub(super) charts: Vec<ChartName>,
+    /// `-l` texts, not parsed yet: comma = and, several = or.
+    pub(super) selectors: Vec<String>,
+    pub(super) with_needs: bool,
+    pub(super) with_dependents: bool,
+}
+
+/// Which cluster.
+#[derive(Debug, Clone, Default)]
+pub(super) struct ClusterSettings {
+    pub(super) context: Option<String>,
+    pub(super) kubeconfig: Option<PathBuf>,
+}
+
+/// How charts are run (`up`, `down`).
+#[derive(Debug, Clone)]
+pub(super) struct RunSettings {
+    pub(super) stack: StackSettings,
+    pub(super) selection: SelectionSettings,
+    pub(super) cluster: ClusterSettings,
+    /// Helm processes at once; 0 = no limit.
+    pub(super) concurrency: Option<usize>,
+    pub(super) failure_policy: Option<FailurePolicy>,
+    pub(super) schedule: Option<Schedule>,
+    /// How long to wait for another run of the stack to end; zero = not at all.
+    pub(super) lock_timeout: Duration,
+    pub(super) helm_binary: Option<PathBuf>,
+    /// Holds `runs/`.
+    pub(super) state_dir: PathBuf,
+    pub(super) yes: bool,
+    pub(super) dry_run: bool,
+    pub(super) detailed_exitcode: bool,
+    pub(super) log_format: LogFormat,
+}
+
+/// What a failure does to charts that do not depend on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum FailurePolicy {
+    Stop,
+    Continue,
+}
+
+/// When a chart may start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Schedule {
+    /// The moment what it needs is there
+    Eager,
+    /// When the whole wave before it has ended
+    Waves,
+}
+
+/// How a run is reported while it goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum LogFormat {
+    /// For people, on standard error
+    Text,
+    /// Every event as one line of JSON, on standard output
+    Json,
+}
+
+/// `down`.
+#[derive(Debug, Clone)]
+pub(super) struct DownSettings {
+    pub(super) run: RunSettings,
+    pub(super) include_protected: bool,
+}
+
+/// `plan`.
+#[derive(Debug, Clone)]
+pub(super) struct PlanSettings {
+    pub(super) stack: StackSettings,
+    pub(super) selection: SelectionSettings,
+    pub(super) cluster: ClusterSettings,
+    pub(super) down: bool,
+    pub(super) include_protected: bool,
+    pub(super) offline: bool,
+    pub(super) output: OutputFormat,
+    pub(super) detailed_exitcode: bool,
+}
+
+/// `status`.
+#[derive(Debug, Clone)]
+pub(super) struct StatusSettings {
+    pub(super) stack: StackSettings,
+    pub(super) selection: SelectionSettings,
+    pub(super) cluster: ClusterSettings,
+    pub(super) output: OutputFormat,
+}
+
+/// `check`.
+#[derive(Debug, Clone)]
+pub(super) struct CheckSettings {
+    pub(super) stack: StackSettings,
+    pub(super) output: OutputFormat,
+}
+
+/// `graph`.
+#[derive(Debug, Clone)]
+pub(super) struct GraphSettings {
+    pub(super) stack: StackSettings,
+    pub(super) selection: SelectionSettings,
+    pub(super) output: GraphFormat,
+}
+
+/// Form of what goes to standard output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum OutputFormat {
+    /// For people
+    Table,
+    /// For programs
+    Json,
+}
+
+/// Form of a graph.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum GraphFormat {
+    /// Waves and edges, for people
+    Text,
+    /// For Graphviz
+    Dot,
+    /// For Markdown
+    Mermaid,
+    /// For programs
+    Json,
+}
+
+impl Settings {
+    /// What the parsed command line asks for.
+    pub(super) fn resolve(cli: args::Cli) -> Self {
+        let file = stack_file(cli.global.file);
+        match cli.command {
+            args::Command::Up(up) => Self::Up(run(up.run, file)),
+            args::Command::Down(down) => Self::Down(DownSettings {
+                run: run(down.run, file),
+                include_protected: down.include_protected,
+            }),
+            args::Command::Plan(plan) => Self::Plan(PlanSettings {
+                stack: stack(plan.stack, file),
+                selection: selection(plan.selection),
+                cluster: cluster(plan.cluster),
+                down: plan.down,
+                include_protected: plan.include_protected,
+                offline: plan.offline,
+                output: plan.output,
+                detailed_exitcode: plan.detailed_exitcode,
+            }),
+            args::Command::Status(status) => Self::Status(StatusSettings {
+                stack: stack(status.stack, file),
+                selection: selection(status.selection),
+                cluster: cluster(status.cluster),
+                output: status.output,
+            }),
+            args::Command::Check(check) => Self::Check(CheckSettings {
+                stack: stack(check.stack, file),
+                output: check.output,
+            }),
+            args::Command::Graph(graph) => Self::Graph(GraphSettings {
+                stack: stack(graph.stack, file),
+                selection: selection(graph.selection),
+                output: graph.output,
+            }),
+            args::Command::Completions { shell } => Self::Completions(shell),
+        }
+    }
+}
+
+/// `-q` and `-v`; on the command line they exclude each other, so both can only be set when the
+/// environment says one and the command line the other: the one that says more wins.
+pub(super) fn verbosity(global: &args::GlobalArgs) -> Verbosity {
+    match (global.verbose, global.quiet) {
+        (true, _) => Verbosity::Verbose,
+        (false, true) => Verbosity::Quiet,
+        (false, false) => Verbosity::Normal,
+    }
+}
+
+fn stack_file(path: PathBuf) -> StackFile {
+    if path.as_os_str() == "-" {
+        StackFile::Stdin
+    } else {
+        StackFile::Path(path)
+    }
+}
+
+fn stack(args: args::StackArgs, file: StackFile) -> StackSettings {
+    StackSettings {
+        file,
+        inputs: args.input,
+        set: args.set,
+        values: args.values,
+    }
+}
+
+fn selection(args: args::SelectionArgs) -> SelectionSettings {
+    SelectionSettings {
+        charts: args.charts,
+        selectors: args.selector,
+        with_needs: args.with_needs,
+        with_dependents: args.with_dependents,
+    }
+}
+
+fn cluster(args: args::ClusterArgs) -> ClusterSettings {
+    ClusterSettings {
+        context: args.kube_context,
+        kubeconfig: args.kubeconfig,
+    }
+}
+
+fn run(args: args::RunArgs, file: StackFile) -> RunSettings {
+    RunSettings {
+        stack: stack(args.stack, file),
+        selection: selection(args.selection),
+        cluster: cluster(args.cluster),
+        concurrency: args.concurrency,
+        failure_policy: args.failure_policy,
+        schedule: args.schedule,
+        lock_timeout: args.lock_timeout,
+        helm_binary: args.helm_binary,
+        state_dir: args.state_dir,
+        yes: args.yes,
+        dry_run: args.dry_run,
+        detailed_exitcode: args.detailed_exitcode,
+        log_format: args.log_format,
+    }
+}

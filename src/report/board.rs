@@ -1,0 +1,193 @@
+//! Where every chart of a run stands: the fold the reporters share.
+
+use indexmap::IndexMap;
+
+use crate::{
+    event::{ChartOutcome, Event, EventKind, Failure, RunOutcome, Stream},
+    name::{Action, ChartName, Direction, RunId, StackName},
+};
+
+/// A run, as far as its events have told.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Board {
+    pub(super) head: Option<Head>,
+    /// In plan order.
+    pub(super) charts: IndexMap<ChartName, Chart>,
+    /// How it ended, and after how many milliseconds.
+    pub(super) end: Option<(RunOutcome, u64)>,
+    /// Time of the last event.
+    pub(super) elapsed_ms: u64,
+}
+
+/// What the first event tells.
+#[derive(Debug, Clone)]
+pub(super) struct Head {
+    pub(super) run: RunId,
+    pub(super) stack: StackName,
+    pub(super) direction: Direction,
+    pub(super) context: Option<String>,
+}
+
+/// One chart.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Chart {
+    /// Known once it started.
+    pub(super) action: Option<Action>,
+    /// Steps under way, the innermost last.
+    pub(super) steps: Vec<String>,
+    /// What the step waits for, in its own words.
+    pub(super) status: Option<String>,
+    pub(super) state: State,
+}
+
+/// How far a chart is.
+#[derive(Debug, Clone, Default)]
+pub(super) enum State {
+    #[default]
+    Waiting,
+    Running {
+        since_ms: u64,
+    },
+    Finished {
+        outcome: ChartOutcome,
+        because: Option<ChartName>,
+        duration_ms: u64,
+        failure: Option<Box<Failure>>,
+    },
+}
+
+/// How many charts are in which state.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Counts {
+    pub(super) total: usize,
+    pub(super) done: usize,
+    pub(super) running: usize,
+    pub(super) waiting: usize,
+    pub(super) failed: usize,
+    /// Not run, or cancelled.
+    pub(super) stopped: usize,
+}
+
+impl Board {
+    /// Takes the next event.
+    pub(super) fn apply(&mut self, event: &Event) {
+        self.elapsed_ms = event.elapsed_ms;
+        match (&event.kind, &event.chart) {
+            (
+                EventKind::RunStarted {
+                    stack,
+                    direction,
+                    context,
+                    charts,
+                },
+                _,
+            ) => {
+                self.head = Some(Head {
+                    run: event.run.clone(),
+                    stack: stack.clone(),
+                    direction: *direction,
+                    context: context.clone(),
+                });
+                self.charts = charts
+                    .iter()
+                    .map(|chart| (chart.clone(), Chart::default()))
+                    .collect();
+            }
+            (
+                EventKind::RunFinished {
+                    outcome,
+                    duration_ms,
+                },
+                _,
+            ) => self.end = Some((*outcome, *duration_ms)),
+            (kind, Some(chart)) => self
+                .charts
+                .entry(chart.clone())
+                .or_default()
+                .apply(kind, event.elapsed_ms),
+            (_, None) => {}
+        }
+    }
+
+    /// Charts under way, the one that started first first.
+    pub(super) fn running(&self) -> Vec<(&ChartName, &Chart, u64)> {
+        let mut running: Vec<_> = self
+            .charts
+            .iter()
+            .filter_map(|(name, chart)| match chart.state {
+                State::Running { since_ms } => Some((name, chart, since_ms)),
+                _ => None,
+            })
+            .collect();
+        running.sort_by_key(|&(_, _, since_ms)| since_ms);
+        running
+    }
+
+    pub(super) fn counts(&self) -> Counts {
+        let mut counts = Counts {
+            total: self.charts.len(),
+            ..Counts::default()
+        };
+        for chart in self.charts.values() {
+            let state = match &chart.state {
+                State::Waiting => &mut counts.waiting,
+                State::Running { .. } => &mut counts.running,
+                State::Finished { outcome, .. } if outcome.is_ok() => &mut counts.done,
+                State::Finished {
+                    outcome: ChartOutcome::Failed,
+                    ..
+                } => &mut counts.failed,
+                State::Finished { .. } => &mut counts.stopped,
+            };
+            *state += 1;
+        }
+        counts
+    }
+}
+
+impl Chart {
+    fn apply(&mut self, kind: &EventKind, elapsed_ms: u64) {
+        match kind {
+            EventKind::ChartStarted { action } => {
+                self.action = Some(*action);
+                self.state = State::Running {
+                    since_ms: elapsed_ms,
+                };
+            }
+            EventKind::StepStarted { step } => {
+                self.steps.push(step.clone());
+                self.status = None;
+            }
+            EventKind::StepFinished { step, .. } => {
+                if let Some(index) = self.steps.iter().rposition(|running| running == step) {
+                    self.steps.remove(index);
+                }
+                self.status = None;
+            }
+            EventKind::StepOutput {
+                stream: Stream::Status,
+                line,
+                ..
+            } => self.status = Some(line.clone()),
+            EventKind::ChartFinished {
+                outcome,
+                because,
+                duration_ms,
+                failure,
+            } => {
+                self.steps.clear();
+                self.status = None;
+                self.state = State::Finished {
+                    outcome: *outcome,
+                    because: because.clone(),
+                    duration_ms: *duration_ms,
+                    failure: failure.clone(),
+                };
+            }
+            EventKind::StepOutput { .. }
+            | EventKind::Milestone { .. }
+            | EventKind::RunStarted { .. }
+            | EventKind::RunFinished { .. } => {}
+        }
+    }
+}

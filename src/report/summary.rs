@@ -1,0 +1,344 @@
+//! The end of a run, in full: what became of every chart, why some failed, how to go on.
+
+use std::{fmt::Write, path::Path};
+
+use super::{
+    board::{Board, Chart, State},
+    table::{Align, Table},
+    text::{Palette, clean, duration, paint},
+};
+use crate::{
+    event::{ChartOutcome, Event, Failure, RunOutcome},
+    name::{Action, ChartName},
+};
+
+/// Takes the events of a run; tells at its end what became of it.
+#[derive(Debug, Clone, Default)]
+pub struct Summary {
+    board: Board,
+}
+
+/// What the summary cannot know from the events, and how it is drawn.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Closing<'a> {
+    /// Where journal and dossiers lie.
+    pub run_folder: Option<&'a Path>,
+    /// The command to go on with after a failure.
+    pub go_on: Option<&'a str>,
+    /// Failures and the last line only.
+    pub quiet: bool,
+    /// With colours.
+    pub color: bool,
+}
+
+impl Summary {
+    /// Takes the next event.
+    pub fn event(&mut self, event: &Event) {
+        self.board.apply(event);
+    }
+
+    /// The whole summary, as lines. Empty if the run never started.
+    pub fn render(&self, closing: &Closing<'_>) -> String {
+        let palette = Palette::new(closing.color);
+        let Some(last) = self.last_line(&palette) else {
+            return String::new();
+        };
+        let mut blocks = Vec::new();
+        if !closing.quiet {
+            let table = self.table(&palette);
+            if !table.is_empty() {
+                blocks.push(table.render());
+            }
+        }
+        for (name, failure) in self.failures() {
+            blocks.push(failure_block(name, failure, &palette));
+        }
+        blocks.push(last + &self.next_steps(closing, &palette));
+        blocks.join("\n")
+    }
+
+    /// Every chart something was done to, or should have been.
+    fn table(&self, palette: &Palette) -> Table {
+        let mut table = Table::new(&[
+            ("CHART", Align::Left),
+            ("ACTION", Align::Left),
+            ("OUTCOME", Align::Left),
+            ("TIME", Align::Right),
+            ("", Align::Left),
+        ]);
+        for (name, chart) in &self.board.charts {
+            let State::Finished {
+                outcome,
+                because,
+                duration_ms,
+                failure,
+            } = &chart.state
+            else {
+                continue;
+            };
+            let style = match outcome {
+                ChartOutcome::Unchanged => continue,
+                ChartOutcome::Succeeded => palette.good,
+                ChartOutcome::Skipped => palette.faint,
+                ChartOutcome::Failed => palette.bad,
+                ChartOutcome::NotRun | ChartOutcome::Cancelled => palette.warning,
+            };
+            let time = match outcome {
+                ChartOutcome::NotRun => "-".to_owned(),
+                _ => duration(*duration_ms),
+            };
+            let note = match (because, failure) {
+                (Some(because), _) => format!("because of {because}"),
+                (None, Some(failure)) => format!("at {}", clean(&failure.step)),
+                (None, None) => String::new(),
+            };
+            table.row([
+                name.to_string(),
+                chart.action.map_or("-", Action::as_str).to_owned(),
+                paint(style, outcome.as_str()),
+                time,
+                note,
+            ]);
+        }
+        table
+    }
+
+    fn failures(&self) -> impl Iterator<Item = (&ChartName, &Failure)> {
+        self.board
+            .charts
+            .iter()
+            .filter_map(|(name, chart)| match &chart.state {
+                State::Finished {
+                    failure: Some(failure),
+                    ..
+                } => Some((name, &**failure)),
+                _ => None,
+            })
+    }
+
+    /// `platform: up failed after 12.3s: 1 installed, 1 failed, 2 not run`.
+    fn last_line(&self, palette: &Palette) -> Option<String> {
+        let head = self.board.head.as_ref()?;
+        let (outcome, elapsed_ms) = match self.board.end {
+            Some((outcome, duration_ms)) => (Some(outcome), duration_ms),
+            None => (None, self.board.elapsed_ms),
+        };
+        let (style, words) = match outcome {
+            Some(RunOutcome::Succeeded) => (palette.good, format!("{} in", head.direction)),
+            Some(RunOutcome::Failed) => (palette.bad, format!("{} failed after", head.direction)),
+            Some(RunOutcome::Cancelled) => (
+                palette.warning,
+                format!("{} interrupted after", head.direction),
+            ),
+            None => (palette.bad, format!("{} broke off after", head.direction)),
+        };
+        let counts = self.counts();
+        let counts = if counts.is_empty() {
+            "nothing to do".to_owned()
+        } else {
+            counts.join(", ")
+        };
+        Some(format!(
+            "{}: {} {}: {counts}\n",
+            paint(palette.strong, head.stack.as_str()),
+            paint(style, &words),
+            duration(elapsed_ms),
+        ))
+    }
+
+    /// `2 installed`, `1 failed`, …: what was done first, what was not done last.
+    fn counts(&self) -> Vec<String> {
+        const WORDS: [&str; 11] = [
+            "installed",
+            "upgraded",
+            "reinstalled",
+            "uninstalled",
+            "deployed",
+            "unchanged",
+            "skipped",
+            "failed",
+            "cancelled",
+            "not run",
+            "unknown",
+        ];
+        let of = |word: &str| {
+            let charts = self.board.charts.values();
+            charts.filter(|chart| ending(chart) == word).count()
+        };
+        WORDS
+            .iter()
+            .map(|word| (of(word), word))
+            .filter(|&(count, _)| count > 0)
+            .map(|(count, word)| format!("{count} {word}"))
+            .collect()
+    }
+
+    fn next_steps(&self, closing: &Closing<'_>, palette: &Palette) -> String {
+        let mut text = String::new();
+        let succeeded = matches!(self.board.end, Some((RunOutcome::Succeeded, _)));
+        if succeeded || closing.quiet {
+            return text;
+        }
+        if let Some(folder) = closing.run_folder {
+            line(&mut text, &format!("  details in {}", folder.display()));
+        }
+        if let Some(command) = closing.go_on {
+            let command = paint(palette.hint, command);
+            line(&mut text, &format!("  go on with {command}"));
+        }
+        text
+    }
+}
+
+/// How a chart ended, in a word for counting.
+fn ending(chart: &Chart) -> &'static str {
+    let State::Finished { outcome, .. } = chart.state else {
+        return "unknown";
+    };
+    match (outcome, chart.action) {
+        (ChartOutcome::Succeeded, Some(Action::Install)) => "installed",
+        (ChartOutcome::Succeeded, Some(Action::Upgrade)) => "upgraded",
+        (ChartOutcome::Succeeded, Some(Action::Reinstall)) => "reinstalled",
+        (ChartOutcome::Succeeded, Some(Action::Uninstall)) => "uninstalled",
+        (ChartOutcome::Succeeded, _) => "deployed",
+        (other, _) => other.as_str(),
+    }
+}
+
+/// One failed chart: what, where, in whose words, what was found, what to do.
+fn failure_block(chart: &ChartName, failure: &Failure, palette: &Palette) -> String {
+    let mut text = String::new();
+    let (style, word) = if failure.cancelled {
+        (palette.warning, "cancelled")
+    } else {
+        (palette.bad, "failed")
+    };
+    let mut error = failure.error.lines();
+    line(
+        &mut text,
+        &format!(
+            "{}: {} at {}: {}",
+            paint(palette.strong, chart.as_str()),
+            paint(style, word),
+            clean(&failure.step),
+            clean(error.next().unwrap_or_default()),
+        ),
+    );
+    for more in error {
+        line(&mut text, &format!("  {}", clean(more)));
+    }
+    for cause in failure.cause.iter().flat_map(|cause| cause.lines()) {
+        let bar = paint(palette.faint, "│");
+        line(&mut text, &format!("  {bar} {}", clean(cause)));
+    }
+    for found in failure.dossier.iter().flat_map(|found| found.lines()) {
+        line(&mut text, &format!("  {}", clean(found)));
+    }
+    for also in &failure.attached {
+        let label = paint(palette.warning, "also");
+        line(&mut text, &format!("  {label}: {}", clean(also)));
+    }
+    for hint in &failure.hints {
+        let label = paint(palette.hint, "hint");
+        line(&mut text, &format!("  {label}: {}", clean(hint)));
+    }
+    text
+}
+
+fn line(text: &mut String, line: &str) {
+    // Writing to a string cannot fail.
+    let _ = writeln!(text, "{}", line.trim_end());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        name::Direction,
+        report::samples::{self, Script},
+    };
+
+    fn render(events: &[Event], quiet: bool, color: bool) -> String {
+        let mut summary = Summary::default();
+        for event in events {
+            summary.event(event);
+        }
+        summary.render(&Closing {
+            run_folder: Some(Path::new(".stackctl/runs/20261122t163501-ab12cd")),
+            go_on: Some("stackctl up -f platform.toml"),
+            quiet,
+            color,
+        })
+    }
+
+    #[test]
+    fn a_failed_run_says_why_and_how_to_go_on() {
+        insta::assert_snapshot!(render(&samples::failed_run(), false, false), @"");
+    }
+
+    #[test]
+    fn quiet_leaves_failures_and_the_last_line() {
+        insta::assert_snapshot!(render(&samples::failed_run(), true, false), @"");
+    }
+
+    #[test]
+    fn colours_mark_what_matters() {
+        let text = render(&samples::failed_run(), true, true).replace('\u{1b}', "^");
+        insta::assert_snapshot!(text, @"");
+    }
+
+    #[test]
+    fn a_good_run_is_short() {
+        let events = Script::new(Direction::Up, &["db", "api", "web", "old", "dns"])
+            .start(0, "db", Action::Install)
+            .finish(61_000, "db", ChartOutcome::Succeeded, 61_000)
+            .start(61_000, "api", Action::Upgrade)
+            .finish(62_000, "api", ChartOutcome::Succeeded, 1_000)
+            .finish(62_000, "web", ChartOutcome::Unchanged, 3)
+            .start(62_000, "old", Action::Uninstall)
+            .finish(62_100, "old", ChartOutcome::Succeeded, 100)
+            .start(62_000, "dns", Action::Skip)
+            .finish(62_100, "dns", ChartOutcome::Skipped, 100)
+            .done(62_345, RunOutcome::Succeeded);
+        insta::assert_snapshot!(render(&events, false, false), @"");
+    }
+
+    #[test]
+    fn an_unchanged_stack_is_one_line() {
+        let events = Script::new(Direction::Up, &["db", "api"])
+            .finish(3, "db", ChartOutcome::Unchanged, 3)
+            .finish(3, "api", ChartOutcome::Unchanged, 3)
+            .done(400, RunOutcome::Succeeded);
+        insta::assert_snapshot!(render(&events, false, false), @"");
+    }
+
+    #[test]
+    fn an_interrupted_run_tells_what_was_cut_short() {
+        let cancelled = Failure {
+            step: "exec".to_owned(),
+            error: "helm was interrupted\nits release may be pending".to_owned(),
+            cancelled: true,
+            ..Failure::default()
+        };
+        let events = Script::new(Direction::Down, &["web", "api"])
+            .start(0, "web", Action::Uninstall)
+            .fail(4_200, "web", cancelled)
+            .not_run(4_200, "api", None)
+            .done(4_300, RunOutcome::Cancelled);
+        insta::assert_snapshot!(render(&events, false, false), @"");
+    }
+
+    #[test]
+    fn a_run_that_broke_off_is_not_called_done() {
+        let text = render(&samples::waiting_run(), false, false);
+        assert!(
+            text.contains("up broke off after 9.0s: 5 unknown"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn a_run_that_never_started_has_no_summary() {
+        assert_eq!(render(&[], false, false), "");
+    }
+}

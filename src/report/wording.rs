@@ -1,0 +1,154 @@
+//! An event as a line of a log: the words [`Lines`](super::Lines) and
+//! [`Terminal`](super::Terminal) share.
+
+use super::{
+    board::Board,
+    text::{Palette, clean, count, duration, pad, paint, width},
+};
+use crate::{
+    event::{ChartOutcome, Event, EventKind, Stream},
+    name::{ChartName, Milestone},
+};
+
+/// Names longer than this are not lined up with.
+const WIDEST_NAME: usize = 28;
+
+/// Which events become lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Detail {
+    /// Starts of charts and their readiness: needed where no live line shows them.
+    pub progress: bool,
+    /// Every step, milestone and line of output.
+    pub everything: bool,
+}
+
+/// The line for an event; `board` has taken it already. `None` if it has none.
+pub(super) fn line(
+    board: &Board,
+    event: &Event,
+    detail: Detail,
+    palette: &Palette,
+) -> Option<String> {
+    let Some(chart) = &event.chart else {
+        return run_line(event, palette);
+    };
+    let words = match &event.kind {
+        EventKind::ChartStarted { action } if detail.progress => action.to_string(),
+        EventKind::Milestone { milestone } => {
+            let shown = detail.everything || (detail.progress && *milestone == Milestone::Ready);
+            shown.then(|| paint(palette.good, milestone.as_str()))?
+        }
+        EventKind::StepStarted { step } if detail.everything => clean(step),
+        EventKind::StepOutput {
+            stream: Stream::Warning,
+            line,
+            ..
+        } => format!("{}: {}", paint(palette.warning, "warning"), clean(line)),
+        EventKind::StepOutput {
+            stream: Stream::Stdout | Stream::Stderr,
+            line,
+            ..
+        } if detail.everything => return Some(output(board, chart, line, palette)),
+        EventKind::ChartFinished {
+            outcome,
+            because,
+            duration_ms,
+            failure,
+        } => {
+            let outcome = finished(*outcome, because.as_ref(), *duration_ms, palette);
+            match failure {
+                Some(failure) => format!(
+                    "{outcome} at {}: {}",
+                    clean(&failure.step),
+                    clean(&failure.error)
+                ),
+                None => outcome,
+            }
+        }
+        _ => return None,
+    };
+    Some(chart_line(board, chart, event.elapsed_ms, &words, palette))
+}
+
+/// A line about one chart: when, which, what.
+pub(super) fn chart_line(
+    board: &Board,
+    chart: &ChartName,
+    elapsed_ms: u64,
+    words: &str,
+    palette: &Palette,
+) -> String {
+    let time = format!("{:>7}", duration(elapsed_ms));
+    format!(
+        "{}  {}  {words}",
+        paint(palette.faint, &time),
+        name(board, chart, palette)
+    )
+}
+
+fn output(board: &Board, chart: &ChartName, line: &str, palette: &Palette) -> String {
+    let bar = paint(palette.faint, "│");
+    let line = format!("{} {bar} {}", name(board, chart, palette), clean(line));
+    line.trim_end().to_owned()
+}
+
+fn name(board: &Board, chart: &ChartName, palette: &Palette) -> String {
+    let widths = board.charts.keys().map(|name| width(name.as_str()));
+    let columns = widths.max().unwrap_or(0).min(WIDEST_NAME);
+    pad(&paint(palette.strong, chart.as_str()), columns)
+}
+
+fn run_line(event: &Event, palette: &Palette) -> Option<String> {
+    let EventKind::RunStarted {
+        stack,
+        direction,
+        context,
+        charts,
+    } = &event.kind
+    else {
+        return None;
+    };
+    let place = match context {
+        Some(context) => format!(" in {}", clean(context)),
+        None => String::new(),
+    };
+    Some(format!(
+        "{}: {direction}, {}{place}, run {}",
+        paint(palette.strong, stack.as_str()),
+        count(charts.len(), "chart"),
+        event.run
+    ))
+}
+
+/// How a chart ended, in words.
+fn finished(
+    outcome: ChartOutcome,
+    because: Option<&ChartName>,
+    duration_ms: u64,
+    palette: &Palette,
+) -> String {
+    let style = match outcome {
+        ChartOutcome::Succeeded => palette.good,
+        ChartOutcome::Failed => palette.bad,
+        ChartOutcome::NotRun | ChartOutcome::Cancelled => palette.warning,
+        ChartOutcome::Unchanged | ChartOutcome::Skipped => palette.faint,
+    };
+    let word = paint(style, outcome.as_str());
+    match (outcome, because) {
+        (ChartOutcome::NotRun, Some(because)) => format!("{word}, because of {because}"),
+        (ChartOutcome::NotRun, None) | (ChartOutcome::Unchanged, _) => word,
+        (ChartOutcome::Failed | ChartOutcome::Cancelled, _) => {
+            format!("{word} after {}", duration(duration_ms))
+        }
+        (ChartOutcome::Succeeded | ChartOutcome::Skipped, _) => {
+            format!("{word} in {}", duration(duration_ms))
+        }
+    }
+}
+
+/// What a running chart is doing: its innermost step and what that waits for.
+pub(super) fn doing(chart: &super::board::Chart) -> (String, String) {
+    let step = chart.steps.last().map(|step| clean(step));
+    let status = chart.status.as_deref().map(clean);
+    (step.unwrap_or_default(), status.unwrap_or_default())
+}
