@@ -92,10 +92,10 @@ impl Lab {
         copy(from, &self.dir.path().join(to));
     }
 
-    /// Another version of the chart `app`, at `./charts/app-VERSION`.
-    pub(crate) fn app_version(&self, version: &str) {
-        let folder = format!("charts/app-{version}");
-        self.copy(&fixture("charts/app"), &folder);
+    /// Another version of a chart of `tests/fixtures/charts`, at `./charts/NAME-VERSION`.
+    pub(crate) fn version(&self, chart: &str, version: &str) {
+        let folder = format!("charts/{chart}-{version}");
+        self.copy(&fixture(&format!("charts/{chart}")), &folder);
         let path = self.dir.path().join(&folder).join("Chart.yaml");
         let chart = fs::read_to_string(&path).expect("just copied");
         let chart = chart.replace("version: 1.0.0", &format!("version: {version}"));
