@@ -1,1 +1,188 @@
-tests![];
+//! What is left when a run ends early, and when the cluster does not answer.
+
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+use stackctl::{event::EventKind, name::Milestone};
+
+use crate::{
+    support::{Lab, Running, eventually},
+    target::{Helm, Target},
+};
+
+tests![
+    a_child_never_outlives_a_killed_stackctl,
+    without_a_terminal_an_interrupt_ends_helm_in_order_with_130,
+    a_terminate_signal_ends_helm_in_order_with_143,
+    an_interrupted_wait_leaves_no_pending_release,
+    of_two_runs_of_one_stack_the_second_is_refused_and_told_by_whom,
+    a_hanging_api_server_is_one_clear_message_in_bounded_time,
+    an_api_server_that_hangs_during_a_run_fails_it_in_bounded_time,
+    an_api_server_that_is_down_is_one_clear_message,
+];
+
+/// Helm is at work for longer than any test: it waits for a hook.
+const HELM_AT_WORK: &str = r#"
+[charts.web]
+chart = "./charts/app"
+values = { hook = { on = "pre-install", readyAfter = "600s" } }
+timeout = "600s"
+[charts.below]
+chart = "./charts/app"
+needs = ["web"]
+"#;
+
+/// Helm is done, the workload is late.
+const WAITING: &str = r#"
+[charts.web]
+chart = "./charts/app"
+values = { readyAfter = "600s" }
+timeout = "600s"
+"#;
+
+fn started(lab: &Lab, stack: &str, until: &str) -> Running {
+    lab.stack(stack);
+    let mut up = lab.start(&["up"]);
+    up.until(until, || {
+        lab.releases()
+            .iter()
+            .any(|(name, release)| format!("{name} {}", release.status) == until)
+    });
+    up
+}
+
+fn a_child_never_outlives_a_killed_stackctl() {
+    for (name, helm) in [("killed-4", Helm::Four), ("killed-3", Helm::Three)] {
+        let lab = Lab::on(Target::shared(), helm, name);
+        let up = started(&lab, HELM_AT_WORK, "web pending-install");
+        assert_ne!(lab.helm_processes(), [""; 0], "helm is at work");
+        up.signal(Signal::SIGKILL);
+        let up = up.end();
+        assert_eq!(up.status.code(), None, "{up}");
+        eventually("helm is gone", Duration::from_secs(10), || {
+            lab.helm_processes().is_empty()
+        });
+        // It was asked to end, not killed: it could say that it failed.
+        lab.has_releases(&["web 1 failed"]);
+    }
+}
+
+fn without_a_terminal_an_interrupt_ends_helm_in_order_with_130() {
+    for (name, helm) in [("interrupt-4", Helm::Four), ("interrupt-3", Helm::Three)] {
+        ends_in_order(&Lab::on(Target::shared(), helm, name), Signal::SIGINT, 130);
+    }
+}
+
+fn a_terminate_signal_ends_helm_in_order_with_143() {
+    ends_in_order(&Lab::new("terminate"), Signal::SIGTERM, 143);
+}
+
+fn ends_in_order(lab: &Lab, signal: Signal, code: i32) {
+    let up = started(lab, HELM_AT_WORK, "web pending-install");
+    up.signal(signal);
+    let up = up
+        .end()
+        .exits(code)
+        .ended(&[("web", "cancelled"), ("below", "not run because web")]);
+    assert_eq!(lab.helm_processes(), [""; 0], "{up}");
+    assert!(!up.has_started("below"), "{up}");
+    lab.has_releases(&["web 1 failed"]);
+}
+
+fn an_interrupted_wait_leaves_no_pending_release() {
+    let lab = Lab::new("interrupt-wait");
+    lab.stack(WAITING);
+    let mut up = lab.start(&["up"]);
+    up.until_event("deployed", |event| {
+        matches!(
+            event.kind,
+            EventKind::Milestone {
+                milestone: Milestone::Deployed
+            }
+        )
+    });
+    up.signal(Signal::SIGINT);
+    let up = up.end().exits(130).ended(&[("web", "cancelled")]);
+    let release = &lab.releases()["web"];
+    assert!(
+        !release.status.starts_with("pending"),
+        "{release:?} after {up}"
+    );
+}
+
+fn of_two_runs_of_one_stack_the_second_is_refused_and_told_by_whom() {
+    let lab = Lab::new("two-runs");
+    lab.stack(WAITING);
+    let mut first = lab.start(&["up"]);
+    first.until_event("it runs", |event| {
+        matches!(event.kind, EventKind::ChartStarted { .. })
+    });
+    let holder = first.events()[0].run.to_string();
+    let second = lab.stackctl(&["up"]).exits(1).says(&[&holder]);
+    assert!(!second.has_started("web"), "{second}");
+    lab.stackctl(&["down", "-y"]).exits(1).says(&[&holder]);
+    // Looking is free.
+    lab.stackctl(&["plan"]).exits(0);
+    lab.stackctl(&["status"]).exits(0);
+    first.signal(Signal::SIGINT);
+    first.end().exits(130);
+    // The lease was given back: nobody has to wait for it to run out.
+    let down = lab.stackctl(&["down", "-y"]).exits(0);
+    assert!(
+        down.elapsed < Duration::from_secs(30),
+        "{:?} {down}",
+        down.elapsed
+    );
+}
+
+/// Longest time until a run gives up on an API server that does not answer.
+const BOUND: Duration = Duration::from_secs(90);
+
+fn a_hanging_api_server_is_one_clear_message_in_bounded_time() {
+    let lab = Lab::on(Target::own(), Helm::Four, "paused");
+    lab.stack(WAITING);
+    lab.target().pause("kube-apiserver");
+    for verb in ["plan", "status", "up"] {
+        let run = lab
+            .stackctl(&[verb])
+            .exits(1)
+            .says(&[&lab.target().server()]);
+        assert!(run.elapsed < BOUND, "{:?} {run}", run.elapsed);
+        assert_eq!(run.errors(), 1, "errors of {run}");
+        assert!(!run.has_started("web"), "{run}");
+    }
+}
+
+fn an_api_server_that_hangs_during_a_run_fails_it_in_bounded_time() {
+    let lab = Lab::on(Target::own(), Helm::Four, "pause-later");
+    lab.stack(
+        "[charts.web]\nchart = \"./charts/app\"\ntimeout = \"20s\"\nvalues = { readyAfter = \"600s\" }\n",
+    );
+    let mut up = lab.start(&["up"]);
+    up.until_event("deployed", |event| {
+        matches!(
+            event.kind,
+            EventKind::Milestone {
+                milestone: Milestone::Deployed
+            }
+        )
+    });
+    lab.target().pause("kube-apiserver");
+    let up = up.end().exits(1).ended(&[("web", "failed")]);
+    assert!(up.elapsed < 2 * BOUND, "{:?} {up}", up.elapsed);
+    lab.target().resume("kube-apiserver");
+}
+
+fn an_api_server_that_is_down_is_one_clear_message() {
+    let lab = Lab::on(Target::own(), Helm::Four, "down");
+    lab.stack(WAITING);
+    lab.target().kill("kube-apiserver");
+    for verb in ["plan", "status", "up"] {
+        let run = lab
+            .stackctl(&[verb])
+            .exits(1)
+            .says(&[&lab.target().server()]);
+        assert!(run.elapsed < BOUND, "{:?} {run}", run.elapsed);
+        assert_eq!(run.errors(), 1, "errors of {run}");
+    }
+}

@@ -33,8 +33,9 @@ const POLL: Duration = Duration::from_millis(50);
 
 /// A folder, a namespace and the tools to run a stack there.
 pub(crate) struct Lab {
-    pub(crate) target: Arc<Target>,
-    pub(crate) helm: Helm,
+    /// None offline.
+    target: Option<Arc<Target>>,
+    helm: Helm,
     /// Default namespace of the lab's stacks, and their name.
     pub(crate) namespace: String,
     dir: TempDir,
@@ -48,6 +49,15 @@ impl Lab {
 
     /// A lab on that control plane with that Helm.
     pub(crate) fn on(target: Arc<Target>, helm: Helm, name: &str) -> Self {
+        Self::create(Some(target), helm, name)
+    }
+
+    /// A lab with neither cluster nor Helm.
+    pub(crate) fn offline(name: &str) -> Self {
+        Self::create(None, Helm::Four, name)
+    }
+
+    fn create(target: Option<Arc<Target>>, helm: Helm, name: &str) -> Self {
         let dir = tempfile::Builder::new()
             .prefix(&format!("stackctl-{name}-"))
             .tempdir()
@@ -63,6 +73,13 @@ impl Lab {
         }
         copy(&fixture("charts/app"), &lab.dir.path().join("charts/app"));
         lab
+    }
+
+    /// The lab's control plane.
+    pub(crate) fn target(&self) -> &Target {
+        self.target
+            .as_deref()
+            .expect("a test that uses a cluster has one")
     }
 
     /// The folder stackctl runs in.
@@ -92,10 +109,10 @@ impl Lab {
         copy(from, &self.dir.path().join(to));
     }
 
-    /// Another version of the chart `app`, at `./charts/app-VERSION`.
-    pub(crate) fn app_version(&self, version: &str) {
-        let folder = format!("charts/app-{version}");
-        self.copy(&fixture("charts/app"), &folder);
+    /// Another version of a chart of `tests/fixtures/charts`, at `./charts/NAME-VERSION`.
+    pub(crate) fn version(&self, chart: &str, version: &str) {
+        let folder = format!("charts/{chart}-{version}");
+        self.copy(&fixture(&format!("charts/{chart}")), &folder);
         let path = self.dir.path().join(&folder).join("Chart.yaml");
         let chart = fs::read_to_string(&path).expect("just copied");
         let chart = chart.replace("version: 1.0.0", &format!("version: {version}"));
@@ -127,12 +144,15 @@ impl Lab {
             .env("PATH", "/usr/bin:/bin")
             .env("HOME", self.dir.path().join("home"))
             .env("TMPDIR", self.dir.path().join("tmp"))
-            .env("KUBECONFIG", &self.target.kubeconfig)
-            .env("HELM_BINARY", self.target.helm(self.helm))
-            .envs(env.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
+        if let Some(target) = &self.target {
+            command
+                .env("KUBECONFIG", &target.kubeconfig)
+                .env("HELM_BINARY", target.helm(self.helm));
+        }
+        command.envs(env.iter().copied());
         let known = folders(&runs);
         let started = Instant::now();
         let mut child = command.spawn().expect("stackctl starts");
@@ -149,23 +169,23 @@ impl Lab {
 
     /// What helm prints. Panics if it fails.
     pub(crate) fn helm(&self, args: &[&str]) -> String {
-        self.tool(&self.target.helm(self.helm), args)
+        self.tool(&self.target().helm(self.helm), args)
     }
 
     /// A helm command that is ready to start, in the lab's namespace.
     pub(crate) fn helm_command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(self.target.helm(self.helm));
+        let mut command = Command::new(self.target().helm(self.helm));
         command
             .args(args)
             .args(["--namespace", &self.namespace])
             .current_dir(self.dir.path())
-            .env("KUBECONFIG", &self.target.kubeconfig);
+            .env("KUBECONFIG", &self.target().kubeconfig);
         command
     }
 
     /// What kubectl prints. Panics if it fails.
     pub(crate) fn kubectl(&self, args: &[&str]) -> String {
-        self.tool(&self.target.kubectl(), args)
+        self.tool(&self.target().kubectl(), args)
     }
 
     /// `kubectl get … -o json` in the lab's namespace.
@@ -184,7 +204,7 @@ impl Lab {
             .args(args)
             .args(["--namespace", &self.namespace])
             .current_dir(self.dir.path())
-            .env("KUBECONFIG", &self.target.kubeconfig)
+            .env("KUBECONFIG", &self.target().kubeconfig)
             .output()
             .expect("the tool starts");
         assert!(
@@ -226,14 +246,28 @@ impl Lab {
         let found: Vec<String> = self
             .releases()
             .iter()
-            .map(|(name, release)| format!("{name} {} {}", release.revision, release.status))
+            .map(|(name, release)| release.with_name(name))
             .collect();
         assert_eq!(found, expected, "releases in {}", self.namespace);
     }
 
+    /// Waits until there is such a release (`name revision status`).
+    #[track_caller]
+    pub(crate) fn until_release(&self, expected: &str) {
+        eventually(expected, DEADLINE, || {
+            self.releases()
+                .iter()
+                .any(|(name, release)| expected == release.with_name(name))
+        });
+    }
+
     /// Processes that name this lab's folder: stackctl's helm children.
     pub(crate) fn helm_processes(&self) -> Vec<String> {
-        let folder = self.dir.path().to_str().expect("temporary folders are UTF-8");
+        let folder = self
+            .dir
+            .path()
+            .to_str()
+            .expect("temporary folders are UTF-8");
         fs::read_dir("/proc")
             .expect("Linux")
             .filter_map(Result::ok)
@@ -249,6 +283,12 @@ impl Lab {
 pub(crate) struct Release {
     pub(crate) revision: u32,
     pub(crate) status: String,
+}
+
+impl Release {
+    fn with_name(&self, name: &str) -> String {
+        format!("{name} {} {}", self.revision, self.status)
+    }
 }
 
 /// A stackctl under way.
@@ -272,14 +312,25 @@ impl Running {
     /// Waits until its journal holds such an event. Panics if it ends before.
     #[track_caller]
     pub(crate) fn until_event(&mut self, what: &str, is: impl Fn(&Event) -> bool) {
+        let (runs, known) = (self.runs.clone(), self.known.clone());
+        self.until(what, || journal(&runs, &known).iter().any(&is));
+    }
+
+    /// Waits until a condition holds. Panics if stackctl ends before.
+    #[track_caller]
+    pub(crate) fn until(&mut self, what: &str, holds: impl Fn() -> bool) {
         eventually(what, DEADLINE, || {
-            if journal(&self.runs, &self.known).iter().any(&is) {
-                return true;
-            }
             let ended = self.child.try_wait().expect("it is our child");
-            assert!(ended.is_none(), "stackctl ended ({ended:?}) before {what}");
-            false
+            holds() || {
+                assert!(ended.is_none(), "stackctl ended ({ended:?}) before: {what}");
+                false
+            }
         });
+    }
+
+    /// Its journal so far.
+    pub(crate) fn events(&self) -> Vec<Event> {
+        journal(&self.runs, &self.known)
     }
 
     /// Waits for its end.
@@ -359,6 +410,14 @@ impl Run {
         self
     }
 
+    /// How many errors it reports.
+    pub(crate) fn errors(&self) -> usize {
+        self.stderr
+            .lines()
+            .filter(|line| line.starts_with("error"))
+            .count()
+    }
+
     /// Stdout as JSON.
     #[track_caller]
     pub(crate) fn json(&self) -> Value {
@@ -370,8 +429,12 @@ impl Run {
     pub(crate) fn outcomes(&self) -> BTreeMap<&str, String> {
         let mut outcomes = BTreeMap::new();
         for event in &self.events {
-            if let (Some(chart), EventKind::ChartFinished { outcome, because, .. }) =
-                (&event.chart, &event.kind)
+            if let (
+                Some(chart),
+                EventKind::ChartFinished {
+                    outcome, because, ..
+                },
+            ) = (&event.chart, &event.kind)
             {
                 let text = match because {
                     Some(because) => format!("{} because {because}", outcome.as_str()),
@@ -414,19 +477,48 @@ impl Run {
             .unwrap_or_else(|| panic!("no failure of {name} in {self}"))
     }
 
-    /// Position of a chart's start in the journal.
-    pub(crate) fn started(&self, name: &str) -> Option<u64> {
-        self.position(name, |kind| matches!(kind, EventKind::ChartStarted { .. }))
+    /// Asserts that a chart started, and only after another one had reached the milestone.
+    #[track_caller]
+    pub(crate) fn starts_after(&self, name: &str, on: &str, until: Milestone) {
+        let started = self.started(name);
+        let reached = self.position(on, |kind| match kind {
+            // Reaching a milestone implies those before it.
+            EventKind::Milestone { milestone } => match until {
+                Milestone::Gone => *milestone == Milestone::Gone,
+                _ => *milestone >= until && *milestone != Milestone::Gone,
+            },
+            _ => false,
+        });
+        assert!(
+            started.is_some() && reached.is_some() && reached < started,
+            "{name} (event {started:?}) starts after {on} is {until} (event {reached:?}) in {self}"
+        );
     }
 
-    /// Position of a chart's milestone in the journal. A later milestone implies earlier ones.
-    pub(crate) fn reached(&self, name: &str, milestone: Milestone) -> Option<u64> {
-        self.position(name, |kind| match kind {
-            EventKind::Milestone { milestone: other } => {
-                *other >= milestone && (*other == Milestone::Gone) == (milestone == Milestone::Gone)
-            }
-            _ => false,
-        })
+    /// Asserts that a chart started only after another one had ended.
+    #[track_caller]
+    pub(crate) fn starts_after_end(&self, name: &str, on: &str) {
+        let started = self.started(name);
+        let ended = self.position(on, |kind| matches!(kind, EventKind::ChartFinished { .. }));
+        assert!(
+            started.is_some() && ended.is_some() && ended < started,
+            "{name} (event {started:?}) starts after the end of {on} (event {ended:?}) in {self}"
+        );
+    }
+
+    /// Whether a chart started before another one had ended.
+    pub(crate) fn is_before_end(&self, name: &str, of: &str) -> bool {
+        let ended = self.position(of, |kind| matches!(kind, EventKind::ChartFinished { .. }));
+        matches!((self.started(name), ended), (Some(start), Some(end)) if start < end)
+    }
+
+    /// Whether a chart was started at all.
+    pub(crate) fn has_started(&self, name: &str) -> bool {
+        self.started(name).is_some()
+    }
+
+    fn started(&self, name: &str) -> Option<u64> {
+        self.position(name, |kind| matches!(kind, EventKind::ChartStarted { .. }))
     }
 
     fn position(&self, name: &str, is: impl Fn(&EventKind) -> bool) -> Option<u64> {
@@ -453,16 +545,22 @@ impl Run {
 pub(crate) fn eventually(what: &str, deadline: Duration, mut holds: impl FnMut() -> bool) {
     let started = Instant::now();
     while !holds() {
-        assert!(started.elapsed() < deadline, "not within {deadline:?}: {what}");
+        assert!(
+            started.elapsed() < deadline,
+            "not within {deadline:?}: {what}"
+        );
         thread::sleep(POLL);
     }
 }
 
+/// A path of the repository.
+pub(crate) fn repository(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
 /// A path below `tests/fixtures`.
 pub(crate) fn fixture(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/fixtures")
-        .join(path)
+    repository("tests/fixtures").join(path)
 }
 
 /// The lines of a text, sorted.

@@ -36,10 +36,7 @@ impl fmt::Display for Helm {
 /// `Err` says why there is none.
 pub(crate) fn control_plane() -> Result<PathBuf, String> {
     let path = env::var_os("STACKCTL_CONTROL_PLANE").map_or_else(
-        || {
-            Path::new(env!("CARGO_MANIFEST_DIR"))
-                .join("../shared/control-plane/control-plane")
-        },
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/control-plane/control-plane"),
         PathBuf::from,
     );
     path.canonicalize()
@@ -78,10 +75,7 @@ impl Target {
 
     /// Takes the shared one down, if it was started.
     pub(crate) fn finish_shared() {
-        let shared = SHARED
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        let shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner).take();
         drop(shared);
     }
 
@@ -129,7 +123,10 @@ impl Target {
             .arg(component)
             .status()
             .expect("the control-plane script runs");
-        assert!(status.success(), "control-plane {verb} {component}: {status}");
+        assert!(
+            status.success(),
+            "control-plane {verb} {component}: {status}"
+        );
     }
 
     fn start() -> Self {
