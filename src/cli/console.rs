@@ -1,7 +1,7 @@
 //! How this process may talk: verbosity, colours, terminals, and the words for an error.
 
 use std::{
-    ffi::OsStr,
+    ffi::{OsStr, OsString},
     io::{IsTerminal, Write},
 };
 
@@ -15,6 +15,8 @@ use super::{
 };
 use crate::{
     diagnostic::{self, Problems},
+    inputs::InputsError,
+    run::{Problem, RunError},
     secret::Redactor,
 };
 
@@ -34,6 +36,8 @@ pub(super) struct Console {
     pub(super) environment: Environment,
     /// Shared with everything that forwards foreign text.
     pub(super) redactor: Redactor,
+    /// The command as it was given, to be copied into a shell.
+    pub(super) command_line: String,
 }
 
 /// The command line cannot be carried out as given: exit code 64.
@@ -42,7 +46,11 @@ pub(super) struct Console {
 pub(super) struct UsageError(pub(super) String);
 
 impl Console {
-    pub(super) fn new(global: &GlobalArgs, environment: Environment) -> Self {
+    pub(super) fn new(
+        global: &GlobalArgs,
+        environment: Environment,
+        args: &[OsString],
+    ) -> Self {
         let stdin = std::io::stdin().is_terminal();
         let stdout = std::io::stdout().is_terminal();
         let stderr = std::io::stderr().is_terminal();
@@ -56,6 +64,7 @@ impl Console {
             attended: stdin || stderr,
             environment,
             redactor: Redactor::default(),
+            command_line: command_line(args),
         }
     }
 
@@ -64,6 +73,19 @@ impl Console {
         let mut stderr = std::io::stderr().lock();
         let _ = writeln!(stderr, "{}", self.redactor.redact(text));
     }
+}
+
+/// The arguments behind the program's name, quoted for a POSIX shell where they need it.
+fn command_line(args: &[OsString]) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@%+".contains(c);
+    let words = args.iter().skip(1).map(|arg| arg.to_string_lossy()).map(|arg| {
+        if !arg.is_empty() && arg.chars().all(plain) {
+            arg.into_owned()
+        } else {
+            format!("'{}'", arg.replace('\'', r"'\''"))
+        }
+    });
+    std::iter::once("stackctl".to_owned()).chain(words).collect::<Vec<_>>().join(" ")
 }
 
 /// `--color`, then `NO_COLOR` (no-color.org), then `CLICOLOR_FORCE` (bixense.com/clicolors), then
@@ -84,17 +106,33 @@ pub(super) fn explain(error: &anyhow::Error, color: bool) -> (String, ExitCode) 
     if let Some(Problems(found)) = error.downcast_ref() {
         return (diagnostic::render(found, color), ExitCode::BadStack);
     }
-    let code = if error.is::<UsageError>() {
-        ExitCode::Usage
+    let refused = error.downcast_ref::<RunError>();
+    if let Some(RunError::Inputs(InputsError(found))) = refused {
+        return (diagnostic::render(found, color), ExitCode::BadStack);
+    }
+    let usage = matches!(refused, Some(RunError::Select(_) | RunError::Selector(_)));
+    let code = if usage || error.is::<UsageError>() { ExitCode::Usage } else { ExitCode::Failure };
+    let (red, cyan) = if color {
+        (AnsiColor::Red.on_default().bold(), AnsiColor::Cyan.on_default())
     } else {
-        ExitCode::Failure
+        (Style::new(), Style::new())
     };
-    let style = if color {
-        AnsiColor::Red.on_default().bold()
-    } else {
-        Style::new()
-    };
-    (format!("{style}error{style:#}: {error:#}"), code)
+    let mut lines = vec![format!("{red}error{red:#}: {error:#}")];
+    if let Some(RunError::Preflight(problems)) = refused {
+        lines.extend(problems.iter().flat_map(problem));
+    }
+    if let Some(hint) = refused.and_then(RunError::hint) {
+        lines.push(format!("{cyan}hint{cyan:#}: {hint}"));
+    }
+    (lines.join("\n"), code)
+}
+
+/// One finding of preflight, and below it what to do about it.
+fn problem(problem: &Problem) -> Vec<String> {
+    let about = problem.chart.as_ref().map(|chart| format!("{chart}: ")).unwrap_or_default();
+    let mut lines = vec![format!("  {about}{}", problem.message)];
+    lines.extend(problem.hint.iter().map(|hint| format!("    {hint}")));
+    lines
 }
 
 #[cfg(test)]
@@ -133,6 +171,15 @@ mod tests {
                 "{when:?} {variables:?} {terminal}"
             );
         }
+    }
+
+    #[test]
+    fn a_command_line_can_be_copied_into_a_shell() {
+        let args = ["/opt/stackctl", "up", "--set", "web:a=it's", "-l", "tier!=x", ""];
+        assert_eq!(
+            command_line(&args.map(OsString::from)),
+            r"stackctl up --set 'web:a=it'\''s' -l 'tier!=x' ''"
+        );
     }
 
     #[test]

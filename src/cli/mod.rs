@@ -28,11 +28,12 @@ use self::{console::Console, environment::Environment, exit::ExitCode, settings:
 /// the process.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> std::process::ExitCode {
     let environment = environment::collect();
-    let cli = match parse(args, &environment) {
+    let args: Vec<OsString> = args.into_iter().collect();
+    let cli = match parse(&args, &environment) {
         Ok(cli) => cli,
         Err(error) => return usage(&error, &environment).into(),
     };
-    let console = Console::new(&cli.global, environment);
+    let console = Console::new(&cli.global, environment, &args);
     let result =
         logging::init(&console).and_then(|()| commands::run(Settings::resolve(cli), &console));
     result
@@ -45,10 +46,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> std::process::ExitCode {
 }
 
 /// The command line over the environment. Errors are clap's, help and version among them.
-fn parse(
-    args: impl IntoIterator<Item = OsString>,
-    environment: &Environment,
-) -> Result<args::Cli, clap::Error> {
+fn parse(args: &[OsString], environment: &Environment) -> Result<args::Cli, clap::Error> {
     let command = environment::defaults(args::Cli::command(), environment);
     args::Cli::from_arg_matches(&command.try_get_matches_from(args)?)
 }

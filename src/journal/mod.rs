@@ -11,7 +11,7 @@ mod write;
 
 pub use id::new_run_id;
 pub use read::{Recorded, read_events};
-pub use write::Journal;
+pub use write::{Journal, RunFolder};
 
 use std::{
     io,

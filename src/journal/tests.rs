@@ -38,11 +38,11 @@ fn only_the_user_can_read_what_a_run_leaves() {
     let temporary = tempfile::tempdir().unwrap();
     let base = temporary.path().join(".stackctl/runs");
     let journal = Journal::create(&base, &run_id()).unwrap();
-    let dossier = journal.write_file("web.dossier.txt", b"all of it").unwrap();
+    let dossier = journal.folder().write_file("web.dossier.txt", b"all of it").unwrap();
 
     assert_eq!(mode(&base), 0o700);
-    assert_eq!(mode(journal.folder()), 0o700);
-    assert_eq!(mode(&journal.folder().join("events.jsonl")), 0o600);
+    assert_eq!(mode(journal.folder().path()), 0o700);
+    assert_eq!(mode(&journal.folder().path().join("events.jsonl")), 0o600);
     assert_eq!(mode(&dossier), 0o600);
     assert_eq!(fs::read(dossier).unwrap(), b"all of it");
 }
@@ -93,10 +93,10 @@ fn files_stay_in_the_run_folder() {
     let temporary = tempfile::tempdir().unwrap();
     let journal = Journal::create(temporary.path(), &run_id()).unwrap();
     for name in ["../x", "a/b", "/x", "..", ".", "", "x/", "events.jsonl"] {
-        assert!(journal.write_file(name, b"").is_err(), "{name:?}");
+        assert!(journal.folder().write_file(name, b"").is_err(), "{name:?}");
     }
-    let before = journal.write_file("x", b"longer").unwrap();
-    journal.write_file("x", b"short").unwrap();
+    let before = journal.folder().write_file("x", b"longer").unwrap();
+    journal.folder().write_file("x", b"short").unwrap();
     assert_eq!(fs::read(before).unwrap(), b"short");
 }
 
@@ -104,7 +104,7 @@ fn files_stay_in_the_run_folder() {
 fn each_event_is_a_whole_line_at_once() {
     let temporary = tempfile::tempdir().unwrap();
     let mut journal = Journal::create(temporary.path(), &run_id()).unwrap();
-    let path = journal.folder().join("events.jsonl");
+    let path = journal.folder().path().join("events.jsonl");
     for seq in 1..=3 {
         journal.append(&event(seq)).unwrap();
         let recorded = read_events(&path).unwrap();
@@ -293,7 +293,7 @@ proptest! {
         for event in &events {
             journal.append(event).unwrap();
         }
-        let path = journal.folder().join("events.jsonl");
+        let path = journal.folder().path().join("events.jsonl");
         let whole = Recorded { events: events.clone(), cut: false };
         prop_assert_eq!(read_events(&path).unwrap(), whole);
 

@@ -13,10 +13,16 @@ use crate::{event::Event, name::RunId};
 /// Name of the journal in the run folder.
 const EVENTS: &str = "events.jsonl";
 
-/// An open run folder.
+/// The folder of one run. Cheap to clone: everything that has something to keep holds one.
+#[derive(Debug, Clone)]
+pub struct RunFolder {
+    path: PathBuf,
+}
+
+/// The open event journal of a run.
 #[derive(Debug)]
 pub struct Journal {
-    pub(super) folder: PathBuf,
+    folder: RunFolder,
     pub(super) path: PathBuf,
     pub(super) file: File,
     /// Bytes of the journal that are whole lines.
@@ -45,7 +51,7 @@ impl Journal {
             .open(&path)
             .map_err(|cause| JournalError::new("create the journal", &path, cause))?;
         Ok(Self {
-            folder,
+            folder: RunFolder { path: folder },
             path,
             file,
             length: 0,
@@ -72,14 +78,21 @@ impl Journal {
     }
 
     /// The run folder.
-    pub fn folder(&self) -> &Path {
+    pub fn folder(&self) -> &RunFolder {
         &self.folder
+    }
+}
+
+impl RunFolder {
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Keeps a file in the run folder, readable by the user only, and returns its path. `name` is
     /// a plain file name; a file of this name is replaced.
     pub fn write_file(&self, name: &str, contents: &[u8]) -> Result<PathBuf, JournalError> {
-        let path = self.folder.join(name);
+        let path = self.path.join(name);
         let fail = |cause| JournalError::new("write", &path, cause);
         if !is_plain(name) || name == EVENTS {
             return Err(fail(io::Error::new(

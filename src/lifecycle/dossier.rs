@@ -33,7 +33,7 @@ pub(super) async fn collect(cx: &Context<'_>) {
     }
     let file = format!("dossier-{}.txt", cx.chart.name);
     let mut shown: Vec<String> = lines.iter().take(SHOWN).cloned().collect();
-    match cx.run.folder.write_file(&file, &format!("{}\n", lines.join("\n"))) {
+    match cx.run.folder.write_file(&file, format!("{}\n", lines.join("\n")).as_bytes()) {
         Ok(path) if lines.len() > SHOWN => {
             shown.truncate(SHOWN - 1);
             let more = lines.len() - shown.len();

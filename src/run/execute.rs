@@ -2,6 +2,8 @@
 
 use std::{path::PathBuf, sync::Arc};
 
+use jiff::Timestamp;
+
 use super::{RunError, Session, lease, preflight};
 use crate::{
     cluster::Watches,
@@ -44,7 +46,7 @@ impl Session {
         let env = self.settings.text_env();
         let scope = inputs::resolve(&self.stack, &env, &self.settings.inputs, &self.redactor)?;
         let charts = preflight::run(self, plan, &scope).await?;
-        let id = journal::new_run_id();
+        let id = journal::new_run_id(Timestamp::now());
         let journal = Journal::create(&self.settings.state_dir.join("runs"), &id)?;
         let private = tempfile::Builder::new()
             .prefix("stackctl-")
@@ -106,6 +108,7 @@ impl Session {
                 FailurePolicy::Continue => Policy::Continue,
             },
             waves: settings.schedule == Schedule::Waves,
+            redactor: self.redactor.clone(),
         }
     }
 }

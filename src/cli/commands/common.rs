@@ -51,9 +51,13 @@ pub(super) fn load_quietly(
     let options = LoadOptions {
         file,
         env: text_env(console),
-        inputs: settings.inputs.clone(),
-        set: settings.set.clone(),
-        values: settings.values.clone(),
+        inputs: inputs(settings),
+        set: settings.set.iter().map(|set| format!("{}:{}={}", set.chart, set.path, set.value)).collect(),
+        values: settings
+            .values
+            .iter()
+            .map(|values| (values.chart.to_string(), values.file.clone()))
+            .collect(),
         overrides,
     };
     Ok(stack::load(options)?)
@@ -102,9 +106,13 @@ fn session_settings(
         env: console.environment.clone(),
         kubeconfig: cluster.kubeconfig.clone(),
         context: cluster.context.clone(),
-        inputs: stack.inputs.clone(),
+        inputs: inputs(stack),
         ..Settings::default()
     }
+}
+
+fn inputs(settings: &StackSettings) -> Vec<(String, String)> {
+    settings.inputs.iter().map(|input| (input.name.clone(), input.value.clone())).collect()
 }
 
 /// Which charts, which way.
@@ -115,7 +123,7 @@ pub(super) fn request(
 ) -> PlanRequest {
     PlanRequest {
         direction,
-        charts: selection.charts.clone(),
+        charts: selection.charts.iter().map(ToString::to_string).collect(),
         selectors: selection.selectors.clone(),
         with_needs: selection.with_needs,
         with_dependents: selection.with_dependents,

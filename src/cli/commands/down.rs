@@ -1,6 +1,6 @@
 //! `stackctl down`.
 
-use super::run;
+use super::operate;
 use crate::{
     cli::{console::Console, exit::ExitCode, settings::DownSettings},
     name::Direction,
@@ -8,5 +8,5 @@ use crate::{
 
 /// Runs the command.
 pub(super) async fn run(settings: DownSettings, console: &Console) -> anyhow::Result<ExitCode> {
-    run::run(settings.run, Direction::Down, settings.include_protected, console).await
+    operate::run(settings.run, Direction::Down, settings.include_protected, console).await
 }

@@ -1,9 +1,11 @@
 //! One function per command: settings in, exit code out.
 
 mod check;
+mod common;
 mod completions;
 mod down;
 mod graph;
+mod operate;
 mod plan;
 mod status;
 mod up;

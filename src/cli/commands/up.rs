@@ -1,6 +1,6 @@
 //! `stackctl up`.
 
-use super::run;
+use super::operate;
 use crate::{
     cli::{console::Console, exit::ExitCode, settings::RunSettings},
     name::Direction,
@@ -8,5 +8,5 @@ use crate::{
 
 /// Runs the command.
 pub(super) async fn run(settings: RunSettings, console: &Console) -> anyhow::Result<ExitCode> {
-    run::run(settings, Direction::Up, false, console).await
+    operate::run(settings, Direction::Up, false, console).await
 }

@@ -9,10 +9,10 @@ use crate::{
         console::{Console, UsageError},
         exit::ExitCode,
         output,
-        settings::{LogFormat, RunSettings, Verbosity},
+        settings::{FailurePolicy, LogFormat, RunSettings, Schedule, Verbosity},
         signals,
     },
-    event::RunOutcome,
+    event::{Event, RunOutcome},
     lifecycle::Implementations,
     name::Direction,
     plan::{self, Plan},
@@ -30,8 +30,14 @@ pub(super) async fn run(
 ) -> anyhow::Result<ExitCode> {
     let overrides = Overrides {
         concurrency: settings.concurrency,
-        failure_policy: settings.failure_policy.clone(),
-        schedule: settings.schedule.clone(),
+        failure_policy: settings.failure_policy.map(|policy| match policy {
+            FailurePolicy::Stop => "stop".into(),
+            FailurePolicy::Continue => "continue".into(),
+        }),
+        schedule: settings.schedule.map(|schedule| match schedule {
+            Schedule::Eager => "eager".into(),
+            Schedule::Waves => "waves".into(),
+        }),
     };
     let stack = common::load(&settings.stack, overrides, console)?;
     let session = common::open_for_run(stack, &settings, console).await?;
@@ -73,23 +79,25 @@ async fn execute(
     console: &Console,
 ) -> anyhow::Result<ExitCode> {
     let (trigger, shutdown) = Shutdown::new();
-    let mut watcher = Watcher::start(reporter(settings, console));
+    let watcher = Watcher::start(reporter(settings, console).into_iter().collect())?;
     let notices = watcher.notices();
-    signals::listen(trigger.clone(), console.attended, move |text| notices.send(text))?;
+    signals::listen(trigger.clone(), console.attended, move |text| notices.say(text))?;
     let mut summary = Summary::default();
-    let mut watch = |event: &crate::event::Event| {
+    let mut watch = |event: &Event| {
         summary.event(event);
         watcher.event(event);
     };
     let result = session.execute(plan, Implementations::new(), &trigger, &mut watch).await;
-    watcher.finish();
+    // Waits until all was shown: the summary comes after it.
+    drop(watcher);
     let Finished { folder, outcome, .. } = result?;
     if let Some(error) = &outcome.sink_error {
         console.say(&format!("error: the run was stopped: {error}"));
     }
+    let again = console.command_line.as_str();
     let closing = Closing {
-        folder: Some(folder),
-        next: (outcome.outcome != RunOutcome::Succeeded).then(|| again(console)),
+        run_folder: Some(&folder),
+        go_on: (outcome.outcome != RunOutcome::Succeeded).then_some(again),
         quiet: console.verbosity == Verbosity::Quiet,
         color: console.color_stderr,
     };
@@ -101,19 +109,16 @@ async fn execute(
     })
 }
 
-fn reporter(settings: &RunSettings, console: &Console) -> Box<dyn Reporter> {
+fn reporter(settings: &RunSettings, console: &Console) -> Option<Box<dyn Reporter>> {
     let verbose = console.verbosity == Verbosity::Verbose;
     match settings.log_format {
-        LogFormat::Json => Box::new(JsonLines::new(io::stdout(), io::stderr())),
-        LogFormat::Text if console.live && console.verbosity != Verbosity::Quiet => {
-            Box::new(Terminal::new(console.color_stderr, verbose))
+        LogFormat::Json => Some(Box::new(JsonLines::new(io::stdout(), io::stderr()))),
+        LogFormat::Text if console.verbosity == Verbosity::Quiet => None,
+        LogFormat::Text if console.live => {
+            Some(Box::new(Terminal::stderr(verbose, console.color_stderr)))
         }
-        LogFormat::Text => Box::new(Lines::new(io::stderr(), console.verbosity)),
+        LogFormat::Text => {
+            Some(Box::new(Lines::new(io::stderr(), verbose, console.color_stderr)))
+        }
     }
-}
-
-/// The command that goes on where this one stopped: the same one. What is done is done again
-/// quickly, what is not is done.
-fn again(console: &Console) -> String {
-    console.command_line.clone()
 }
