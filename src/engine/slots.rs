@@ -58,6 +58,11 @@ impl<T> Slots<T> {
         self.asking.retain(|&(asking, _)| asking != node);
     }
 
+    /// Nobody gets a slot any more: all questions are void.
+    pub(super) fn refuse_all(&mut self) {
+        self.asking.clear();
+    }
+
     /// Answers those who ask, as far as slots are free (a node that holds one is not kept waiting).
     /// `grant` says whether the node still wants it.
     pub(super) fn serve(&mut self, mut grant: impl FnMut(T) -> bool) {

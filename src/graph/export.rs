@@ -199,3 +199,94 @@ fn json(view: &View<'_>) -> String {
     let text = serde_json::to_string_pretty(view);
     text.expect("names and numbers are always JSON") + "\n"
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::{Request, fixture};
+
+    fn exported(format: Format, names: &[&str]) -> String {
+        let stack = fixture::stack(&[
+            ("web", &["api", "~loki:deployed"]),
+            ("api", &["db:ready", "db:deployed"]),
+            ("db", &[]),
+            ("loki", &["~db"]),
+        ]);
+        let graph = Graph::new(&stack);
+        let request = Request {
+            names: names.iter().map(ToString::to_string).collect(),
+            ..Request::default()
+        };
+        export(&graph, &graph.select(&request).unwrap(), format)
+    }
+
+    #[test]
+    fn text_shows_waves_and_edges() {
+        insta::assert_snapshot!(exported(Format::Text, &[]), @"
+        shop: 4 charts in 3 waves
+
+        wave 1
+          db
+
+        wave 2
+          api   needs db:deployed, db:ready
+          loki  after db
+
+        wave 3
+          web   needs api; after loki:deployed
+        ");
+    }
+
+    #[test]
+    fn a_selection_has_its_own_waves() {
+        insta::assert_snapshot!(exported(Format::Text, &["web", "loki"]), @"
+        shop: 2 charts in 2 waves
+
+        wave 1
+          loki
+
+        wave 2
+          web   after loki:deployed
+        ");
+    }
+
+    #[test]
+    fn dot_quotes_and_dashes() {
+        insta::assert_snapshot!(exported(Format::Dot, &["web", "api", "loki"]), @r#"
+        digraph "shop" {
+          rankdir=LR;
+          node [shape=box];
+          "api";
+          "loki";
+          "web";
+          "api" -> "web";
+          "loki" -> "web" [label="deployed", style=dashed];
+        }
+        "#);
+    }
+
+    #[test]
+    fn mermaid_has_ids_that_are_no_keywords() {
+        insta::assert_snapshot!(exported(Format::Mermaid, &["api", "db", "loki"]), @r#"
+        flowchart LR
+          c0["db"]
+          c1["api"]
+          c2["loki"]
+          c0 -->|deployed| c1
+          c0 -->|ready| c1
+          c0 -.-> c2
+        "#);
+    }
+
+    #[test]
+    fn json_is_what_its_doc_says() {
+        let json: serde_json::Value =
+            serde_json::from_str(&exported(Format::Json, &["web", "loki"])).unwrap();
+        let expected = serde_json::json!({"stack": "shop", "charts": [
+            {"name": "loki", "wave": 0, "needs": [], "after": []},
+            {"name": "web", "wave": 1, "needs": [],
+             "after": [{"chart": "loki", "until": "deployed"}]},
+        ]});
+        assert_eq!(json, expected);
+    }
+}
