@@ -6,7 +6,7 @@ use futures::FutureExt as _;
 use tokio::{sync::mpsc, task::JoinSet};
 use tracing::Instrument as _;
 
-use super::{Done, Execute, Options, Outcome, Progress, Sink, progress::Message, state::State};
+use super::{Execute, Options, Outcome, Progress, Sink, progress::Message, state::State};
 use crate::{
     event::Failure,
     plan::{NodeIx, Plan},
@@ -58,11 +58,11 @@ pub async fn run<E: Execute>(
 async fn work<E: Execute>(exec: Arc<E>, node: NodeIx, progress: Progress, redactor: Redactor) {
     let last_word = progress.clone();
     let execute = async move { exec.execute(node, progress).await };
-    let end: Result<Done, Failure> = AssertUnwindSafe(execute)
-        .catch_unwind()
-        .await
-        .unwrap_or_else(|panic| Err(panicked(panic.as_ref(), &redactor)));
-    last_word.end(end.map_err(Box::new));
+    let end = match AssertUnwindSafe(execute).catch_unwind().await {
+        Ok(end) => end.map_err(Box::new),
+        Err(panic) => Err(Box::new(panicked(panic.as_ref(), &redactor))),
+    };
+    last_word.end(end);
 }
 
 fn panicked(panic: &(dyn Any + Send), redactor: &Redactor) -> Failure {

@@ -117,14 +117,14 @@ fn text(view: &View<'_>) -> String {
     let n_waves = view.charts.last().map_or(0, |node| node.wave + 1);
     let charts = counted(view.charts.len(), "chart");
     let waves = counted(n_waves, "wave");
-    let mut out = format!("{}: {charts} in {waves}\n", view.stack);
+    let mut lines = vec![format!("{}: {charts} in {waves}", view.stack)];
     let names = view.charts.iter().map(|node| node.name.as_str().len());
     let width = names.max().unwrap_or(0);
     let mut wave = None;
     for node in &view.charts {
         if wave != Some(node.wave) {
             wave = Some(node.wave);
-            out += &format!("\nwave {}\n", node.wave + 1);
+            lines.push(format!("\nwave {}", node.wave + 1));
         }
         let groups = [("needs", &node.needs), ("after", &node.after)];
         let words: Vec<String> = groups
@@ -133,10 +133,9 @@ fn text(view: &View<'_>) -> String {
             .map(|(word, arrows)| format!("{word} {}", list(arrows)))
             .collect();
         let line = format!("  {:width$}  {}", node.name, words.join("; "));
-        out += line.trim_end();
-        out.push('\n');
+        lines.push(line.trim_end().to_owned());
     }
-    out
+    joined(&lines)
 }
 
 fn list(arrows: &[Arrow<'_>]) -> String {
@@ -145,6 +144,10 @@ fn list(arrows: &[Arrow<'_>]) -> String {
         None => arrow.chart.to_string(),
     });
     each.collect::<Vec<_>>().join(", ")
+}
+
+fn joined(lines: &[String]) -> String {
+    lines.join("\n") + "\n"
 }
 
 fn counted(n: usize, word: &str) -> String {
@@ -157,10 +160,13 @@ fn dot(view: &View<'_>) -> String {
         let escaped = text.replace('\\', "\\\\").replace('"', "\\\"");
         format!("\"{escaped}\"")
     };
-    let mut out = format!("digraph {} {{\n", quoted(view.stack));
-    out += "  rankdir=LR;\n  node [shape=box];\n";
+    let mut lines = vec![
+        format!("digraph {} {{", quoted(view.stack)),
+        "  rankdir=LR;".into(),
+        "  node [shape=box];".into(),
+    ];
     for node in &view.charts {
-        out += &format!("  {};\n", quoted(node.name.as_str()));
+        lines.push(format!("  {};", quoted(node.name.as_str())));
     }
     for (from, to, until, soft) in view.edges() {
         let mut attributes = Vec::new();
@@ -172,9 +178,10 @@ fn dot(view: &View<'_>) -> String {
         } else {
             format!(" [{}]", attributes.join(", "))
         };
-        out += &format!("  {from} -> {to}{attributes};\n");
+        lines.push(format!("  {from} -> {to}{attributes};"));
     }
-    out + "}\n"
+    lines.push("}".into());
+    joined(&lines)
 }
 
 /// Nodes get ids of their own: words such as `end` break a Mermaid graph when used as ids.
@@ -182,17 +189,18 @@ fn mermaid(view: &View<'_>) -> String {
     let nodes = view.charts.iter().enumerate();
     let ids: std::collections::BTreeMap<&ChartName, usize> =
         nodes.map(|(id, node)| (node.name, id)).collect();
-    let mut out = String::from("flowchart LR\n");
+    let mut lines = vec!["flowchart LR".to_owned()];
     for (id, node) in view.charts.iter().enumerate() {
         let name = node.name.as_str().replace('"', "#quot;");
-        out += &format!("  c{id}[\"{name}\"]\n");
+        lines.push(format!("  c{id}[\"{name}\"]"));
     }
     for (from, to, until, soft) in view.edges() {
         let arrow = if soft { "-.->" } else { "-->" };
         let label = label(until).map_or(String::new(), |text| format!("|{text}|"));
-        out += &format!("  c{} {arrow}{label} c{}\n", ids[from], ids[to]);
+        let (from, to) = (ids[from], ids[to]);
+        lines.push(format!("  c{from} {arrow}{label} c{to}"));
     }
-    out
+    joined(&lines)
 }
 
 fn json(view: &View<'_>) -> String {

@@ -99,9 +99,9 @@ impl Graph<'_> {
             .charts
             .values()
             .zip(named)
-            .map(|(chart, named)| {
+            .map(|(chart, is_named)| {
                 let any = request.selectors.is_empty();
-                named && (any || request.selectors.iter().any(|one| one.matches(chart)))
+                is_named && (any || request.selectors.iter().any(|one| one.matches(chart)))
             })
             .collect();
         let asked = !(request.names.is_empty() && request.selectors.is_empty());
@@ -128,11 +128,11 @@ impl Graph<'_> {
 
     fn named(&self, names: &[String]) -> Result<Vec<bool>, SelectError> {
         let charts = &self.stack().charts;
-        let mut named = vec![names.is_empty(); charts.len()];
+        let mut found = vec![names.is_empty(); charts.len()];
         let mut unknown = Vec::new();
         for name in names {
             match charts.get_index_of(name.as_str()) {
-                Some(index) => named[index] = true,
+                Some(index) => found[index] = true,
                 None => unknown.push(UnknownChart {
                     name: name.clone(),
                     similar: similar(name, charts.keys()),
@@ -140,7 +140,7 @@ impl Graph<'_> {
             }
         }
         if unknown.is_empty() {
-            Ok(named)
+            Ok(found)
         } else {
             Err(SelectError::Unknown(unknown))
         }
