@@ -241,7 +241,7 @@ fn tokens(text: &str) -> Vec<String> {
             let raw = here.starts_with(&['r', '#']) && here.get(2).is_some_and(|&c| is_word(c));
             let start = if raw { 2 } else { 0 };
             let rest = here[start..].iter().take_while(|&&c| is_word(c)).count();
-            tokens.push(here[..start + rest].iter().collect());
+            tokens.push(here[start..start + rest].iter().collect());
             at += start + rest;
         } else if here.starts_with(&[':', ':']) {
             tokens.push("::".into());
