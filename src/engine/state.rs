@@ -166,7 +166,11 @@ impl<'a> State<'a> {
                 }
             }
             Word::Park => self.slots.give_back(node.index()),
-            Word::Unpark(answer) => self.slots.ask(node.index(), answer),
+            Word::Unpark(question) => {
+                if let Some(holds) = self.slots.ask(node.index(), question) {
+                    let _ = holds.send(());
+                }
+            }
             Word::Ended(end) => self.ended(node, end),
         }
     }
