@@ -126,11 +126,7 @@ impl Progress {
     pub async fn unpark(&self) -> Result<(), Cancelled> {
         let (granted, grant) = oneshot::channel();
         self.say(Word::Unpark(granted))?;
-        tokio::select! {
-            biased;
-            () = self.shutdown.reached(Level::Terminate) => Err(Cancelled),
-            grant = grant => grant.map_err(|_| Cancelled),
-        }
+        grant.await.map_err(|_| Cancelled)
     }
 
     /// Ends the node: its last word.

@@ -6,12 +6,12 @@ use futures::FutureExt as _;
 use tokio::{sync::mpsc, task::JoinSet};
 use tracing::Instrument as _;
 
-use super::{Done, Execute, Options, Outcome, Progress, Sink, progress::Message, state::State};
+use super::{Execute, Options, Outcome, Progress, Sink, progress::Message, state::State};
 use crate::{
     event::Failure,
     plan::{NodeIx, Plan},
     secret::Redactor,
-    shutdown::{Level, Shutdown},
+    shutdown::Shutdown,
 };
 
 /// Runs a plan to its end: every node that was started has ended when this returns, whatever
@@ -33,7 +33,7 @@ pub async fn run<E: Execute>(
     // No `?` in here: whatever goes wrong, what runs is heard to its end.
     loop {
         state.close_if_ending(&shutdown);
-        state.serve_slots();
+        state.serve_slots(&shutdown);
         while let Some(node) = state.start_next(&shutdown) {
             let progress = Progress::new(node, sender.clone(), shutdown.clone());
             let work = work(exec.clone(), node, progress, redactor.clone());
@@ -43,9 +43,10 @@ pub async fn run<E: Execute>(
         if !state.is_running() {
             return state.finish(&shutdown);
         }
+        let watched = state.watched_level();
         tokio::select! {
             biased;
-            () = shutdown.reached(Level::Drain), if !state.is_closed() => {}
+            () = shutdown.reached(watched), if !state.is_terminating() => {}
             Some(message) = receiver.recv() => state.hear(message),
         }
         while tasks.try_join_next().is_some() {}
@@ -57,11 +58,11 @@ pub async fn run<E: Execute>(
 async fn work<E: Execute>(exec: Arc<E>, node: NodeIx, progress: Progress, redactor: Redactor) {
     let last_word = progress.clone();
     let execute = async move { exec.execute(node, progress).await };
-    let end: Result<Done, Failure> = AssertUnwindSafe(execute)
-        .catch_unwind()
-        .await
-        .unwrap_or_else(|panic| Err(panicked(panic.as_ref(), &redactor)));
-    last_word.end(end.map_err(Box::new));
+    let end = match AssertUnwindSafe(execute).catch_unwind().await {
+        Ok(end) => end.map_err(Box::new),
+        Err(panic) => Err(Box::new(panicked(panic.as_ref(), &redactor))),
+    };
+    last_word.end(end);
 }
 
 fn panicked(panic: &(dyn Any + Send), redactor: &Redactor) -> Failure {

@@ -10,18 +10,28 @@ use std::collections::VecDeque;
 pub(super) struct Slots<T> {
     limit: usize,
     n_held: usize,
-    /// By node.
-    holds: Vec<bool>,
-    asking: VecDeque<(usize, T)>,
+    nodes: Vec<Node<T>>,
+    /// Nodes that asked, in order. Those without questions are gone since.
+    asking: VecDeque<usize>,
+}
+
+#[derive(Debug)]
+struct Node<T> {
+    holds: bool,
+    questions: Vec<T>,
 }
 
 impl<T> Slots<T> {
     /// `limit` slots (0 = no limit) for nodes `0..nodes`.
     pub(super) fn new(limit: usize, nodes: usize) -> Self {
+        let node = || Node {
+            holds: false,
+            questions: Vec::new(),
+        };
         Self {
             limit: if limit == 0 { usize::MAX } else { limit },
             n_held: 0,
-            holds: vec![false; nodes],
+            nodes: std::iter::repeat_with(node).take(nodes).collect(),
             asking: VecDeque::new(),
         }
     }
@@ -33,45 +43,60 @@ impl<T> Slots<T> {
 
     /// The node takes a slot, or keeps the one it has.
     pub(super) fn take(&mut self, node: usize) {
-        if !self.holds[node] {
-            self.holds[node] = true;
+        if !self.nodes[node].holds {
+            self.nodes[node].holds = true;
             self.n_held += 1;
         }
     }
 
     /// The node gives its slot back, if it has one.
     pub(super) fn give_back(&mut self, node: usize) {
-        if self.holds[node] {
-            self.holds[node] = false;
+        if self.nodes[node].holds {
+            self.nodes[node].holds = false;
             self.n_held -= 1;
         }
     }
 
-    /// The node asks for a slot.
-    pub(super) fn ask(&mut self, node: usize, answer: T) {
-        self.asking.push_back((node, answer));
+    /// The node asks for a slot. Returns the question if it holds one already.
+    pub(super) fn ask(&mut self, node: usize, question: T) -> Option<T> {
+        let asking = &mut self.nodes[node];
+        if asking.holds {
+            return Some(question);
+        }
+        if asking.questions.is_empty() {
+            self.asking.push_back(node);
+        }
+        asking.questions.push(question);
+        None
     }
 
     /// The node is gone: its slot is free and its questions are void.
     pub(super) fn forget(&mut self, node: usize) {
         self.give_back(node);
-        self.asking.retain(|&(asking, _)| asking != node);
+        self.nodes[node].questions.clear();
     }
 
-    /// Answers those who ask, as far as slots are free (a node that holds one is not kept waiting).
-    /// `grant` says whether the node still wants it.
+    /// Nobody who asks gets a slot: all questions are void.
+    pub(super) fn refuse_all(&mut self) {
+        for node in self.asking.drain(..) {
+            self.nodes[node].questions.clear();
+        }
+    }
+
+    /// Answers those who ask, as far as slots are free. `grant` says whether the node still wants
+    /// it.
     pub(super) fn serve(&mut self, mut grant: impl FnMut(T) -> bool) {
-        let mut waiting = VecDeque::new();
-        while let Some((node, answer)) = self.asking.pop_front() {
-            if self.holds[node] {
-                grant(answer);
-            } else if self.n_held >= self.limit {
-                waiting.push_back((node, answer));
-            } else if grant(answer) {
+        while self.n_held < self.limit {
+            let Some(node) = self.asking.pop_front() else {
+                return;
+            };
+            let questions = std::mem::take(&mut self.nodes[node].questions);
+            let wanted = questions.into_iter().map(&mut grant);
+            // Not `any`, which would leave some without an answer.
+            if wanted.fold(false, |wanted, one| wanted | one) {
                 self.take(node);
             }
         }
-        self.asking = waiting;
     }
 }
 
@@ -81,9 +106,9 @@ mod tests {
 
     fn served(slots: &mut Slots<&'static str>) -> Vec<&'static str> {
         let mut served = Vec::new();
-        slots.serve(|answer| {
-            served.push(answer);
-            answer != "gone"
+        slots.serve(|question| {
+            served.push(question);
+            question != "gone"
         });
         served
     }
@@ -110,8 +135,7 @@ mod tests {
         let mut slots = Slots::new(2, 3);
         slots.take(0);
         slots.take(0);
-        slots.ask(0, "a");
-        assert_eq!(served(&mut slots), ["a"]);
+        assert_eq!(slots.ask(0, "a"), Some("a"), "it holds one");
         assert!(slots.has_room());
         slots.give_back(1);
         slots.take(1);
@@ -121,6 +145,18 @@ mod tests {
         slots.forget(0);
         assert_eq!(served(&mut slots), [""; 0]);
         assert!(slots.has_room());
+    }
+
+    #[test]
+    fn a_node_that_asks_twice_is_answered_twice_and_takes_one_slot() {
+        let mut slots = Slots::new(2, 2);
+        slots.ask(0, "a");
+        slots.ask(0, "b");
+        assert_eq!(served(&mut slots), ["a", "b"]);
+        assert!(slots.has_room());
+        slots.ask(1, "c");
+        slots.refuse_all();
+        assert_eq!(served(&mut slots), [""; 0]);
     }
 
     #[test]

@@ -31,6 +31,8 @@ pub(super) struct State<'a> {
     first_failed: Option<NodeIx>,
     /// Nothing is started any more, and the rest knows.
     closed: bool,
+    /// Nobody gets a slot back any more.
+    terminating: bool,
 }
 
 /// A node under way.
@@ -62,6 +64,7 @@ impl<'a> State<'a> {
             results: vec![None; n],
             first_failed: None,
             closed: false,
+            terminating: false,
         }
     }
 
@@ -69,8 +72,17 @@ impl<'a> State<'a> {
         self.n_running > 0
     }
 
-    pub(super) fn is_closed(&self) -> bool {
-        self.closed
+    pub(super) fn is_terminating(&self) -> bool {
+        self.terminating
+    }
+
+    /// The next level of a shutdown that changes what the loop does.
+    pub(super) fn watched_level(&self) -> Level {
+        if self.closed {
+            Level::Terminate
+        } else {
+            Level::Drain
+        }
     }
 
     /// If nothing may start any more, ends all that did not.
@@ -80,8 +92,13 @@ impl<'a> State<'a> {
         }
     }
 
-    /// Answers nodes that asked for their slot back.
-    pub(super) fn serve_slots(&mut self) {
+    /// Answers nodes that asked for their slot back; with "no" once the run is being terminated.
+    /// The engine says so, not each node for itself: in the order in which they asked.
+    pub(super) fn serve_slots(&mut self, shutdown: &Shutdown) {
+        if shutdown.level() >= Level::Terminate {
+            self.terminating = true;
+            self.slots.refuse_all();
+        }
         self.slots.serve(|answer| answer.send(()).is_ok());
     }
 
@@ -149,7 +166,11 @@ impl<'a> State<'a> {
                 }
             }
             Word::Park => self.slots.give_back(node.index()),
-            Word::Unpark(answer) => self.slots.ask(node.index(), answer),
+            Word::Unpark(question) => {
+                if let Some(holds) = self.slots.ask(node.index(), question) {
+                    let _ = holds.send(());
+                }
+            }
             Word::Ended(end) => self.ended(node, end),
         }
     }

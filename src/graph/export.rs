@@ -117,14 +117,14 @@ fn text(view: &View<'_>) -> String {
     let n_waves = view.charts.last().map_or(0, |node| node.wave + 1);
     let charts = counted(view.charts.len(), "chart");
     let waves = counted(n_waves, "wave");
-    let mut out = format!("{}: {charts} in {waves}\n", view.stack);
+    let mut lines = vec![format!("{}: {charts} in {waves}", view.stack)];
     let names = view.charts.iter().map(|node| node.name.as_str().len());
     let width = names.max().unwrap_or(0);
     let mut wave = None;
     for node in &view.charts {
         if wave != Some(node.wave) {
             wave = Some(node.wave);
-            out += &format!("\nwave {}\n", node.wave + 1);
+            lines.push(format!("\nwave {}", node.wave + 1));
         }
         let groups = [("needs", &node.needs), ("after", &node.after)];
         let words: Vec<String> = groups
@@ -133,10 +133,9 @@ fn text(view: &View<'_>) -> String {
             .map(|(word, arrows)| format!("{word} {}", list(arrows)))
             .collect();
         let line = format!("  {:width$}  {}", node.name, words.join("; "));
-        out += line.trim_end();
-        out.push('\n');
+        lines.push(line.trim_end().to_owned());
     }
-    out
+    joined(&lines)
 }
 
 fn list(arrows: &[Arrow<'_>]) -> String {
@@ -145,6 +144,10 @@ fn list(arrows: &[Arrow<'_>]) -> String {
         None => arrow.chart.to_string(),
     });
     each.collect::<Vec<_>>().join(", ")
+}
+
+fn joined(lines: &[String]) -> String {
+    lines.join("\n") + "\n"
 }
 
 fn counted(n: usize, word: &str) -> String {
@@ -157,10 +160,13 @@ fn dot(view: &View<'_>) -> String {
         let escaped = text.replace('\\', "\\\\").replace('"', "\\\"");
         format!("\"{escaped}\"")
     };
-    let mut out = format!("digraph {} {{\n", quoted(view.stack));
-    out += "  rankdir=LR;\n  node [shape=box];\n";
+    let mut lines = vec![
+        format!("digraph {} {{", quoted(view.stack)),
+        "  rankdir=LR;".into(),
+        "  node [shape=box];".into(),
+    ];
     for node in &view.charts {
-        out += &format!("  {};\n", quoted(node.name.as_str()));
+        lines.push(format!("  {};", quoted(node.name.as_str())));
     }
     for (from, to, until, soft) in view.edges() {
         let mut attributes = Vec::new();
@@ -172,9 +178,10 @@ fn dot(view: &View<'_>) -> String {
         } else {
             format!(" [{}]", attributes.join(", "))
         };
-        out += &format!("  {from} -> {to}{attributes};\n");
+        lines.push(format!("  {from} -> {to}{attributes};"));
     }
-    out + "}\n"
+    lines.push("}".into());
+    joined(&lines)
 }
 
 /// Nodes get ids of their own: words such as `end` break a Mermaid graph when used as ids.
@@ -182,20 +189,112 @@ fn mermaid(view: &View<'_>) -> String {
     let nodes = view.charts.iter().enumerate();
     let ids: std::collections::BTreeMap<&ChartName, usize> =
         nodes.map(|(id, node)| (node.name, id)).collect();
-    let mut out = String::from("flowchart LR\n");
+    let mut lines = vec!["flowchart LR".to_owned()];
     for (id, node) in view.charts.iter().enumerate() {
         let name = node.name.as_str().replace('"', "#quot;");
-        out += &format!("  c{id}[\"{name}\"]\n");
+        lines.push(format!("  c{id}[\"{name}\"]"));
     }
     for (from, to, until, soft) in view.edges() {
         let arrow = if soft { "-.->" } else { "-->" };
         let label = label(until).map_or(String::new(), |text| format!("|{text}|"));
-        out += &format!("  c{} {arrow}{label} c{}\n", ids[from], ids[to]);
+        let (from, to) = (ids[from], ids[to]);
+        lines.push(format!("  c{from} {arrow}{label} c{to}"));
     }
-    out
+    joined(&lines)
 }
 
 fn json(view: &View<'_>) -> String {
     let text = serde_json::to_string_pretty(view);
     text.expect("names and numbers are always JSON") + "\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::{Request, fixture};
+
+    fn exported(format: Format, names: &[&str]) -> String {
+        let stack = fixture::stack(&[
+            ("web", &["api", "~loki:deployed"]),
+            ("api", &["db:ready", "db:deployed"]),
+            ("db", &[]),
+            ("loki", &["~db"]),
+        ]);
+        let graph = Graph::new(&stack);
+        let request = Request {
+            names: names.iter().map(ToString::to_string).collect(),
+            ..Request::default()
+        };
+        export(&graph, &graph.select(&request).unwrap(), format)
+    }
+
+    #[test]
+    fn text_shows_waves_and_edges() {
+        insta::assert_snapshot!(exported(Format::Text, &[]), @"
+        shop: 4 charts in 3 waves
+
+        wave 1
+          db
+
+        wave 2
+          api   needs db:deployed, db:ready
+          loki  after db
+
+        wave 3
+          web   needs api; after loki:deployed
+        ");
+    }
+
+    #[test]
+    fn a_selection_has_its_own_waves() {
+        insta::assert_snapshot!(exported(Format::Text, &["web", "loki"]), @"
+        shop: 2 charts in 2 waves
+
+        wave 1
+          loki
+
+        wave 2
+          web   after loki:deployed
+        ");
+    }
+
+    #[test]
+    fn dot_quotes_and_dashes() {
+        insta::assert_snapshot!(exported(Format::Dot, &["web", "api", "loki"]), @r#"
+        digraph "shop" {
+          rankdir=LR;
+          node [shape=box];
+          "api";
+          "loki";
+          "web";
+          "api" -> "web";
+          "loki" -> "web" [label="deployed", style=dashed];
+        }
+        "#);
+    }
+
+    #[test]
+    fn mermaid_has_ids_that_are_no_keywords() {
+        insta::assert_snapshot!(exported(Format::Mermaid, &["api", "db", "loki"]), @r#"
+        flowchart LR
+          c0["db"]
+          c1["api"]
+          c2["loki"]
+          c0 -->|deployed| c1
+          c0 -->|ready| c1
+          c0 -.-> c2
+        "#);
+    }
+
+    #[test]
+    fn json_is_what_its_doc_says() {
+        let json: serde_json::Value =
+            serde_json::from_str(&exported(Format::Json, &["web", "loki"])).unwrap();
+        let expected = serde_json::json!({"stack": "shop", "charts": [
+            {"name": "loki", "wave": 0, "needs": [], "after": []},
+            {"name": "web", "wave": 1, "needs": [],
+             "after": [{"chart": "loki", "until": "deployed"}]},
+        ]});
+        assert_eq!(json, expected);
+    }
 }

@@ -99,9 +99,9 @@ impl Graph<'_> {
             .charts
             .values()
             .zip(named)
-            .map(|(chart, named)| {
+            .map(|(chart, is_named)| {
                 let any = request.selectors.is_empty();
-                named && (any || request.selectors.iter().any(|one| one.matches(chart)))
+                is_named && (any || request.selectors.iter().any(|one| one.matches(chart)))
             })
             .collect();
         let asked = !(request.names.is_empty() && request.selectors.is_empty());
@@ -128,11 +128,11 @@ impl Graph<'_> {
 
     fn named(&self, names: &[String]) -> Result<Vec<bool>, SelectError> {
         let charts = &self.stack().charts;
-        let mut named = vec![names.is_empty(); charts.len()];
+        let mut found = vec![names.is_empty(); charts.len()];
         let mut unknown = Vec::new();
         for name in names {
             match charts.get_index_of(name.as_str()) {
-                Some(index) => named[index] = true,
+                Some(index) => found[index] = true,
                 None => unknown.push(UnknownChart {
                     name: name.clone(),
                     similar: similar(name, charts.keys()),
@@ -140,7 +140,7 @@ impl Graph<'_> {
             }
         }
         if unknown.is_empty() {
-            Ok(named)
+            Ok(found)
         } else {
             Err(SelectError::Unknown(unknown))
         }
@@ -203,4 +203,191 @@ fn sentence(found: &[ChartName], n_chosen: usize, n_left: usize, request: &Reque
         (true, true) => format!(" (with {needs} and {dependents})"),
     };
     format!("{n_chosen} of {n_all} charts: {names}{with}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{graph::fixture, stack::Stack};
+
+    fn shop() -> Stack {
+        let mut stack = fixture::stack(&[
+            ("web", &["api"]),
+            ("api", &["db", "cache:ready"]),
+            ("db", &[]),
+            ("cache", &["~db"]),
+            ("jobs", &["db", "~web"]),
+        ]);
+        for (chart, tier) in [("db", "data"), ("cache", "data"), ("web", "edge")] {
+            let labels = &mut stack.charts[chart].labels;
+            labels.insert("tier".into(), tier.into());
+        }
+        stack
+    }
+
+    fn request(names: &[&str], selectors: &[&str]) -> Request {
+        Request {
+            names: names.iter().map(ToString::to_string).collect(),
+            selectors: selectors.iter().map(|s| s.parse().unwrap()).collect(),
+            ..Request::default()
+        }
+    }
+
+    fn select(request: &Request) -> Result<(String, String), SelectError> {
+        let stack = shop();
+        let selection = Graph::new(&stack).select(request)?;
+        let names: Vec<_> = selection.charts().iter().map(ChartName::as_str).collect();
+        assert_eq!(names.len() + selection.left_out().len(), 5);
+        Ok((names.join(" "), selection.sentence().to_owned()))
+    }
+
+    #[test]
+    fn names_and_selectors_both_hold_and_closures_follow_needs_only() {
+        type Case<'a> = (&'a [&'a str], &'a [&'a str], bool, bool, &'a str, &'a str);
+        let cases: [Case<'_>; 9] = [
+            (
+                &[],
+                &[],
+                false,
+                false,
+                "web api db cache jobs",
+                "all 5 charts",
+            ),
+            (
+                &["db", "web"],
+                &[],
+                false,
+                false,
+                "web db",
+                "2 of 5 charts: web, db",
+            ),
+            (
+                &[],
+                &["tier=data"],
+                false,
+                false,
+                "db cache",
+                "2 of 5 charts: db, cache",
+            ),
+            (
+                &[],
+                &["tier=data,name!=db", "name=jobs"],
+                false,
+                false,
+                "cache jobs",
+                "2 of 5 charts: cache, jobs",
+            ),
+            (
+                &["db", "web"],
+                &["tier=data"],
+                false,
+                false,
+                "db",
+                "1 of 5 charts: db",
+            ),
+            (
+                &["api"],
+                &[],
+                true,
+                false,
+                "api db cache",
+                "3 of 5 charts: api (with what it needs)",
+            ),
+            (
+                &["cache"],
+                &[],
+                false,
+                true,
+                "web api cache",
+                "3 of 5 charts: cache (with what needs it)",
+            ),
+            (
+                &["cache", "api"],
+                &[],
+                true,
+                true,
+                "web api db cache",
+                "4 of 5 charts: api, cache (with what they need and what needs them)",
+            ),
+            (
+                &["db"],
+                &[],
+                false,
+                true,
+                "web api db jobs",
+                "4 of 5 charts: db (with what needs it)",
+            ),
+        ];
+        for (names, selectors, with_needs, with_dependents, expected, sentence) in cases {
+            let request = Request {
+                with_needs,
+                with_dependents,
+                ..request(names, selectors)
+            };
+            let selected = select(&request).unwrap();
+            assert_eq!(selected, (expected.to_owned(), sentence.to_owned()));
+        }
+    }
+
+    #[test]
+    fn what_matches_nothing_is_an_error_that_helps() {
+        for (names, selectors, expected) in [
+            (
+                &["ap", "web", "zzz"][..],
+                &[][..],
+                "the stack has no chart `ap` (did you mean `api`?); the stack has no chart `zzz`",
+            ),
+            (&[], &["tier=x"], "no chart matched -l tier=x"),
+            (
+                &["web", "api"],
+                &["tier=x", "name=db"],
+                "no chart matched web, api with -l tier=x -l name=db",
+            ),
+        ] {
+            let error = select(&request(names, selectors)).unwrap_err();
+            assert_eq!(error.to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn needs_across_the_border_are_found_on_both_sides() {
+        let stack = shop();
+        let graph = Graph::new(&stack);
+        let selection = graph.select(&request(&["api", "db"], &[])).unwrap();
+        let pairs = |outside: Vec<crate::graph::Outside>| {
+            let pairs = outside.into_iter();
+            pairs
+                .map(|o| format!("{} {}", o.chart, o.other))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(pairs(graph.needs_outside(&selection)), ["api cache"]);
+        assert_eq!(
+            pairs(graph.dependents_outside(&selection)),
+            ["api web", "db jobs"]
+        );
+    }
+
+    #[test]
+    fn many_names_are_cut_short_and_few_charts_are_said_well() {
+        let names: Vec<String> = (0..20).map(|n| format!("c{n}")).collect();
+        let charts: Vec<(&str, &[&str])> = names.iter().map(|n| (n.as_str(), &[][..])).collect();
+        let stack = fixture::stack(&charts);
+        let request = Request {
+            names: names[..10].to_vec(),
+            ..Request::default()
+        };
+        let selection = Graph::new(&stack).select(&request).unwrap();
+        assert_eq!(
+            selection.sentence(),
+            "10 of 20 charts: c0, c1, c2, c3, c4, c5, c6, c7 and 2 more"
+        );
+        for (charts, sentence) in [
+            (&[][..], "none: the stack has no charts"),
+            (&[("web", &[][..])][..], "the only chart"),
+        ] {
+            let stack = fixture::stack(charts);
+            let all = Graph::new(&stack).select(&Request::default()).unwrap();
+            assert_eq!(all.sentence(), sentence);
+        }
+    }
 }

@@ -93,3 +93,90 @@ fn critical_path(nodes: &[Node]) -> Vec<NodeIx> {
     }
     path
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::name::Milestone;
+
+    fn node(name: &str, weight: u64, waits: &[u32]) -> Node {
+        let waits = waits.iter().map(|&on| Wait {
+            on: NodeIx(on),
+            until: Milestone::Validated,
+            soft: false,
+        });
+        Node {
+            weight,
+            waits: waits.collect(),
+            ..Node::install(ChartName::new(name).unwrap())
+        }
+    }
+
+    fn plan(nodes: Vec<Node>) -> Result<Plan, CyclicPlan> {
+        Plan::from_nodes(StackName::new("shop").unwrap(), Direction::Up, nodes)
+    }
+
+    #[test]
+    fn nodes_are_in_waves_then_as_given_and_their_waits_follow_them() {
+        let nodes = vec![
+            node("web", 1, &[2, 1, 1]),
+            node("api", 1, &[2]),
+            node("db", 1, &[]),
+            node("cache", 1, &[]),
+        ];
+        let plan = plan(nodes).unwrap();
+        let told: Vec<String> = plan
+            .nodes
+            .iter()
+            .map(|node| {
+                let waits = node
+                    .waits
+                    .iter()
+                    .map(|wait| plan.node(wait.on).key.as_str());
+                format!("{} {} {:?}", node.wave, node.key, waits.collect::<Vec<_>>())
+            })
+            .collect();
+        assert_eq!(
+            told,
+            [
+                "0 db []",
+                "0 cache []",
+                r#"1 api ["db"]"#,
+                r#"2 web ["db", "api"]"#
+            ]
+        );
+    }
+
+    #[test]
+    fn the_critical_path_is_the_heaviest_not_the_longest() {
+        let nodes = vec![
+            node("a", 1, &[]),
+            node("b", 1, &[0]),
+            node("c", 1, &[1]),
+            node("d", 5, &[0]),
+            node("e", 2, &[]),
+            node("f", 3, &[4]),
+        ];
+        let plan = plan(nodes).unwrap();
+        let names = |path: &[NodeIx]| {
+            let names = path.iter().map(|&ix| plan.node(ix).key.as_str());
+            names.collect::<String>()
+        };
+        assert_eq!(names(&plan.critical_path), "ad");
+        let priority = |name: &str| {
+            let mut nodes = plan.nodes.iter();
+            nodes
+                .find(|node| node.key.as_str() == name)
+                .unwrap()
+                .priority
+        };
+        assert_eq!(["a", "b", "e", "f"].map(priority), [6, 2, 5, 3]);
+    }
+
+    #[test]
+    fn nodes_that_wait_for_each_other_are_named() {
+        let nodes = vec![node("a", 1, &[1]), node("b", 1, &[0]), node("c", 1, &[1])];
+        let error = plan(nodes).unwrap_err();
+        assert_eq!(error.to_string(), "charts wait for each other: a, b");
+    }
+}

@@ -159,3 +159,159 @@ fn remedy(status: ReleaseStatus, release: &ReleaseId) -> String {
         _ => format!("remove it with `helm uninstall {name} -n {namespace}`"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        graph::fixture,
+        name::{RunId, StackName},
+        plan::{Marks, parse_chart_version},
+        stack::Stack,
+    };
+    use Direction::{Down, Up};
+    use ReleaseStatus as S;
+
+    const ALL: [S; 9] = [
+        S::Unknown,
+        S::Deployed,
+        S::Uninstalled,
+        S::Superseded,
+        S::Failed,
+        S::Uninstalling,
+        S::PendingInstall,
+        S::PendingUpgrade,
+        S::PendingRollback,
+    ];
+
+    fn stack(change: impl Fn(&mut Chart)) -> Stack {
+        let mut stack = fixture::stack(&[("web", &[])]);
+        change(&mut stack.charts[0]);
+        stack
+    }
+
+    fn release(status: ReleaseStatus) -> ObservedRelease {
+        ObservedRelease {
+            revision: 3,
+            status,
+            marks: Marks::default(),
+            chart_version: None,
+            created: Some("2026-11-22T10:00:00Z".parse().unwrap()),
+        }
+    }
+
+    fn decide(
+        stack: &Stack,
+        direction: Direction,
+        release: Option<&ObservedRelease>,
+    ) -> (Action, String) {
+        let chart = &stack.charts[0];
+        let desired = Desired {
+            chart,
+            contents: None,
+        };
+        desired.decide(direction, release)
+    }
+
+    #[test]
+    fn every_status_has_its_action_on_every_way() {
+        let deployed = stack(|_| ());
+        let destroyed = stack(|chart| chart.intent = Intent::Destroy);
+        let skipped = stack(|chart| chart.intent = Intent::Skip);
+        for status in ALL {
+            let up = match status {
+                S::Uninstalled => Action::Install,
+                S::Deployed | S::Failed | S::Superseded | S::Unknown => Action::Upgrade,
+                _ => Action::Blocked,
+            };
+            let down = if status.is_pending() {
+                Action::Blocked
+            } else {
+                Action::Uninstall
+            };
+            let release = release(status);
+            let action = |stack, direction| decide(stack, direction, Some(&release)).0;
+            assert_eq!(action(&deployed, Up), up, "{status}");
+            assert_eq!(action(&deployed, Down), down, "{status}");
+            assert_eq!(action(&destroyed, Up), down, "{status}");
+            assert_eq!(action(&destroyed, Down), down, "{status}");
+            assert_eq!(action(&skipped, Up), Action::Skip, "{status}");
+            assert_eq!(action(&skipped, Down), Action::Skip, "{status}");
+        }
+        assert_eq!(decide(&deployed, Up, None).0, Action::Install);
+        assert_eq!(decide(&destroyed, Up, None).0, Action::Uninstall);
+    }
+
+    #[test]
+    fn reasons_are_words() {
+        let plain = stack(|_| ());
+        let told = |direction, release: Option<ObservedRelease>| {
+            decide(&plain, direction, release.as_ref()).1
+        };
+        assert_eq!(told(Up, None), "not installed");
+        assert_eq!(
+            told(Down, None),
+            "not installed; only its clean-up steps run"
+        );
+        assert_eq!(told(Up, Some(release(S::Failed))), "revision 3 is failed");
+        assert_eq!(
+            told(Down, Some(release(S::Uninstalling))),
+            "revision 3 is uninstalling; it is finished"
+        );
+        assert_eq!(
+            told(Up, Some(release(S::Uninstalling))),
+            "revision 3 is uninstalling since 2026-11-22T10:00:00Z: wait until that operation \
+             ends, or, when nothing works on it any more, remove it with \
+             `helm uninstall web -n shop`"
+        );
+    }
+
+    #[test]
+    fn a_pending_release_names_its_run_only_if_the_marks_are_its_own() {
+        let plain = stack(|_| ());
+        let mut pending = release(S::PendingUpgrade);
+        pending.marks = Marks {
+            stack: Some(StackName::new("shop").unwrap()),
+            run: Some(RunId::new("r7").unwrap()),
+            revision: Some(3),
+            ..Marks::default()
+        };
+        let (_, reason) = decide(&plain, Down, Some(&pending));
+        assert!(reason.contains(", begun by run r7: wait"), "{reason}");
+        assert!(reason.contains("`helm rollback web REVISION -n shop`"));
+        // An upgrade by hand inherited the labels.
+        pending.revision = 4;
+        let (_, reason) = decide(&plain, Down, Some(&pending));
+        assert!(!reason.contains("r7"), "{reason}");
+    }
+
+    #[test]
+    fn only_strictly_older_charts_are_reinstalled() {
+        for (installed, below, action) in [
+            ("1.4.3", "1.4.4", Action::Reinstall),
+            ("v1.4.3", "1.4.4", Action::Reinstall),
+            ("1.4.4", "1.4.4", Action::Upgrade),
+            ("1.10.0", "1.9.0", Action::Upgrade),
+            ("1.4.4-rc.1", "1.4.4", Action::Reinstall),
+            ("1.4.4", "1.4.4-rc.1", Action::Upgrade),
+            ("1.4.4+build.1", "1.4.4+build.2", Action::Upgrade),
+            ("1.4.4+build.2", "1.4.4", Action::Upgrade),
+            ("not a version", "1.4.4", Action::Blocked),
+        ] {
+            let stack = stack(|chart| {
+                chart.reinstall_below = Some(ReinstallBelow {
+                    version: below.parse().unwrap(),
+                    accept_data_loss: false,
+                });
+            });
+            let release = ObservedRelease {
+                chart_version: parse_chart_version(installed),
+                ..release(S::Deployed)
+            };
+            let (found, reason) = decide(&stack, Up, Some(&release));
+            assert_eq!(found, action, "{installed} below {below}: {reason}");
+            assert_eq!(decide(&stack, Up, None).0, Action::Install);
+            assert_eq!(decide(&stack, Down, Some(&release)).0, Action::Uninstall);
+        }
+    }
+}

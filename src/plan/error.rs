@@ -13,13 +13,16 @@ pub enum PlanError {
     )]
     Protected(Vec<ChartName>),
     /// Charts of the run need charts outside of it that are not deployed.
-    #[error("{}; add what is missing to the run (--with-needs does)", joined(.0))]
+    #[error("{}; add what is missing to the run (--with-needs does)", each(.0, ""))]
     NeedsMissing(Vec<MissingNeed>),
     /// Charts to be removed are needed by installed charts outside the run.
-    #[error("{}; add what depends on it to the run (--with-dependents does)", joined(.0))]
+    #[error(
+        "{}; add what depends on it to the run (--with-dependents does)",
+        each(.0, ", which is installed and not part of this run")
+    )]
     DependentsInstalled(Vec<Barred>),
     /// Charts with `action = "destroy"` are needed by charts that stay.
-    #[error("{}, but the stack file says to destroy it", joined(.0))]
+    #[error("{}", each(.0, ", but the stack file says to destroy it"))]
     StillNeeded(Vec<Barred>),
     /// Mixing removals and deployments turned edges into a cycle.
     #[error("removals and deployments of this run cannot be put in an order: {0}")]
@@ -48,9 +51,9 @@ pub struct Barred {
     pub dependent: ChartName,
 }
 
-fn joined<T: ToString>(items: &[T]) -> String {
-    let each: Vec<String> = items.iter().map(ToString::to_string).collect();
-    each.join("; ")
+fn each<T: ToString>(items: &[T], what: &str) -> String {
+    let each = items.iter().map(|item| item.to_string() + what);
+    each.collect::<Vec<_>>().join("; ")
 }
 
 fn is_are(charts: &[ChartName]) -> String {

@@ -41,12 +41,12 @@ struct Document<'a> {
     direction: Direction,
     context: Option<&'a str>,
     waves: Vec<Vec<&'a ChartName>>,
-    charts: Vec<Chart<'a>>,
+    charts: Vec<Row<'a>>,
     critical_path: Vec<&'a ChartName>,
 }
 
 #[derive(Serialize)]
-struct Chart<'a> {
+struct Row<'a> {
     name: &'a ChartName,
     release: &'a ReleaseName,
     namespace: &'a Namespace,
@@ -64,12 +64,12 @@ struct Need<'a> {
     until: Milestone,
 }
 
-fn chart<'a>(plan: &'a Plan, node: &'a Node) -> Chart<'a> {
+fn chart<'a>(plan: &'a Plan, node: &'a Node) -> Row<'a> {
     let needs = node.waits.iter().map(|wait| Need {
         chart: &plan.node(wait.on).key,
         until: wait.until,
     });
-    Chart {
+    Row {
         name: &node.key,
         release: &node.release.name,
         namespace: &node.release.namespace,

@@ -135,17 +135,19 @@ impl<'a> Draft<'a> {
     fn refuse_removal_of_needed(&self) -> Result<(), PlanError> {
         let all = 0..self.graph.stack().charts.len();
         let doomed = all.filter(|&index| self.removes(index));
-        let barred = doomed.flat_map(|index| {
-            let dependents = self.graph.after(index);
-            dependents
-                .filter(move |&(other, edge)| {
-                    let in_run = self.selection.holds(index) || self.selection.holds(other);
-                    in_run && !edge.soft && !self.removes(other)
-                })
-                .map(move |(other, _)| Barred {
-                    chart: self.chart(index).name.clone(),
-                    dependent: self.chart(other).name.clone(),
-                })
+        let mut pairs: Vec<(usize, usize)> = doomed
+            .flat_map(|index| {
+                let dependents = self.graph.after(index);
+                let kept = dependents.filter(|&(other, edge)| !edge.soft && !self.removes(other));
+                kept.map(move |(other, _)| (index, other))
+            })
+            .filter(|&(index, other)| self.selection.holds(index) || self.selection.holds(other))
+            .collect();
+        pairs.sort_unstable();
+        pairs.dedup();
+        let barred = pairs.into_iter().map(|(index, other)| Barred {
+            chart: self.chart(index).name.clone(),
+            dependent: self.chart(other).name.clone(),
         });
         refuse(barred, PlanError::StillNeeded)
     }

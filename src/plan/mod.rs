@@ -15,6 +15,8 @@ mod json;
 mod make;
 mod model;
 mod observed;
+#[cfg(test)]
+mod tests;
 mod text;
 
 pub use arrange::CyclicPlan;

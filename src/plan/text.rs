@@ -3,12 +3,12 @@
 use unicode_width::UnicodeWidthStr;
 
 use super::{Node, NodeIx, Plan};
-use crate::name::{Action, Direction, Milestone};
+use crate::name::{Action, ChartName, Direction, Milestone};
 
 /// The plan as text, without colour: header, waves, critical path, and a count of the actions as
 /// its last line.
 pub fn text(plan: &Plan) -> String {
-    let mut out = header(plan);
+    let mut lines = header(plan);
     let rows: Vec<[String; 4]> = plan.nodes.iter().map(row).collect();
     let widths = [0, 1, 2].map(|column| {
         let cells = rows.iter().map(|row| row[column].width());
@@ -18,14 +18,14 @@ pub fn text(plan: &Plan) -> String {
     for (node, row) in plan.nodes.iter().zip(&rows) {
         if wave != Some(node.wave) {
             wave = Some(node.wave);
-            out += &format!("\nwave {}\n", node.wave + 1);
+            lines.push(format!("\nwave {}", node.wave + 1));
         }
         let [name, action, release, chart] = row;
         let cells = [(name, widths[0]), (action, widths[1]), (release, widths[2])];
         let aligned: String = cells.map(|(text, width)| padded(text, width)).concat();
-        out += &format!("  {aligned}{chart}\n");
+        lines.push(format!("  {aligned}{chart}"));
         let indent = padded("", widths[0]);
-        out += &format!("  {indent}{}\n", explanation(plan, node));
+        lines.push(format!("  {indent}{}", explanation(plan, node)));
     }
     if plan.critical_path.len() > 1 {
         let names = plan
@@ -33,13 +33,13 @@ pub fn text(plan: &Plan) -> String {
             .iter()
             .map(|&ix| plan.node(ix).key.as_str());
         let path = names.collect::<Vec<_>>().join(" -> ");
-        out += &format!("\ncritical path  {path}\n");
+        lines.push(format!("\ncritical path  {path}"));
     }
-    out += &format!("\n{}\n", counts(plan));
-    out
+    lines.push(format!("\n{}\n", counts(plan)));
+    lines.join("\n")
 }
 
-fn header(plan: &Plan) -> String {
+fn header(plan: &Plan) -> Vec<String> {
     let cluster = match (plan.offline, plan.direction, &plan.context) {
         (true, Direction::Up, _) => "not looked at (offline): as if nothing were installed",
         (true, Direction::Down, _) => "not looked at (offline): as if everything were installed",
@@ -53,13 +53,12 @@ fn header(plan: &Plan) -> String {
         ("selected", plan.selection.clone()),
     ];
     if !plan.left_out.is_empty() {
-        let names: Vec<&str> = plan.left_out.iter().map(|name| name.as_str()).collect();
-        lines.push(("left out", names.join(", ")));
+        let names = plan.left_out.iter().map(ChartName::as_str);
+        lines.push(("left out", names.collect::<Vec<_>>().join(", ")));
     }
     let lines = lines.into_iter();
-    lines
-        .map(|(key, value)| format!("{}{value}\n", padded(key, 9)))
-        .collect()
+    let lines = lines.map(|(key, value)| padded(key, 9) + &value);
+    lines.collect()
 }
 
 /// Name, action, release, chart and version.

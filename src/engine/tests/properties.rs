@@ -168,11 +168,11 @@ impl Life {
         (self.finished[0].0, self.finished[0].1)
     }
 
-    fn satisfies(&self, wait: &Wait, by: u64) -> bool {
+    fn satisfies(&self, wait: Wait, by: u64) -> bool {
         let (end, outcome) = self.end();
         let reached = self.reached.iter();
-        let mut reached = reached.filter(|(at, _)| *at < by);
-        reached.any(|&(_, milestone)| milestone >= wait.until)
+        let mut in_time = reached.filter(|(at, _)| *at < by);
+        in_time.any(|&(_, milestone)| milestone >= wait.until)
             || end < by && (wait.soft || outcome.is_ok())
     }
 }
@@ -207,7 +207,7 @@ fn check_starts(world: &World, plan: &Plan, lives: &[Life]) {
             continue;
         };
         for wait in &node.waits {
-            let holds = lives[wait.on.index()].satisfies(wait, started);
+            let holds = lives[wait.on.index()].satisfies(*wait, started);
             assert!(holds, "{} started before {wait:?}", node.key);
         }
         if world.waves {

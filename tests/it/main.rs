@@ -1,0 +1,3 @@
+//! stackctl from the outside, and the rules of its own house.
+
+mod borders;
