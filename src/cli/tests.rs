@@ -14,6 +14,7 @@ use super::{
     },
     usage_code,
 };
+use crate::name::ChartName;
 
 fn environment(variables: &[(&str, &str)]) -> Environment {
     variables
@@ -84,12 +85,7 @@ fn every_flag_of_up_arrives() {
          --detailed-exitcode --lock-timeout 1m30s -y --log-format json --helm-binary /opt/helm \
          --state-dir s",
     );
-    let charts: Vec<_> = up
-        .selection
-        .charts
-        .iter()
-        .map(|name| name.as_str())
-        .collect();
+    let charts: Vec<_> = up.selection.charts.iter().map(ChartName::as_str).collect();
     assert_eq!(charts, ["web", "api"]);
     assert_eq!(up.stack.file, StackFile::Path("other.toml".into()));
     assert_eq!(up.selection.selectors, ["tier=base,team!=x", "name=db"]);
