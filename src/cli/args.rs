@@ -112,14 +112,14 @@ Examples:
     visible_alias = "apply",
     after_help = "\
 Examples:
-  stackctl up                         the whole stack
-  stackctl up api web                 these charts only; what they need must be installed
-  stackctl up web --with-needs        a chart, and all it needs
-  stackctl up -l tier=base,team!=data charts by label
-  stackctl up --set web:replicas=3    with a value changed
+  stackctl up                           the whole stack
+  stackctl up api web                   these charts only; what they need must be installed
+  stackctl up web --with-needs          a chart, and all it needs
+  stackctl up -l tier=base,team!=data   charts by label
+  stackctl up --set web:replicas=3      with a value changed
   stackctl up --dry-run --detailed-exitcode
-                                      only say whether anything would change
-  stackctl up --yes --log-format json in CI: no question, every event on standard output
+                                        only say whether anything would change
+  stackctl up --yes --log-format json   in CI: no question, every event on standard output
 
 Without a terminal, --yes is needed only if a release would be removed or reinstalled."
 )]
@@ -153,9 +153,8 @@ Examples:
   stackctl plan
   stackctl plan --down
   stackctl plan --offline -o json     no cluster: order and critical path only")]
+#[expect(clippy::struct_excessive_bools, reason = "one field a flag")]
 pub(super) struct PlanArgs {
-    #[command(flatten)]
-    pub(super) selection: SelectionArgs,
     /// Plan the way down
     #[arg(long)]
     pub(super) down: bool,
@@ -172,6 +171,8 @@ pub(super) struct PlanArgs {
     #[arg(long)]
     pub(super) detailed_exitcode: bool,
     #[command(flatten)]
+    pub(super) selection: SelectionArgs,
+    #[command(flatten)]
     pub(super) stack: StackArgs,
     #[command(flatten)]
     pub(super) cluster: ClusterArgs,
@@ -184,11 +185,11 @@ Examples:
   stackctl status
   stackctl status -o json | jq '.[] | select(.status != \"deployed\")'")]
 pub(super) struct StatusArgs {
-    #[command(flatten)]
-    pub(super) selection: SelectionArgs,
     /// Form of the list
     #[arg(short, long, value_name = "FORMAT", default_value = "table")]
     pub(super) output: OutputFormat,
+    #[command(flatten)]
+    pub(super) selection: SelectionArgs,
     #[command(flatten)]
     pub(super) stack: StackArgs,
     #[command(flatten)]
@@ -217,11 +218,11 @@ Examples:
   stackctl graph -o dot | dot -Tsvg > stack.svg
   stackctl graph web --with-needs -o mermaid")]
 pub(super) struct GraphArgs {
-    #[command(flatten)]
-    pub(super) selection: SelectionArgs,
     /// Form of the graph
     #[arg(short, long, value_name = "FORMAT", default_value = "text")]
     pub(super) output: GraphFormat,
+    #[command(flatten)]
+    pub(super) selection: SelectionArgs,
     #[command(flatten)]
     pub(super) stack: StackArgs,
 }
@@ -230,7 +231,7 @@ pub(super) struct GraphArgs {
 #[command(next_help_heading = "Selection")]
 pub(super) struct SelectionArgs {
     /// Charts to act on; all if none is named or selected
-    #[arg(value_name = "CHART", value_parser = values::chart_name)]
+    #[arg(value_name = "CHART", value_parser = values::chart_name, help_heading = None::<&str>)]
     pub(super) charts: Vec<ChartName>,
     /// Select by labels (`tier=base,team!=data`): comma is and, repeating the flag is or
     #[arg(short = 'l', long, value_name = "LABELS")]
@@ -270,10 +271,7 @@ pub(super) struct ClusterArgs {
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Run options")]
-#[expect(clippy::struct_excessive_bools, reason = "one field a flag")]
 pub(super) struct RunArgs {
-    #[command(flatten)]
-    pub(super) selection: SelectionArgs,
     /// Show the plan and stop there
     #[arg(long)]
     pub(super) dry_run: bool,
@@ -305,6 +303,8 @@ pub(super) struct RunArgs {
     /// How the run is reported while it goes on
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub(super) log_format: LogFormat,
+    #[command(flatten)]
+    pub(super) selection: SelectionArgs,
     #[command(flatten)]
     pub(super) stack: StackArgs,
     #[command(flatten)]

@@ -22,6 +22,10 @@ use crate::{
 
 /// How this process may talk, settled once at its start.
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "facts that do not depend on each other"
+)]
 pub(super) struct Console {
     pub(super) verbosity: Verbosity,
     pub(super) color_stdout: bool,

@@ -44,17 +44,19 @@ fn with_default(arg: Arg, environment: &Environment) -> Arg {
     else {
         return arg;
     };
-    // Help must not show what the environment holds.
-    let arg = arg.hide_default_value(true);
+    // What the environment holds is not for help texts: `hide_default_value`.
     match arg.get_action() {
         ArgAction::SetTrue => arg
             .value_parser(BoolishValueParser::new())
             .default_value(value.to_owned()),
-        ArgAction::Append => match value.to_str() {
-            Some(text) => arg.default_values(lines(text)),
-            None => arg.default_value(value.to_owned()),
-        },
-        _ => arg.default_value(value.to_owned()),
+        ArgAction::Append => {
+            let arg = arg.hide_default_value(true);
+            match value.to_str() {
+                Some(text) => arg.default_values(lines(text)),
+                None => arg.default_value(value.to_owned()),
+            }
+        }
+        _ => arg.hide_default_value(true).default_value(value.to_owned()),
     }
 }
 

@@ -51,15 +51,24 @@ fn parse(args: &[OsString], environment: &Environment) -> Result<args::Cli, clap
     args::Cli::from_arg_matches(&command.try_get_matches_from(args)?)
 }
 
-/// Prints what clap has to say: help and version are data, the rest is a usage error.
+/// Prints what clap has to say: help and version on standard output, errors on standard error.
 fn usage(error: &clap::Error, environment: &Environment) -> ExitCode {
-    // A closed pipe is no reason to end differently.
+    // Nobody may be listening; that is no reason to end differently.
     let _ = error.print();
-    if !error.use_stderr() {
-        return ExitCode::Success;
-    }
     if let Some(note) = environment::blame(error, environment) {
         let _ = writeln!(anstream::stderr(), "\n{note}");
     }
-    ExitCode::Usage
+    usage_code(error)
 }
+
+/// clap's own code is 2, which is ours for pending changes.
+fn usage_code(error: &clap::Error) -> ExitCode {
+    if error.use_stderr() {
+        ExitCode::Usage
+    } else {
+        ExitCode::Success
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -144,6 +144,7 @@ pub(super) struct DownSettings {
 
 /// `plan`.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "one field a flag")]
 pub(super) struct PlanSettings {
     pub(super) stack: StackSettings,
     pub(super) selection: SelectionSettings,

@@ -62,11 +62,11 @@ fn notice(step: Step, attended: bool) -> String {
         Level::Kill => return "stopping: killing what still runs".to_owned(),
     };
     let next = match step.level {
-        _ if step.grace => format!("kill follows in {} s", GRACE.as_secs()),
+        _ if step.grace => format!("in {} s what still runs is killed", GRACE.as_secs()),
         Level::Drain if attended => "press Ctrl-C again to interrupt Helm".to_owned(),
-        _ => "press Ctrl-C again to kill it (releases may stay pending)".to_owned(),
+        _ => "press Ctrl-C again to kill it and leave releases pending".to_owned(),
     };
-    format!("{stopping} ({next})")
+    format!("{stopping}; {next}")
 }
 
 /// Listens from now on until the process ends; `notify` gets what the user should know. Call it
@@ -183,7 +183,11 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_person_goes_step_by_step_and_is_told_the_next() {
         let said = after(&[Signal::Interrupt; 3], true, Level::Kill).await;
-        insta::assert_snapshot!(said.join("\n"), @"");
+        insta::assert_snapshot!(said.join("\n"), @r"
+        stopping: nothing new is started, what runs is left to finish; press Ctrl-C again to interrupt Helm
+        stopping: interrupting Helm, so that it can record where it stopped; press Ctrl-C again to kill it and leave releases pending
+        stopping: killing what still runs
+        ");
     }
 
     #[tokio::test(start_paused = true)]
@@ -191,7 +195,10 @@ mod tests {
         let begun = Instant::now();
         let said = after(&[Signal::Terminate], false, Level::Kill).await;
         assert_eq!(begun.elapsed().as_secs(), GRACE.as_secs());
-        insta::assert_snapshot!(said.join("\n"), @"");
+        insta::assert_snapshot!(said.join("\n"), @r"
+        stopping: interrupting Helm, so that it can record where it stopped; in 8 s what still runs is killed
+        stopping: killing what still runs
+        ");
     }
 
     #[tokio::test(start_paused = true)]

@@ -4,7 +4,7 @@ use indexmap::IndexMap;
 
 use crate::{
     event::{ChartOutcome, Event, EventKind, Failure, RunOutcome, Stream},
-    name::{Action, ChartName, Direction, RunId, StackName},
+    name::{Action, ChartName, Direction, StackName},
 };
 
 /// A run, as far as its events have told.
@@ -22,10 +22,8 @@ pub(super) struct Board {
 /// What the first event tells.
 #[derive(Debug, Clone)]
 pub(super) struct Head {
-    pub(super) run: RunId,
     pub(super) stack: StackName,
     pub(super) direction: Direction,
-    pub(super) context: Option<String>,
 }
 
 /// One chart.
@@ -77,16 +75,14 @@ impl Board {
                 EventKind::RunStarted {
                     stack,
                     direction,
-                    context,
                     charts,
+                    ..
                 },
                 _,
             ) => {
                 self.head = Some(Head {
-                    run: event.run.clone(),
                     stack: stack.clone(),
                     direction: *direction,
-                    context: context.clone(),
                 });
                 self.charts = charts
                     .iter()

@@ -146,12 +146,22 @@ mod tests {
 
     #[test]
     fn each_running_chart_has_a_line_with_what_it_waits_for() {
-        insta::assert_snapshot!(draw(&board(&samples::waiting_run()), 80, 24), @"");
+        insta::assert_snapshot!(draw(&board(&samples::waiting_run()), 80, 24), @r"
+        db                     ready          statefulset/db 0 of 1 ready, pers…  1m15s
+        kube-prometheus-stack  validate/pods                                      1m13s
+        cache                                                                     1m06s
+        ░░░░░░░░░░░░░░░░░░░░  0 of 5 done, 3 running, 2 waiting  1m15s
+        ");
     }
 
     #[test]
     fn a_narrow_terminal_gets_cut_lines() {
-        insta::assert_snapshot!(draw(&board(&samples::waiting_run()), 40, 24), @"");
+        insta::assert_snapshot!(draw(&board(&samples::waiting_run()), 40, 24), @r"
+        db                     ready   …  1m15s
+        kube-prometheus-stack  validate…  1m13s
+        cache                             1m06s
+        0 of 5 done, 3 running, 2 waiting  1m1…
+        ");
         for columns in 1..40 {
             draw(&board(&samples::waiting_run()), columns, 24);
         }
@@ -159,7 +169,13 @@ mod tests {
 
     #[test]
     fn more_charts_than_rows_are_counted() {
-        insta::assert_snapshot!(draw(&board(&samples::crowd(40)), 60, 6), @"");
+        insta::assert_snapshot!(draw(&board(&samples::crowd(40)), 60, 6), @r"
+        chart-00  exec                                        1m14s
+        chart-01  exec                                        1m14s
+        chart-02  exec                                        1m14s
+        … and 37 more
+        ░░░░░░░░░░░░░░░░░░░░  0 of 40 done, 40 running  1m15s
+        ");
         for rows in 3..50 {
             draw(&board(&samples::crowd(40)), 60, rows);
         }

@@ -47,5 +47,25 @@ pub trait Reporter: Send {
     }
 }
 
+/// How much of a run is shown while it goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Detail {
+    /// Only what is no event: that the run is being stopped, say.
+    Notices,
+    /// What a person wants to follow.
+    Progress,
+    /// Also every step, milestone and line of output.
+    Everything,
+}
+
+/// How a run is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Look {
+    /// How much.
+    pub detail: Detail,
+    /// With colours.
+    pub color: bool,
+}
+
 #[cfg(test)]
 mod samples;

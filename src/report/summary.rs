@@ -273,18 +273,55 @@ mod tests {
 
     #[test]
     fn a_failed_run_says_why_and_how_to_go_on() {
-        insta::assert_snapshot!(render(&samples::failed_run(), false, false), @"");
+        insta::assert_snapshot!(render(&samples::failed_run(), false, false), @r#"
+        CHART  ACTION   OUTCOME     TIME
+        db     install  succeeded  12.2s
+        api    upgrade  failed      4.2s  at exec
+        web    -        not run        -  because of api
+
+        api: failed at exec: helm upgrade of shop/api failed
+          │ Error: UPGRADE FAILED: failed to create resource:
+          │ Deployment "api" is invalid: spec.replicas: must be greater than 0
+          deployment/api: 0 of 2 ready
+            pod api-7d9f: api: CrashLoopBackOff, exit code 1
+          also: on_failure/run failed: exit code 3
+          hint: all of it is in api.dossier.txt of the run folder
+
+        platform: up failed after 16.5s: 1 installed, 1 unchanged, 1 failed, 1 not run
+          details in .stackctl/runs/20261122t163501-ab12cd
+          go on with stackctl up -f platform.toml
+        "#);
     }
 
     #[test]
     fn quiet_leaves_failures_and_the_last_line() {
-        insta::assert_snapshot!(render(&samples::failed_run(), true, false), @"");
+        insta::assert_snapshot!(render(&samples::failed_run(), true, false), @r#"
+        api: failed at exec: helm upgrade of shop/api failed
+          │ Error: UPGRADE FAILED: failed to create resource:
+          │ Deployment "api" is invalid: spec.replicas: must be greater than 0
+          deployment/api: 0 of 2 ready
+            pod api-7d9f: api: CrashLoopBackOff, exit code 1
+          also: on_failure/run failed: exit code 3
+          hint: all of it is in api.dossier.txt of the run folder
+
+        platform: up failed after 16.5s: 1 installed, 1 unchanged, 1 failed, 1 not run
+        "#);
     }
 
     #[test]
     fn colours_mark_what_matters() {
         let text = render(&samples::failed_run(), true, true).replace('\u{1b}', "^");
-        insta::assert_snapshot!(text, @"");
+        insta::assert_snapshot!(text, @r#"
+        ^[1mapi^[0m: ^[1m^[31mfailed^[0m at exec: helm upgrade of shop/api failed
+          ^[2m│^[0m Error: UPGRADE FAILED: failed to create resource:
+          ^[2m│^[0m Deployment "api" is invalid: spec.replicas: must be greater than 0
+          deployment/api: 0 of 2 ready
+            pod api-7d9f: api: CrashLoopBackOff, exit code 1
+          ^[1m^[33malso^[0m: on_failure/run failed: exit code 3
+          ^[36mhint^[0m: all of it is in api.dossier.txt of the run folder
+
+        ^[1mplatform^[0m: ^[1m^[31mup failed after^[0m 16.5s: 1 installed, 1 unchanged, 1 failed, 1 not run
+        "#);
     }
 
     #[test]
@@ -300,7 +337,15 @@ mod tests {
             .start(62_000, "dns", Action::Skip)
             .finish(62_100, "dns", ChartOutcome::Skipped, 100)
             .done(62_345, RunOutcome::Succeeded);
-        insta::assert_snapshot!(render(&events, false, false), @"");
+        insta::assert_snapshot!(render(&events, false, false), @r"
+        CHART  ACTION     OUTCOME     TIME
+        db     install    succeeded  1m01s
+        api    upgrade    succeeded   1.0s
+        old    uninstall  succeeded   0.1s
+        dns    skip       skipped     0.1s
+
+        platform: up in 1m02s: 1 installed, 1 upgraded, 1 uninstalled, 1 unchanged, 1 skipped
+        ");
     }
 
     #[test]
@@ -309,7 +354,7 @@ mod tests {
             .finish(3, "db", ChartOutcome::Unchanged, 3)
             .finish(3, "api", ChartOutcome::Unchanged, 3)
             .done(400, RunOutcome::Succeeded);
-        insta::assert_snapshot!(render(&events, false, false), @"");
+        insta::assert_snapshot!(render(&events, false, false), @"platform: up in 0.4s: 2 unchanged");
     }
 
     #[test]
@@ -325,7 +370,18 @@ mod tests {
             .fail(4_200, "web", cancelled)
             .not_run(4_200, "api", None)
             .done(4_300, RunOutcome::Cancelled);
-        insta::assert_snapshot!(render(&events, false, false), @"");
+        insta::assert_snapshot!(render(&events, false, false), @r"
+        CHART  ACTION     OUTCOME    TIME
+        web    uninstall  cancelled  4.2s  at exec
+        api    -          not run       -
+
+        web: cancelled at exec: helm was interrupted
+          its release may be pending
+
+        platform: down interrupted after 4.3s: 1 cancelled, 1 not run
+          details in .stackctl/runs/20261122t163501-ab12cd
+          go on with stackctl up -f platform.toml
+        ");
     }
 
     #[test]

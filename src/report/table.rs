@@ -1,6 +1,6 @@
 //! Tables of text, aligned by the columns characters take on a terminal.
 
-use super::text::{pad, width};
+use super::text::{pad, pad_left, width};
 
 /// Side a column's cells are aligned to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,13 +52,11 @@ impl Table {
                 let cell = cell(row, column);
                 let gap = if column == 0 { "" } else { "  " };
                 line.push_str(gap);
-                line.push_str(&match align {
+                let cell = match align {
                     Align::Left => pad(&cell, widths[column]),
-                    Align::Right => {
-                        let spaces = widths[column].saturating_sub(width(&cell));
-                        format!("{:spaces$}{cell}", "")
-                    }
-                });
+                    Align::Right => pad_left(&cell, widths[column]),
+                };
+                line.push_str(&cell);
             }
             text.push_str(line.trim_end());
             text.push('\n');
@@ -86,7 +84,12 @@ mod tests {
             "x".to_owned(),
         ]);
         table.row(["short".to_owned()]);
-        let text = table.render().replace('\u{1b}', "");
-        insta::assert_snapshot!(text, @"");
+        let text = anstream::adapter::strip_str(&table.render()).to_string();
+        insta::assert_snapshot!(text, @r"
+        NAME    AGE  NOTE
+        漢字      9
+        web    1234  x
+        short
+        ");
     }
 }

@@ -9,7 +9,7 @@ pub(super) fn clean(text: &str) -> String {
     let stripped = anstream::adapter::strip_str(text).to_string();
     stripped
         .chars()
-        .map(|c| if c == '\t' { ' ' } else { c })
+        .map(|c| if matches!(c, '\t' | '\n') { ' ' } else { c })
         .filter(|c| !c.is_control())
         .collect()
 }
@@ -44,6 +44,12 @@ pub(super) fn fit(text: &str, columns: usize) -> String {
 pub(super) fn pad(text: &str, columns: usize) -> String {
     let spaces = columns.saturating_sub(width(text));
     format!("{text}{:spaces$}", "")
+}
+
+/// The text with spaces before it, up to so many columns.
+pub(super) fn pad_left(text: &str, columns: usize) -> String {
+    let spaces = columns.saturating_sub(width(text));
+    format!("{:spaces$}{text}", "")
 }
 
 /// A measured duration: `0.4s`, `12.3s`, `2m05s`, `1h02m`.
@@ -119,7 +125,10 @@ mod tests {
 
     #[test]
     fn foreign_text_cannot_move_the_cursor() {
-        assert_eq!(clean("\u{1b}[31mred\u{1b}[0m\r\u{7}\tx\u{1b}[2K"), "red x");
+        assert_eq!(
+            clean("\u{1b}[31mred\u{1b}[0m\r\u{7}\tx\u{1b}[2K\ny"),
+            "red x y"
+        );
         assert_eq!(clean("naïve 漢字"), "naïve 漢字");
     }
 

@@ -2,24 +2,25 @@
 //! [`Terminal`](super::Terminal) share.
 
 use super::{
+    Detail,
     board::Board,
     text::{Palette, clean, count, duration, pad, paint, width},
 };
 use crate::{
     event::{ChartOutcome, Event, EventKind, Stream},
-    name::{ChartName, Milestone},
+    name::{Action, ChartName, Milestone},
 };
 
 /// Names longer than this are not lined up with.
 const WIDEST_NAME: usize = 28;
 
-/// Which events become lines.
+/// Where lines go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Detail {
-    /// Starts of charts and their readiness: needed where no live line shows them.
-    pub progress: bool,
-    /// Every step, milestone and line of output.
-    pub everything: bool,
+pub(super) enum Place {
+    /// Into a log: there is nothing else to see.
+    Log,
+    /// Above live lines, which show what runs and how far it is.
+    AboveLive,
 }
 
 /// The line for an event; `board` has taken it already. `None` if it has none.
@@ -27,18 +28,27 @@ pub(super) fn line(
     board: &Board,
     event: &Event,
     detail: Detail,
+    place: Place,
     palette: &Palette,
 ) -> Option<String> {
+    if detail == Detail::Notices {
+        return None;
+    }
+    let everything = detail == Detail::Everything;
+    let progress = everything || place == Place::Log;
     let Some(chart) = &event.chart else {
         return run_line(event, palette);
     };
     let words = match &event.kind {
-        EventKind::ChartStarted { action } if detail.progress => action.to_string(),
+        // That nothing has to be done is said once, by its end.
+        EventKind::ChartStarted { action } if progress && *action != Action::Unchanged => {
+            action.to_string()
+        }
         EventKind::Milestone { milestone } => {
-            let shown = detail.everything || (detail.progress && *milestone == Milestone::Ready);
+            let shown = everything || (progress && *milestone == Milestone::Ready);
             shown.then(|| paint(palette.good, milestone.as_str()))?
         }
-        EventKind::StepStarted { step } if detail.everything => clean(step),
+        EventKind::StepStarted { step } if everything => format!("step {}", clean(step)),
         EventKind::StepOutput {
             stream: Stream::Warning,
             line,
@@ -48,7 +58,7 @@ pub(super) fn line(
             stream: Stream::Stdout | Stream::Stderr,
             line,
             ..
-        } if detail.everything => return Some(output(board, chart, line, palette)),
+        } if everything => return Some(output(board, chart, line, palette)),
         EventKind::ChartFinished {
             outcome,
             because,
