@@ -1,0 +1,325 @@
+//! From operations to arguments, for Helm 3 and 4: the table of helm.md section 3 as code.
+
+use std::{
+    ffi::{OsStr, OsString},
+    path::Path,
+    time::Duration,
+};
+
+use super::{Major, Rollback, Uninstall, Upgrade, WaitMode};
+use crate::name::ReleaseId;
+
+/// `helm version`, in a form that 3 and 4 share.
+pub(super) fn version() -> Vec<OsString> {
+    Args::of(&["version", "--template", "{{.Version}}"]).0
+}
+
+/// `helm version` as Helm 2 knows it, without asking its server.
+pub(super) fn version_of_helm_2() -> Vec<OsString> {
+    Args::of(&["version", "--client", "--short"]).0
+}
+
+/// `helm upgrade --install`. `--reset-values`, since Helm would otherwise take the last values
+/// again when none are given.
+pub(super) fn upgrade(major: Major, op: &Upgrade) -> Vec<OsString> {
+    let mut args = Args::of(&["upgrade", "--install", op.release.name.as_str()]);
+    args.add(&op.chart).namespace(&op.release);
+    args.add("--reset-values").add("--output").add("json");
+    args.history_max(op.history_max).timeout(op.timeout);
+    if !op.labels.is_empty() {
+        let labels: Vec<String> = op.labels.iter().map(|(k, v)| format!("{k}={v}")).collect();
+        args.add("--labels").add(labels.join(","));
+    }
+    if op.wait == WaitMode::Helm {
+        args.wait(major);
+    }
+    match (major, op.force_replace) {
+        (Major::V3, false) => {}
+        (Major::V3, true) => {
+            args.add("--force");
+        }
+        // The server validates what is applied to it, and helm need not download its schema.
+        (Major::V4, false) => {
+            args.add("--disable-openapi-validation");
+        }
+        // Replacing is done from the client's side only.
+        (Major::V4, true) => {
+            args.add("--force-replace").add("--server-side=false");
+        }
+    }
+    args.values(op);
+    args.0
+}
+
+/// `helm template`: renders without a cluster.
+pub(super) fn template(op: &Upgrade) -> Vec<OsString> {
+    let mut args = Args::of(&["template", op.release.name.as_str()]);
+    args.add(&op.chart).namespace(&op.release).values(op);
+    args.0
+}
+
+/// `helm uninstall`. Not with `--ignore-not-found`: whether there was a release is worth knowing.
+/// Whoever waits wants the pods gone, not only their Deployment: `foreground`.
+pub(super) fn uninstall(major: Major, op: &Uninstall) -> Vec<OsString> {
+    let mut args = Args::of(&["uninstall", op.release.name.as_str()]);
+    args.namespace(&op.release).timeout(op.timeout);
+    if op.wait {
+        args.wait(major).add("--cascade").add("foreground");
+    }
+    args.0
+}
+
+/// `helm rollback`.
+pub(super) fn rollback(op: &Rollback) -> Vec<OsString> {
+    let mut args = Args::of(&["rollback", op.release.name.as_str()]);
+    args.add(op.revision.to_string()).namespace(&op.release);
+    args.history_max(op.history_max).timeout(op.timeout);
+    args.0
+}
+
+struct Args(Vec<OsString>);
+
+impl Args {
+    fn of(args: &[&str]) -> Self {
+        Self(args.iter().map(OsString::from).collect())
+    }
+
+    fn add(&mut self, arg: impl AsRef<OsStr>) -> &mut Self {
+        self.0.push(arg.as_ref().to_owned());
+        self
+    }
+
+    fn namespace(&mut self, release: &ReleaseId) -> &mut Self {
+        self.add("--namespace").add(release.namespace.as_str())
+    }
+
+    fn history_max(&mut self, revisions: u32) -> &mut Self {
+        self.add("--history-max").add(revisions.to_string())
+    }
+
+    fn timeout(&mut self, timeout: Duration) -> &mut Self {
+        self.add("--timeout").add(go_duration(timeout))
+    }
+
+    /// Helm 4's flag has an optional value, which must come with `=`.
+    fn wait(&mut self, major: Major) -> &mut Self {
+        self.add(match major {
+            Major::V3 => "--wait",
+            Major::V4 => "--wait=watcher",
+        })
+    }
+
+    /// The files, then the computed values from standard input.
+    fn values(&mut self, op: &Upgrade) -> &mut Self {
+        for file in op.values_files.iter().map(|file| file.as_path()) {
+            self.add("--values").add(file);
+        }
+        self.add("--values").add(Path::new("-"))
+    }
+}
+
+/// A duration as Go reads it; in milliseconds where seconds do not do.
+fn go_duration(duration: Duration) -> String {
+    if duration.subsec_millis() == 0 {
+        format!("{}s", duration.as_secs())
+    } else {
+        format!("{}ms", duration.as_millis())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        name::{Namespace, ReleaseName},
+        secret::Secret,
+    };
+
+    const MAJORS: [Major; 2] = [Major::V3, Major::V4];
+
+    fn release() -> ReleaseId {
+        ReleaseId {
+            namespace: Namespace::new("shop").unwrap(),
+            name: ReleaseName::new("web").unwrap(),
+        }
+    }
+
+    fn plain() -> Upgrade {
+        Upgrade {
+            release: release(),
+            chart: "/charts/web".into(),
+            values_files: Vec::new(),
+            values: Secret::new(r#"{"password":"hunter2"}"#),
+            timeout: Duration::from_mins(5),
+            wait: WaitMode::None,
+            history_max: 5,
+            labels: [].into(),
+            force_replace: false,
+        }
+    }
+
+    fn line(args: Vec<OsString>) -> String {
+        args.join(OsStr::new(" ")).into_string().unwrap()
+    }
+
+    const APPLY: &str = "upgrade --install web /charts/web --namespace shop --reset-values --output json --history-max 5 --timeout 300s";
+
+    #[test]
+    fn apply_without_waiting() {
+        let line = |major| line(upgrade(major, &plain()));
+        assert_eq!(line(Major::V3), format!("{APPLY} --values -"));
+        assert_eq!(
+            line(Major::V4),
+            format!("{APPLY} --disable-openapi-validation --values -")
+        );
+    }
+
+    #[test]
+    fn apply_and_let_helm_wait() {
+        let op = Upgrade {
+            wait: WaitMode::Helm,
+            ..plain()
+        };
+        let line = |major| line(upgrade(major, &op));
+        assert_eq!(line(Major::V3), format!("{APPLY} --wait --values -"));
+        assert_eq!(
+            line(Major::V4),
+            format!("{APPLY} --wait=watcher --disable-openapi-validation --values -")
+        );
+    }
+
+    #[test]
+    fn replace_objects() {
+        let op = Upgrade {
+            force_replace: true,
+            ..plain()
+        };
+        let line = |major| line(upgrade(major, &op));
+        assert_eq!(line(Major::V3), format!("{APPLY} --force --values -"));
+        assert_eq!(
+            line(Major::V4),
+            format!("{APPLY} --force-replace --server-side=false --values -")
+        );
+    }
+
+    #[test]
+    fn labels_and_values_files_in_order_computed_values_last() {
+        let op = Upgrade {
+            labels: [("b", "2"), ("a", "1")]
+                .map(|(k, v)| (k.to_owned(), v.to_owned()))
+                .into(),
+            values_files: vec!["/v/z.yaml".into(), "/v/a.yaml".into()],
+            ..plain()
+        };
+        assert_eq!(
+            line(upgrade(Major::V3, &op)),
+            format!("{APPLY} --labels a=1,b=2 --values /v/z.yaml --values /v/a.yaml --values -")
+        );
+        assert_eq!(
+            line(template(&op)),
+            "template web /charts/web --namespace shop --values /v/z.yaml --values /v/a.yaml --values -"
+        );
+    }
+
+    #[test]
+    fn remove() {
+        let op = |wait| Uninstall {
+            release: release(),
+            timeout: Duration::from_millis(1500),
+            wait,
+        };
+        let line = |major, wait| line(uninstall(major, &op(wait)));
+        let plain = "uninstall web --namespace shop --timeout 1500ms";
+        for major in MAJORS {
+            assert_eq!(line(major, false), plain);
+        }
+        assert_eq!(
+            line(Major::V3, true),
+            format!("{plain} --wait --cascade foreground")
+        );
+        assert_eq!(
+            line(Major::V4, true),
+            format!("{plain} --wait=watcher --cascade foreground")
+        );
+    }
+
+    #[test]
+    fn go_back() {
+        let op = Rollback {
+            release: release(),
+            revision: 7,
+            timeout: Duration::from_secs(90),
+            history_max: 0,
+        };
+        assert_eq!(
+            line(rollback(&op)),
+            "rollback web 7 --namespace shop --history-max 0 --timeout 90s"
+        );
+    }
+
+    #[test]
+    fn ask_for_the_version() {
+        assert_eq!(line(version()), "version --template {{.Version}}");
+        assert_eq!(line(version_of_helm_2()), "version --client --short");
+    }
+
+    /// Flags that one major deprecates or does not know, and those that stackctl must not use.
+    #[test]
+    fn flags_that_never_appear() {
+        let everything = Upgrade {
+            wait: WaitMode::Helm,
+            values_files: vec!["/v.yaml".into()],
+            labels: [("a".to_owned(), "1".to_owned())].into(),
+            ..plain()
+        };
+        let uninstall_ = |major| {
+            let op = Uninstall {
+                release: release(),
+                timeout: Duration::from_secs(1),
+                wait: true,
+            };
+            uninstall(major, &op)
+        };
+        let rollback_ = rollback(&Rollback {
+            release: release(),
+            revision: 1,
+            timeout: Duration::from_secs(1),
+            history_max: 1,
+        });
+        let never = [
+            "--atomic",
+            "--rollback-on-failure",
+            "--create-namespace",
+            "--dependency-update",
+            "--recreate-pods",
+            "--reuse-values",
+            "--dry-run",
+            "--set",
+            "--debug",
+            "--kube-token",
+        ];
+        for major in MAJORS {
+            let foreign: &[&str] = match major {
+                Major::V3 => &["--wait=watcher", "--server-side=false", "--force-replace"],
+                Major::V4 => &["--wait", "--force"],
+            };
+            for force_replace in [false, true] {
+                let op = Upgrade {
+                    force_replace,
+                    ..everything.clone()
+                };
+                let all = [
+                    upgrade(major, &op),
+                    template(&op),
+                    uninstall_(major),
+                    rollback_.clone(),
+                ];
+                for arg in all.iter().flatten().filter_map(|arg| arg.to_str()) {
+                    assert!(!never.contains(&arg), "{major:?} {arg}");
+                    assert!(!foreign.contains(&arg), "{major:?} {arg}");
+                    assert!(!arg.contains("hunter2"), "a secret in {arg}");
+                }
+            }
+        }
+    }
+}

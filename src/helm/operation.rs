@@ -1,0 +1,94 @@
+//! What can be asked of helm, as data.
+
+use std::{collections::BTreeMap, fmt, path::PathBuf, time::Duration};
+
+use crate::{name::ReleaseId, secret::Secret};
+
+/// A helm command that stackctl uses on releases.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Operation {
+    /// `helm upgrade --install`.
+    Upgrade,
+    /// `helm uninstall`.
+    Uninstall,
+    /// `helm rollback`.
+    Rollback,
+    /// `helm template`.
+    Template,
+}
+
+impl Operation {
+    /// Helm's word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Upgrade => "upgrade",
+            Self::Uninstall => "uninstall",
+            Self::Rollback => "rollback",
+            Self::Template => "template",
+        }
+    }
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// `helm upgrade --install`, and `helm template` of the same.
+#[derive(Debug, Clone)]
+pub struct Upgrade {
+    /// Release name and namespace.
+    pub release: ReleaseId,
+    /// Folder or archive.
+    pub chart: PathBuf,
+    /// `-f`, in order.
+    pub values_files: Vec<PathBuf>,
+    /// Computed values: one JSON document on standard input, after the files.
+    pub values: Secret,
+    /// Helm's `--timeout`, per Kubernetes operation: each hook, the wait, each deletion.
+    pub timeout: Duration,
+    /// Whether Helm waits.
+    pub wait: WaitMode,
+    /// `--history-max`; 0 = all.
+    pub history_max: u32,
+    /// `--labels` of the release record.
+    pub labels: BTreeMap<String, String>,
+    /// Replace objects instead of patching them: `--force` / `--force-replace`.
+    pub force_replace: bool,
+}
+
+/// Whether Helm itself waits for workloads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WaitMode {
+    /// No `--wait`. With Helm 4 not for charts with hooks: without it, Helm 4 does not wait until
+    /// the hook object of the last time is gone, and may take its success for the new one's
+    /// (helm.md section 3).
+    None,
+    /// `--wait` (Helm 3), `--wait=watcher` (Helm 4).
+    Helm,
+}
+
+/// `helm uninstall`.
+#[derive(Debug, Clone)]
+pub struct Uninstall {
+    /// Release name and namespace.
+    pub release: ReleaseId,
+    /// Helm's `--timeout`, per Kubernetes operation.
+    pub timeout: Duration,
+    /// Wait until its objects, and what these own (pods), are gone.
+    pub wait: bool,
+}
+
+/// `helm rollback`.
+#[derive(Debug, Clone)]
+pub struct Rollback {
+    /// Release name and namespace.
+    pub release: ReleaseId,
+    /// Revision to go back to.
+    pub revision: u32,
+    /// Helm's `--timeout`, per Kubernetes operation.
+    pub timeout: Duration,
+    /// `--history-max`; 0 = all.
+    pub history_max: u32,
+}
