@@ -7,6 +7,10 @@
     clippy::disallowed_methods,
     reason = "tests start the program under test and are steered by the environment"
 )]
+#![expect(
+    clippy::print_stderr,
+    reason = "a test's runner and its seeds have to be heard"
+)]
 
 /// Lists a module's tests: a function's name is the test's.
 macro_rules! tests {
@@ -69,12 +73,10 @@ fn main() -> ExitCode {
 
 fn trial((name, test): Test, skipped: Option<String>) -> Trial {
     Trial::ignorable_test(name, move || {
-        Ok(match skipped {
-            Some(reason) => Completion::ignored_with(reason),
-            None => {
-                test();
-                Completion::Completed
-            }
-        })
+        if let Some(reason) = skipped {
+            return Ok(Completion::ignored_with(reason));
+        }
+        test();
+        Ok(Completion::Completed)
     })
 }

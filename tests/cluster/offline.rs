@@ -1,6 +1,6 @@
 //! What needs no cluster and no Helm: sound files, plans made offline, the words for unsound ones.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::{Lab, fixture, repository};
 
@@ -15,6 +15,20 @@ fn the_quickstart_file_is_sound() {
     lab.copy(&repository("stacks"), ".");
     let check = lab.stackctl(&["check", "-f", "quickstart.toml"]).exits(0);
     assert!(!check.stderr.contains("warning"), "{check}");
+    let plan = lab
+        .stackctl(&["plan", "--offline", "-o", "json", "-f", "quickstart.toml"])
+        .exits(0);
+    let json = plan.json();
+    assert_eq!(
+        json["waves"],
+        json!([
+            ["bucket-operator", "database", "cache", "metrics", "ingress"],
+            ["buckets"],
+            ["api"],
+            ["web"]
+        ]),
+        "{plan}"
+    );
 }
 
 fn production_eks_is_planned_in_seven_waves_with_karpenter_and_four_without() {

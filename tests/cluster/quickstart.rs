@@ -207,7 +207,7 @@ fn no_secret_outside_the_cluster(folder: &Path, run: &Run) {
     );
 }
 
-/// `down` keeps namespaces, CRDs and the claims of StatefulSets, and nothing else.
+/// `down` keeps namespaces, CRDs and the claims of stateful sets, and nothing else.
 #[track_caller]
 fn nothing_but_what_is_kept_is_left(shop: &Lab, system: &Lab) {
     const KINDS: &str = "configmaps,secrets,serviceaccounts,services,deployments,replicasets,\

@@ -167,11 +167,6 @@ impl Lab {
         }
     }
 
-    /// What helm prints. Panics if it fails.
-    pub(crate) fn helm(&self, args: &[&str]) -> String {
-        self.tool(&self.target().helm(self.helm), args)
-    }
-
     /// A helm command that is ready to start, in the lab's namespace.
     pub(crate) fn helm_command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(self.target().helm(self.helm));
@@ -181,11 +176,6 @@ impl Lab {
             .current_dir(self.dir.path())
             .env("KUBECONFIG", &self.target().kubeconfig);
         command
-    }
-
-    /// What kubectl prints. Panics if it fails.
-    pub(crate) fn kubectl(&self, args: &[&str]) -> String {
-        self.tool(&self.target().kubectl(), args)
     }
 
     /// `kubectl get … -o json` in the lab's namespace.
@@ -199,22 +189,22 @@ impl Lab {
         sorted_lines(&self.kubectl(&["get", kinds, "-o", "name"]))
     }
 
-    fn tool(&self, program: &Path, args: &[&str]) -> String {
-        let output = Command::new(program)
+    /// What kubectl prints, in the lab's namespace. Panics if it fails.
+    #[track_caller]
+    pub(crate) fn kubectl(&self, args: &[&str]) -> String {
+        let output = Command::new(self.target().kubectl())
             .args(args)
             .args(["--namespace", &self.namespace])
-            .current_dir(self.dir.path())
             .env("KUBECONFIG", &self.target().kubeconfig)
             .output()
-            .expect("the tool starts");
+            .expect("kubectl starts");
         assert!(
             output.status.success(),
-            "{} {args:?}: {}\n{}",
-            program.display(),
+            "kubectl {args:?}: {}\n{}",
             output.status,
             String::from_utf8_lossy(&output.stderr)
         );
-        String::from_utf8(output.stdout).expect("tools print UTF-8")
+        String::from_utf8(output.stdout).expect("kubectl prints UTF-8")
     }
 
     /// Newest revision and its status of each release in the lab's namespace.
