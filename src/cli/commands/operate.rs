@@ -1,12 +1,12 @@
 //! What `up` and `down` share: plan, consent, run, summary.
 
-use std::io::{self, BufReader};
+use std::io;
 
 use super::{common, plan::changes_pending};
 use crate::{
     cli::{
-        confirm::{self, Answerer, Consent},
-        console::{Console, UsageError},
+        confirm::confirm,
+        console::Console,
         exit::ExitCode,
         output,
         settings::{FailurePolicy, LogFormat, RunSettings, Schedule, Verbosity},
@@ -16,7 +16,7 @@ use crate::{
     lifecycle::Implementations,
     name::Direction,
     plan::{self, Plan},
-    report::{Closing, JsonLines, Lines, Reporter, Summary, Terminal, Watcher},
+    report::{Closing, Detail, JsonLines, Lines, Look, Reporter, Summary, Terminal, Watcher},
     run::{Finished, Session},
     shutdown::Shutdown,
     stack::Overrides,
@@ -47,29 +47,14 @@ pub(super) async fn run(
         output::print(&plan::text(&plan))?;
         return Ok(changes_pending(&plan, settings.detailed_exitcode));
     }
-    if !agreed(&plan, &settings, console)? {
+    if console.interactive && !settings.yes {
+        console.say(&plan::text(&plan));
+    }
+    if !confirm(&plan, settings.yes, console)? {
         console.say("nothing was changed");
         return Ok(ExitCode::Failure);
     }
-    let finished = execute(&session, &plan, &settings, console).await?;
-    Ok(finished)
-}
-
-fn agreed(plan: &Plan, settings: &RunSettings, console: &Console) -> anyhow::Result<bool> {
-    let answerer = match (settings.yes, console.interactive) {
-        (true, _) => Answerer::Flag,
-        (false, true) => Answerer::Person,
-        (false, false) => Answerer::Nobody,
-    };
-    match confirm::consent(plan, answerer) {
-        Consent::Granted => Ok(true),
-        Consent::Refused(reason) => Err(UsageError(reason).into()),
-        Consent::Ask(question) => {
-            console.say(&plan::text(plan));
-            let (mut input, mut output) = (BufReader::new(io::stdin()), io::stderr());
-            Ok(confirm::ask(&question, &mut input, &mut output)?)
-        }
-    }
+    execute(&session, &plan, &settings, console).await
 }
 
 async fn execute(
@@ -79,7 +64,7 @@ async fn execute(
     console: &Console,
 ) -> anyhow::Result<ExitCode> {
     let (trigger, shutdown) = Shutdown::new();
-    let watcher = Watcher::start(reporter(settings, console).into_iter().collect())?;
+    let watcher = Watcher::start(vec![reporter(settings, console)])?;
     let notices = watcher.notices();
     signals::listen(trigger.clone(), console.attended, move |text| notices.say(text))?;
     let mut summary = Summary::default();
@@ -109,16 +94,20 @@ async fn execute(
     })
 }
 
-fn reporter(settings: &RunSettings, console: &Console) -> Option<Box<dyn Reporter>> {
-    let verbose = console.verbosity == Verbosity::Verbose;
+fn reporter(settings: &RunSettings, console: &Console) -> Box<dyn Reporter> {
+    let look = Look {
+        detail: match console.verbosity {
+            Verbosity::Quiet => Detail::Notices,
+            Verbosity::Normal => Detail::Progress,
+            Verbosity::Verbose => Detail::Everything,
+        },
+        color: console.color_stderr,
+    };
     match settings.log_format {
-        LogFormat::Json => Some(Box::new(JsonLines::new(io::stdout(), io::stderr()))),
-        LogFormat::Text if console.verbosity == Verbosity::Quiet => None,
-        LogFormat::Text if console.live => {
-            Some(Box::new(Terminal::stderr(verbose, console.color_stderr)))
+        LogFormat::Json => Box::new(JsonLines::new(io::stdout(), io::stderr())),
+        LogFormat::Text if console.live && console.verbosity != Verbosity::Quiet => {
+            Box::new(Terminal::stderr(look))
         }
-        LogFormat::Text => {
-            Some(Box::new(Lines::new(io::stderr(), verbose, console.color_stderr)))
-        }
+        LogFormat::Text => Box::new(Lines::new(io::stderr(), look)),
     }
 }
