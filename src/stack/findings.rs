@@ -53,6 +53,19 @@ impl Finding {
         self
     }
 
+    /// The finding, with places for origins.
+    pub(super) fn into_diagnostic(self, sources: &Sources) -> Diagnostic {
+        let mut diagnostic = match self.severity {
+            Severity::Error => Diagnostic::error(self.message),
+            Severity::Warning => Diagnostic::warning(self.message),
+        };
+        for (origin, text) in self.labels {
+            diagnostic = diagnostic.at(sources.place(origin), text);
+        }
+        diagnostic.help = self.help;
+        diagnostic
+    }
+
     /// Adds `did you mean …` if one of the candidates is close.
     pub(super) fn suggest<'a>(
         self,
@@ -80,14 +93,7 @@ impl Findings {
         if !self.seen.insert((first, finding.message.clone())) {
             return;
         }
-        let mut diagnostic = match finding.severity {
-            Severity::Error => Diagnostic::error(finding.message),
-            Severity::Warning => Diagnostic::warning(finding.message),
-        };
-        for (origin, text) in finding.labels {
-            diagnostic = diagnostic.at(self.sources.place(origin), text);
-        }
-        diagnostic.help = finding.help;
+        let diagnostic = finding.into_diagnostic(&self.sources);
         self.found.push((first, diagnostic));
     }
 
