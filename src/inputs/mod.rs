@@ -51,19 +51,27 @@ pub fn resolve(
                 if secret {
                     hide(&value, redactor);
                 }
-                scope.inputs.insert(name.clone(), Resolved { value, secret });
+                scope
+                    .inputs
+                    .insert(name.clone(), Resolved { value, secret });
             }
             Ok(None) => {}
             Err(reason) => problems.push(
-                Diagnostic::error(format!("the value of input `{name}` is not valid: {reason}"))
-                    .at(input.place.clone(), "declared here"),
+                Diagnostic::error(format!(
+                    "the value of input `{name}` is not valid: {reason}"
+                ))
+                .at(input.place.clone(), "declared here"),
             ),
         }
     }
     for reference in stack.references() {
         match reference {
             Reference::Input(name) => {
-                let invalid = || problems.iter().any(|one| one.message.contains(&format!("`{name}`")));
+                let invalid = || {
+                    problems
+                        .iter()
+                        .any(|one| one.message.contains(&format!("`{name}`")))
+                };
                 if !scope.inputs.contains_key(name) && !invalid() {
                     problems.push(missing(name, stack.inputs.get(name)));
                 }
@@ -97,6 +105,9 @@ fn missing(name: &str, declared: Option<&Input>) -> Diagnostic {
     let env = declared.and_then(|input| input.env.as_ref());
     let also = env.map_or(String::new(), |env| format!(", or set `{env}`"));
     Diagnostic::error(format!("input `{name}` has no value"))
-        .at(declared.and_then(|input| input.place.clone()), "declared here")
+        .at(
+            declared.and_then(|input| input.place.clone()),
+            "declared here",
+        )
         .help(format!("give it with `--input {name}=…`{also}"))
 }

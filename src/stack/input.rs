@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::model::Input;
+use crate::stack::model::Input;
 
 impl Input {
     /// The input's value: given on the command line, else in the environment, else its default.
@@ -34,9 +34,9 @@ impl Input {
             Some(Value::Object(_)) => "a JSON object",
         };
         let same_type = |value: &Value| {
-            self.default
-                .as_ref()
-                .is_some_and(|default| std::mem::discriminant(default) == std::mem::discriminant(value))
+            self.default.as_ref().is_some_and(|default| {
+                std::mem::discriminant(default) == std::mem::discriminant(value)
+            })
         };
         let parsed: Option<Value> = serde_json::from_str(text).ok();
         parsed

@@ -6,16 +6,16 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{
-    command_line,
-    disk::Disk,
-    findings::Findings,
-    layers::Layers,
-    model::Stack,
-    raw,
-    validate::{self, Surroundings},
+use crate::{
+    diagnostic::{Diagnostic, Problems},
+    stack::{
+        findings::Findings,
+        layers::{Layers, command_line},
+        model::Stack,
+        raw,
+        validate::{self, Surroundings, disk::Disk},
+    },
 };
-use crate::diagnostic::{Diagnostic, Problems};
 
 /// What to load.
 #[derive(Debug, Clone)]
@@ -132,7 +132,9 @@ fn read(source: &FileSource) -> Result<File, Diagnostic> {
             root: root.clone(),
         },
         FileSource::Path(path) => {
-            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+            let folder = path
+                .parent()
+                .filter(|folder| !folder.as_os_str().is_empty());
             File {
                 name: path.display().to_string(),
                 text: read_text(path)?,
@@ -153,8 +155,10 @@ fn read_text(path: &Path) -> Result<String, Diagnostic> {
         ErrorKind::NotFound => Diagnostic::error(format!("there is no stack file `{name}`"))
             .help("name another one with `--file`"),
         ErrorKind::IsADirectory => {
-            Diagnostic::error(format!("`{name}` is a folder, not a stack file"))
-                .help(format!("if the file is in it, name it: `--file {}`", path.join("stack.toml").display()))
+            Diagnostic::error(format!("`{name}` is a folder, not a stack file")).help(format!(
+                "if the file is in it, name it: `--file {}`",
+                path.join("stack.toml").display()
+            ))
         }
         _ => Diagnostic::error(format!("failed to read `{name}`: {error}")),
     })?;
@@ -162,7 +166,9 @@ fn read_text(path: &Path) -> Result<String, Diagnostic> {
         let good = error.utf8_error().valid_up_to();
         let before = error.as_bytes()[..good].iter();
         let line = before.filter(|byte| **byte == b'\n').count() + 1;
-        Diagnostic::error(format!("`{name}` is not UTF-8 text: the first bad byte is on line {line}"))
+        Diagnostic::error(format!(
+            "`{name}` is not UTF-8 text: the first bad byte is on line {line}"
+        ))
     })
 }
 

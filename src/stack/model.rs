@@ -8,10 +8,10 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use indexmap::IndexMap;
 
-use super::{range::VersionRange, template::Template};
 use crate::{
     diagnostic::Place,
     name::{Action, ChartName, Milestone, Namespace, ReleaseId, StackName},
+    stack::{range::VersionRange, template::Template},
 };
 
 /// A whole stack.

@@ -2,14 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use super::{
-    findings::Finding,
-    known,
-    model::{Chart, HttpTarget, Stack, Step, Verb},
-    origin::Sources,
-    template::{Reference, Template},
+use crate::{
+    diagnostic::Diagnostic,
+    stack::{
+        findings::Finding,
+        layers::origin::Sources,
+        model::{Chart, HttpTarget, Stack, Step, Verb},
+        template::{Reference, Template},
+        validate::known,
+    },
 };
-use crate::diagnostic::Diagnostic;
 
 impl Stack {
     /// Every input and environment variable that values and steps refer to.

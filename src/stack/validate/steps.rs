@@ -2,14 +2,16 @@
 
 use std::time::Duration;
 
-use super::{
+use crate::stack::{
     findings::{Finding, Findings},
-    known::Known,
+    layers::origin::Text,
     model::{HttpTarget, Retry, Step, Steps, Verb},
-    origin::Text,
-    raw::RawRetry,
-    steps::{RawStep, RawSteps, RawTarget, RawVerb, default_actions},
+    raw::{
+        RawRetry,
+        steps::{RawStep, RawSteps, RawTarget, RawVerb, default_actions},
+    },
     template::Template,
+    validate::known::Known,
 };
 
 /// Deadline of one attempt of a check.
@@ -19,7 +21,7 @@ const CHECK_TIMEOUT: Duration = Duration::from_mins(1);
 const RETRY_DELAY: Duration = Duration::from_secs(5);
 
 /// All steps of a chart; `timeout` is the chart's.
-pub(super) fn steps(
+pub(crate) fn steps(
     raw: &RawSteps,
     timeout: Duration,
     known: &Known<'_>,

@@ -2,13 +2,15 @@
 
 use serde_json::{Map, Number};
 
-use super::{
+use crate::stack::{
     findings::{Finding, Findings},
-    known::Known,
+    layers::{
+        node::{Node, Value},
+        origin::{Located, Text},
+    },
     model::TemplatedValue,
-    node::{Node, Value},
-    origin::{Located, Text},
-    yaml::{self, Yaml, YamlError},
+    validate::known::Known,
+    values::yaml::{self, Yaml, YamlError},
 };
 
 /// From here on Go prints the float Helm makes of an integer with an exponent (`%v` of 1e6;
@@ -16,7 +18,7 @@ use super::{
 const PRINTED_AS_FLOAT: i64 = 1_000_000;
 
 /// A TOML tree as values.
-pub(super) fn of_toml(node: &Node, known: &Known<'_>, f: &mut Findings) -> TemplatedValue {
+pub(crate) fn of_toml(node: &Node, known: &Known<'_>, f: &mut Findings) -> TemplatedValue {
     match &node.value {
         Value::Text(value) => {
             let value = value.clone();
@@ -26,7 +28,11 @@ pub(super) fn of_toml(node: &Node, known: &Known<'_>, f: &mut Findings) -> Templ
         Value::List(items) => list(items.iter().map(|item| of_toml(item, known, f)).collect()),
         Value::Table(entries) => {
             let entries = entries.iter();
-            table(entries.map(|(key, _, node)| (key.to_owned(), of_toml(node, known, f))).collect())
+            table(
+                entries
+                    .map(|(key, _, node)| (key.to_owned(), of_toml(node, known, f)))
+                    .collect(),
+            )
         }
         Value::Integer(Some(integer)) if integer.abs() >= PRINTED_AS_FLOAT => {
             f.add(
@@ -41,12 +47,14 @@ pub(super) fn of_toml(node: &Node, known: &Known<'_>, f: &mut Findings) -> Templ
 }
 
 /// A TOML tree without references: an input's default.
-pub(super) fn json(node: &Node, f: &mut Findings) -> serde_json::Value {
+pub(crate) fn json(node: &Node, f: &mut Findings) -> serde_json::Value {
     match &node.value {
         Value::Text(text) => text.clone().into(),
         Value::List(items) => items.iter().map(|item| json(item, f)).collect(),
         Value::Table(entries) => {
-            let entries = entries.iter().map(|(key, _, node)| (key.to_owned(), json(node, f)));
+            let entries = entries
+                .iter()
+                .map(|(key, _, node)| (key.to_owned(), json(node, f)));
             serde_json::Value::Object(entries.collect())
         }
         _ => scalar(node, f),
@@ -70,7 +78,7 @@ fn scalar(node: &Node, f: &mut Findings) -> serde_json::Value {
 }
 
 /// A YAML document as values. Without `known`, `${` is nothing special.
-pub(super) fn of_yaml_text(
+pub(crate) fn of_yaml_text(
     said: &Text,
     known: Option<&Known<'_>>,
     f: &mut Findings,
@@ -96,10 +104,19 @@ fn of_yaml(
             let origin = f.sources.within(whole, span);
             text(Located { value, origin }, known, f)
         }
-        (Yaml::List(items), _) => list(items.iter().map(|item| of_yaml(item, whole, known, f)).collect()),
+        (Yaml::List(items), _) => list(
+            items
+                .iter()
+                .map(|item| of_yaml(item, whole, known, f))
+                .collect(),
+        ),
         (Yaml::Table(entries), _) => {
             let entries = entries.iter();
-            table(entries.map(|(key, value)| (key.clone(), of_yaml(value, whole, known, f))).collect())
+            table(
+                entries
+                    .map(|(key, value)| (key.clone(), of_yaml(value, whole, known, f)))
+                    .collect(),
+            )
         }
         (plain, _) => match plain.to_json() {
             Ok(json) => TemplatedValue::Plain(json),
@@ -141,7 +158,9 @@ fn table(entries: Vec<(String, TemplatedValue)>) -> TemplatedValue {
         return TemplatedValue::Table(entries);
     }
     let entries = entries.into_iter();
-    let map: Map<_, _> = entries.filter_map(|(key, value)| Some((key, plain(value)?))).collect();
+    let map: Map<_, _> = entries
+        .filter_map(|(key, value)| Some((key, plain(value)?)))
+        .collect();
     TemplatedValue::Plain(map.into())
 }
 

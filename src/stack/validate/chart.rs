@@ -2,37 +2,41 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use super::{
-    chart::{RawChart, RawReinstall},
-    disk::Disk,
-    edges::{self, Edge},
+use crate::stack::{
     findings::{Finding, Findings},
-    known::Known,
+    layers::origin::Text,
     model::{Chart, Edit, ReinstallBelow, ValuePath, Values, ValuesLayer},
-    names::Identity,
-    origin::Text,
-    range, step, tree, validate,
+    range,
+    raw::chart::{RawChart, RawReinstall},
+    validate::{
+        self,
+        disk::Disk,
+        edges::{self, Edge},
+        known::Known,
+        names::Identity,
+        steps, tree,
+    },
 };
 
 /// As Helm's own default.
 const TIMEOUT: Duration = Duration::from_mins(5);
 
 /// What a chart is made with.
-pub(super) struct Parts<'a> {
-    pub(super) known: &'a Known<'a>,
-    pub(super) disk: &'a mut Disk,
+pub(crate) struct Parts<'a> {
+    pub(crate) known: &'a Known<'a>,
+    pub(crate) disk: &'a mut Disk,
     /// Of all charts, by position.
-    pub(super) identities: &'a [Option<Identity>],
+    pub(crate) identities: &'a [Option<Identity>],
     /// The edges that leave this chart.
-    pub(super) edges: &'a [Edge],
+    pub(crate) edges: &'a [Edge],
     /// Values of the command line.
-    pub(super) overrides: Vec<ValuesLayer>,
+    pub(crate) overrides: Vec<ValuesLayer>,
     /// Of the settings.
-    pub(super) history_max: u32,
+    pub(crate) history_max: u32,
 }
 
 /// Makes the chart at a position of the file. `None` only if something was reported.
-pub(super) fn chart(
+pub(crate) fn chart(
     raw: &RawChart,
     index: usize,
     parts: &mut Parts<'_>,
@@ -64,7 +68,7 @@ pub(super) fn chart(
         .reinstall_below
         .as_ref()
         .and_then(|said| reinstall_below(said, known, f));
-    let steps = step::steps(&raw.steps, timeout, known, f);
+    let steps = steps::steps(&raw.steps, timeout, known, f);
     let identity = parts.identities.get(index)?.as_ref()?;
     Some(Chart {
         name: identity.name.clone(),

@@ -2,26 +2,28 @@
 
 use std::collections::HashMap;
 
-use super::{
-    chart::RawChart,
-    findings::{Finding, Findings},
-    known::Known,
-    origin::Text,
+use crate::{
+    name::{ChartName, InvalidName, Namespace, ReleaseId, ReleaseName},
+    stack::{
+        findings::{Finding, Findings},
+        layers::origin::Text,
+        raw::chart::RawChart,
+        validate::known::Known,
+    },
 };
-use crate::name::{ChartName, InvalidName, Namespace, ReleaseId, ReleaseName};
 
 /// Where charts go if neither they nor `[defaults]` say.
-pub(super) const DEFAULT_NAMESPACE: &str = "default";
+pub(crate) const DEFAULT_NAMESPACE: &str = "default";
 
 /// A chart's own names.
 #[derive(Debug, Clone)]
-pub(super) struct Identity {
-    pub(super) name: ChartName,
-    pub(super) release: ReleaseId,
+pub(crate) struct Identity {
+    pub(crate) name: ChartName,
+    pub(crate) release: ReleaseId,
 }
 
 /// The identities of all enabled charts, by position; `None` if disabled or reported.
-pub(super) fn identities(
+pub(crate) fn identities(
     charts: &[RawChart],
     known: &Known<'_>,
     f: &mut Findings,
@@ -45,7 +47,7 @@ pub(super) fn identities(
 }
 
 /// Reports a name that is not valid.
-pub(super) fn check<T>(
+pub(crate) fn check<T>(
     name: Result<T, InvalidName>,
     kind: &str,
     said: &Text,
@@ -59,13 +61,18 @@ pub(super) fn check<T>(
 }
 
 /// A namespace of the file.
-pub(super) fn namespace(said: &Text, known: &Known<'_>, f: &mut Findings) -> Option<Namespace> {
+pub(crate) fn namespace(said: &Text, known: &Known<'_>, f: &mut Findings) -> Option<Namespace> {
     let text = known.now(said, f)?;
     check(Namespace::new(&text.value), "namespace", &text, f)
 }
 
 fn identity(chart: &RawChart, known: &Known<'_>, f: &mut Findings) -> Option<Identity> {
-    let name = check(ChartName::new(&chart.name.value), "chart name", &chart.name, f);
+    let name = check(
+        ChartName::new(&chart.name.value),
+        "chart name",
+        &chart.name,
+        f,
+    );
     let namespace = match &chart.namespace {
         Some(said) => namespace(said, known, f),
         None => Namespace::new(DEFAULT_NAMESPACE).ok(),
@@ -92,8 +99,10 @@ fn twice(first: &RawChart, second: &RawChart, release: &ReleaseId) -> Finding {
         said.unwrap_or(&chart.name).origin
     };
     let (one, two) = (&first.name.value, &second.name.value);
-    Finding::error(format!("charts `{one}` and `{two}` are the same release `{release}`"))
-        .at(place(second), format!("`{two}`"))
-        .at(place(first), format!("`{one}`"))
-        .help("give one of them another `release` or `namespace`")
+    Finding::error(format!(
+        "charts `{one}` and `{two}` are the same release `{release}`"
+    ))
+    .at(place(second), format!("`{two}`"))
+    .at(place(first), format!("`{one}`"))
+    .help("give one of them another `release` or `namespace`")
 }

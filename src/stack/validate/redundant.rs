@@ -1,6 +1,6 @@
 //! Needs that other needs imply already.
 
-use super::{edges::Edge, order::Leaving};
+use crate::stack::validate::{edges::Edge, order::Leaving};
 
 /// How many edges are looked at per chart, on the average. In stacks of thousands of densely
 /// connected charts the last ones may go unchecked: the finding is a hint, the time is not.
@@ -12,7 +12,7 @@ const STEPS: usize = 500_000;
 /// Hard edges `a → c` for which there is a way `a → b → … → c` of hard edges whose end waits for
 /// at least as much: `b` cannot start before it, and `a` not before `b`. `levels` are those of
 /// [`super::order::levels`].
-pub(super) fn find<'e>(edges: &'e [Edge], levels: &[u32]) -> Vec<&'e Edge> {
+pub(crate) fn find<'e>(edges: &'e [Edge], levels: &[u32]) -> Vec<&'e Edge> {
     let mut search = Search {
         edges,
         leaving: &Leaving::of(levels.len(), edges),
@@ -42,9 +42,19 @@ impl Search<'_> {
     /// The chart's edges that are implied by its others.
     fn implied(&mut self, chart: usize) -> Vec<usize> {
         let hard = |edge: &usize| !self.edges[*edge].soft;
-        let own: Vec<usize> = self.leaving.from(chart).iter().copied().filter(hard).collect();
+        let own: Vec<usize> = self
+            .leaving
+            .from(chart)
+            .iter()
+            .copied()
+            .filter(hard)
+            .collect();
         let targets = || own.iter().map(|edge| self.edges[*edge].to);
-        let Some(lowest) = targets().map(|to| self.levels[to]).min().filter(|_| own.len() > 1) else {
+        let Some(lowest) = targets()
+            .map(|to| self.levels[to])
+            .min()
+            .filter(|_| own.len() > 1)
+        else {
             return Vec::new();
         };
         let mut implied = Vec::new();
@@ -54,7 +64,11 @@ impl Search<'_> {
                 continue;
             }
             self.seen_by[node] = chart;
-            let edges = self.leaving.from(node).iter().map(|index| &self.edges[*index]);
+            let edges = self
+                .leaving
+                .from(node)
+                .iter()
+                .map(|index| &self.edges[*index]);
             for edge in edges.filter(|edge| !edge.soft) {
                 let Some(left) = self.budget.checked_sub(1) else {
                     return implied;

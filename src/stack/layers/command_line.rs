@@ -4,31 +4,33 @@
 
 use std::{ops::Range, path::PathBuf};
 
-use super::{
-    edit,
+use crate::stack::{
     findings::Finding,
-    layers::Layers,
+    layers::{
+        Layers,
+        node::{Node, Table, Value},
+        origin::{Located, SourceIx, Text},
+    },
     load::LoadOptions,
     model::{Edit, TemplatedValue},
-    node::{Node, Table, Value},
-    origin::{Located, SourceIx, Text},
+    values::edit,
 };
 
 /// What the command line says beyond settings.
 #[derive(Debug, Default)]
-pub(super) struct CommandLine {
+pub(crate) struct CommandLine {
     /// `--input`: name and value.
-    pub(super) inputs: Vec<(Text, String)>,
+    pub(crate) inputs: Vec<(Text, String)>,
     /// `--values`: chart and file.
-    pub(super) values: Vec<(Text, PathBuf)>,
+    pub(crate) values: Vec<(Text, PathBuf)>,
     /// `--set`: chart and change.
-    pub(super) edits: Vec<(Text, Edit)>,
+    pub(crate) edits: Vec<(Text, Edit)>,
     /// What cannot be read.
-    pub(super) wrong: Vec<Finding>,
+    pub(crate) wrong: Vec<Finding>,
 }
 
 /// Reads the command line and puts its settings on top of the layers.
-pub(super) fn read(options: &LoadOptions, layers: &mut Layers) -> CommandLine {
+pub(crate) fn read(options: &LoadOptions, layers: &mut Layers) -> CommandLine {
     let mut shown = Shown::default();
     let settings = settings(options, &mut shown);
     let inputs: Vec<_> = options
@@ -64,10 +66,14 @@ pub(super) fn read(options: &LoadOptions, layers: &mut Layers) -> CommandLine {
     }
     let mut command_line = CommandLine::default();
     for (span, name, value) in inputs {
-        command_line.inputs.push((located(span, name), value.clone()));
+        command_line
+            .inputs
+            .push((located(span, name), value.clone()));
     }
     for (span, chart, file) in values {
-        command_line.values.push((located(span, chart), file.clone()));
+        command_line
+            .values
+            .push((located(span, chart), file.clone()));
     }
     for (span, text) in sets {
         read_set(&located(span, text), &mut command_line);
@@ -126,7 +132,11 @@ fn settings(options: &LoadOptions, shown: &mut Shown) -> Vec<(&'static str, Rang
         settings.push(("concurrency", span, value));
     }
     for (key, flag, said) in [
-        ("failure_policy", "--failure-policy", &overrides.failure_policy),
+        (
+            "failure_policy",
+            "--failure-policy",
+            &overrides.failure_policy,
+        ),
         ("schedule", "--schedule", &overrides.schedule),
     ] {
         if let Some(word) = said {
@@ -137,10 +147,7 @@ fn settings(options: &LoadOptions, shown: &mut Shown) -> Vec<(&'static str, Rang
     settings
 }
 
-fn settings_layer(
-    settings: Vec<(&'static str, Range<usize>, Value)>,
-    source: SourceIx,
-) -> Table {
+fn settings_layer(settings: Vec<(&'static str, Range<usize>, Value)>, source: SourceIx) -> Table {
     let mut table = Table::default();
     for (key, span, value) in settings {
         let origin = source.origin(span);

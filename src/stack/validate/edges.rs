@@ -2,34 +2,32 @@
 
 use std::collections::HashMap;
 
-use super::{
-    chart::RawChart,
-    cycles,
-    findings::{Finding, Findings, list},
-    known::Known,
-    model::{Intent, Need},
-    names::Identity,
-    order,
-    origin::{Origin, Text},
-    redundant,
+use crate::{
+    name::Milestone,
+    stack::{
+        findings::{Finding, Findings, list},
+        layers::origin::{Origin, Text},
+        model::{Intent, Need},
+        raw::chart::RawChart,
+        validate::{cycles, known::Known, names::Identity, order, redundant},
+    },
 };
-use crate::name::Milestone;
 
 /// One edge between charts, by their position in the file.
 #[derive(Debug, Clone)]
-pub(super) struct Edge {
+pub(crate) struct Edge {
     /// The chart that waits.
-    pub(super) from: usize,
+    pub(crate) from: usize,
     /// The chart it waits for.
-    pub(super) to: usize,
-    pub(super) until: Milestone,
+    pub(crate) to: usize,
+    pub(crate) until: Milestone,
     /// `after`.
-    pub(super) soft: bool,
-    pub(super) origin: Origin,
+    pub(crate) soft: bool,
+    pub(crate) origin: Origin,
 }
 
 /// Reads all edges and reports what is wrong with them. Indices are those of `charts`.
-pub(super) fn read(charts: &[RawChart], known: &Known<'_>, f: &mut Findings) -> Vec<Edge> {
+pub(crate) fn read(charts: &[RawChart], known: &Known<'_>, f: &mut Findings) -> Vec<Edge> {
     let by_name: HashMap<&str, usize> = charts
         .iter()
         .enumerate()
@@ -59,7 +57,7 @@ pub(super) fn read(charts: &[RawChart], known: &Known<'_>, f: &mut Findings) -> 
 }
 
 /// `needs` and `after` of the model, from the edges that leave one chart.
-pub(super) fn of_chart(
+pub(crate) fn of_chart(
     edges: &[Edge],
     identities: &[Option<Identity>],
     f: &Findings,
@@ -158,9 +156,15 @@ fn repeated(before: &[Edge], edge: &Edge, charts: &[RawChart], f: &mut Findings)
     let finding = if first.soft == edge.soft {
         Finding::error(format!("chart `{chart}` names `{target}` twice"))
     } else {
-        Finding::warning(format!("chart `{chart}` both needs `{target}` and comes after it"))
+        Finding::warning(format!(
+            "chart `{chart}` both needs `{target}` and comes after it"
+        ))
     };
-    f.add(finding.at(edge.origin, "").at(first.origin, "said here already"));
+    f.add(
+        finding
+            .at(edge.origin, "")
+            .at(first.origin, "said here already"),
+    );
     true
 }
 
@@ -170,10 +174,12 @@ fn check(charts: &[RawChart], edges: &[Edge], f: &mut Findings) {
         if from.intent != Intent::Destroy && to.intent == Intent::Destroy {
             let (from, target) = (&from.name.value, &to.name.value);
             f.add(
-                Finding::error(format!("chart `{from}` needs `{target}`, which is to be destroyed"))
-                    .at(edge.origin, "")
-                    .at(to.name.origin, "`action = \"destroy\"`")
-                    .help(format!("destroy `{from}`, too, or remove the need")),
+                Finding::error(format!(
+                    "chart `{from}` needs `{target}`, which is to be destroyed"
+                ))
+                .at(edge.origin, "")
+                .at(to.name.origin, "`action = \"destroy\"`")
+                .help(format!("destroy `{from}`, too, or remove the need")),
             );
         }
     }
@@ -210,12 +216,12 @@ fn cycle_finding(charts: &[RawChart], cycle: &[&Edge]) -> Finding {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use super::{super::origin::Sources, *};
     use crate::diagnostic::Source;
 
     /// Hard edges until validated.
-    pub(in super::super) fn edges(pairs: &[(usize, usize)]) -> Vec<Edge> {
+    pub(crate) fn edges(pairs: &[(usize, usize)]) -> Vec<Edge> {
         let source = Sources::default().add(Source {
             name: String::new(),
             text: String::new(),

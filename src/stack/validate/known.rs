@@ -2,26 +2,26 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::{
+use crate::stack::{
     findings::{Finding, Findings, list},
-    origin::{Located, Text},
+    layers::origin::{Located, Text},
     template::{ExpandError, Part, Piece, Reference, Scope, Template, is_name, scan},
 };
 
 /// What is defined.
 #[derive(Debug, Default)]
-pub(super) struct Known<'a> {
+pub(crate) struct Known<'a> {
     /// Declared inputs and the environment, with the values they have now.
-    pub(super) scope: Scope,
+    pub(crate) scope: Scope,
     /// Names of all declared inputs, with a value or not.
-    pub(super) inputs: Vec<&'a str>,
+    pub(crate) inputs: Vec<&'a str>,
     /// Charts; filled once their own names are known.
-    pub(super) charts: HashMap<&'a str, ChartNames>,
+    pub(crate) charts: HashMap<&'a str, ChartNames>,
 }
 
 /// What `${charts.NAME.…}` offers.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum ChartNames {
+pub(crate) enum ChartNames {
     /// Namespace and release.
     Enabled(BTreeMap<&'static str, String>),
     /// `enabled = false`.
@@ -32,7 +32,7 @@ pub(super) enum ChartNames {
 
 impl Known<'_> {
     /// Reads a text that is expanded when inputs are resolved.
-    pub(super) fn template(&self, text: &Text, f: &mut Findings) -> Template {
+    pub(crate) fn template(&self, text: &Text, f: &mut Findings) -> Template {
         let mut template = Template { parts: Vec::new() };
         let pieces = match scan(&text.value) {
             Ok(pieces) => pieces,
@@ -56,7 +56,7 @@ impl Known<'_> {
     }
 
     /// Expands a text that must be known while loading: a name, a path, a version, a label.
-    pub(super) fn now(&self, text: &Text, f: &mut Findings) -> Option<Text> {
+    pub(crate) fn now(&self, text: &Text, f: &mut Findings) -> Option<Text> {
         if !text.value.contains("${") {
             return Some(text.clone());
         }
@@ -76,7 +76,9 @@ impl Known<'_> {
             Err(error) => {
                 let help = match &error {
                     ExpandError::Input(name) => format!("give input `{name}` a default"),
-                    ExpandError::Env(name) => format!("set `{name}`, or use an input with a default"),
+                    ExpandError::Env(name) => {
+                        format!("set `{name}`, or use an input with a default")
+                    }
                 };
                 f.add(
                     Finding::error(error.to_string())
@@ -131,13 +133,18 @@ impl Known<'_> {
 }
 
 /// An input nobody declared: what is declared, and the most likely meaning.
-pub(super) fn undefined_input(name: &str, declared: &[&str]) -> Finding {
+pub(crate) fn undefined_input(name: &str, declared: &[&str]) -> Finding {
     let finding = Finding::error(format!("undefined input `{name}`"));
     if declared.is_empty() {
-        finding.help(format!("no inputs are declared; add `{name} = {{ default = … }}` to `[inputs]`"))
+        finding.help(format!(
+            "no inputs are declared; add `{name} = {{ default = … }}` to `[inputs]`"
+        ))
     } else {
         finding
             .suggest(name, declared.iter().copied())
-            .help(format!("defined inputs: {}", list(declared.iter().copied())))
+            .help(format!(
+                "defined inputs: {}",
+                list(declared.iter().copied())
+            ))
     }
 }

@@ -2,17 +2,17 @@
 
 use std::collections::VecDeque;
 
-use super::edges::Edge;
+use crate::stack::validate::edges::Edge;
 
 /// The edges that leave each chart, by index into the list they were made of.
 #[derive(Debug)]
-pub(super) struct Leaving {
+pub(crate) struct Leaving {
     starts: Vec<usize>,
     edges: Vec<usize>,
 }
 
 impl Leaving {
-    pub(super) fn of(charts: usize, edges: &[Edge]) -> Self {
+    pub(crate) fn of(charts: usize, edges: &[Edge]) -> Self {
         let mut starts = vec![0; charts + 1];
         for edge in edges {
             starts[edge.from + 1] += 1;
@@ -33,14 +33,14 @@ impl Leaving {
     }
 
     /// Edges from a chart to what it waits for, in the order of the file.
-    pub(super) fn from(&self, chart: usize) -> &[usize] {
+    pub(crate) fn from(&self, chart: usize) -> &[usize] {
         &self.edges[self.starts[chart]..self.starts[chart + 1]]
     }
 }
 
 /// How many charts the longest chain below each chart holds: what waits for nothing is at 0.
 /// `None` if the edges form a cycle.
-pub(super) fn levels(charts: usize, edges: &[Edge]) -> Option<Vec<u32>> {
+pub(crate) fn levels(charts: usize, edges: &[Edge]) -> Option<Vec<u32>> {
     let mut waits = vec![0_usize; charts];
     let mut dependents: Vec<Vec<usize>> = vec![Vec::new(); charts];
     for edge in edges {

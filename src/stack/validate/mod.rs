@@ -1,44 +1,61 @@
 //! From what a file says to a [`Stack`] that cannot be wrong in itself.
 
+mod chart;
+mod cycles;
+pub(crate) mod disk;
+mod edges;
+pub(crate) mod known;
+mod names;
+mod order;
+mod overrides;
+mod redundant;
+mod steps;
+mod tree;
+
 use std::collections::{BTreeMap, HashMap};
 
 use indexmap::IndexMap;
 
-use super::{
-    assemble::{self, Parts},
-    command_line::CommandLine,
-    disk::Disk,
-    edges,
-    findings::{Finding, Findings},
-    known::{ChartNames, Known, undefined_input},
-    model::{ClusterGuard, Input, NamespaceSpec, Settings, Stack},
-    names::{self, Identity},
-    origin::{Origin, Text},
-    overrides,
-    range::VersionRange,
-    raw::{RawInput, RawNamespace, RawStack},
-    template::{Resolved, is_name},
-    tree,
+use self::chart::Parts;
+use self::disk::Disk;
+use self::known::{ChartNames, Known, undefined_input};
+use self::names::Identity;
+use crate::{
+    name::{Namespace, StackName},
+    stack::{
+        findings::{Finding, Findings},
+        layers::{
+            command_line::CommandLine,
+            origin::{Origin, Text},
+        },
+        model::{ClusterGuard, Input, NamespaceSpec, Settings, Stack},
+        range::VersionRange,
+        raw::{RawInput, RawNamespace, RawStack},
+        template::{Resolved, is_name},
+    },
 };
-use crate::name::{Namespace, StackName};
 
 /// What Helm itself keeps.
 const HISTORY_MAX: u32 = 10;
 
 /// What validation is given beside the file.
-pub(super) struct Surroundings {
+pub(crate) struct Surroundings {
     /// Name of the stack file.
-    pub(super) file: String,
-    pub(super) env: BTreeMap<String, String>,
-    pub(super) command_line: CommandLine,
-    pub(super) disk: Disk,
+    pub(crate) file: String,
+    pub(crate) env: BTreeMap<String, String>,
+    pub(crate) command_line: CommandLine,
+    pub(crate) disk: Disk,
 }
 
 /// Checks everything. `None` only if something was reported.
-pub(super) fn validate(raw: RawStack, mut around: Surroundings, f: &mut Findings) -> Option<Stack> {
+pub(crate) fn validate(raw: RawStack, mut around: Surroundings, f: &mut Findings) -> Option<Stack> {
     let inputs = inputs(&raw.inputs, f);
     let mut known = Known {
-        inputs: raw.inputs.iter().map(|input| input.name.value.as_str()).collect(),
+        inputs: raw
+            .inputs
+            .iter()
+            .map(|input| input.name.value.as_str())
+            .collect(),
         charts: HashMap::new(),
         ..Known::default()
     };
@@ -74,7 +91,7 @@ pub(super) fn validate(raw: RawStack, mut around: Surroundings, f: &mut Findings
     let mut layers = overrides::layers(&raw.charts, &around.command_line, f);
     let mut charts = IndexMap::with_capacity(raw.charts.len());
     let mut rest = edges.as_slice();
-    for (index, chart) in raw.charts.iter().enumerate() {
+    for (index, said) in raw.charts.iter().enumerate() {
         let (own, others) = rest.split_at(rest.partition_point(|edge| edge.from <= index));
         rest = others;
         let mut parts = Parts {
@@ -85,10 +102,10 @@ pub(super) fn validate(raw: RawStack, mut around: Surroundings, f: &mut Findings
             overrides: layers.remove(&index).unwrap_or_default(),
             history_max: settings.history_max,
         };
-        if chart.enabled
-            && let Some(chart) = assemble::chart(chart, index, &mut parts, f)
+        if said.enabled
+            && let Some(made) = chart::chart(said, index, &mut parts, f)
         {
-            charts.insert(chart.name.clone(), chart);
+            charts.insert(made.name.clone(), made);
         }
     }
     if raw.charts.is_empty() {
@@ -110,7 +127,7 @@ pub(super) fn validate(raw: RawStack, mut around: Surroundings, f: &mut Findings
 }
 
 /// A version range of the file.
-pub(super) fn range(text: &Text, known: &Known<'_>, f: &mut Findings) -> Option<VersionRange> {
+pub(crate) fn range(text: &Text, known: &Known<'_>, f: &mut Findings) -> Option<VersionRange> {
     let text = known.now(text, f)?;
     VersionRange::parse(&text.value)
         .map_err(|error| {
@@ -126,7 +143,9 @@ pub(super) fn range(text: &Text, known: &Known<'_>, f: &mut Findings) -> Option<
 
 fn check_requires(said: Option<&Text>, known: &Known<'_>, f: &mut Findings) {
     let Some(said) = said else { return };
-    let Some(range) = range(said, known, f) else { return };
+    let Some(range) = range(said, known, f) else {
+        return;
+    };
     let here = env!("CARGO_PKG_VERSION");
     let fits = semver::Version::parse(here).is_ok_and(|version| range.matches(&version));
     if !fits {
@@ -183,12 +202,17 @@ fn given_inputs(
     }
     for declared in raw {
         let name = &declared.name.value;
-        let Some(input) = inputs.get(name) else { continue };
+        let Some(input) = inputs.get(name) else {
+            continue;
+        };
         let said = given.get(name.as_str());
         match input.value(said.map(|(text, _)| *text), &around.env) {
             Ok(Some(value)) => {
                 let secret = input.secret;
-                known.scope.inputs.insert(name.clone(), Resolved { value, secret });
+                known
+                    .scope
+                    .inputs
+                    .insert(name.clone(), Resolved { value, secret });
             }
             Ok(None) => {}
             Err(reason) => {
@@ -241,7 +265,7 @@ fn namespaces(
 }
 
 /// A table of texts that must be known while loading.
-pub(super) fn pairs(
+pub(crate) fn pairs(
     said: &[(Text, Text)],
     known: &Known<'_>,
     f: &mut Findings,

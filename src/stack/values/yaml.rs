@@ -12,7 +12,7 @@ use serde_json::{Map, Number, Value};
 
 /// A YAML tree whose texts know their place.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Yaml {
+pub(crate) enum Yaml {
     Null,
     Bool(bool),
     Number(Number),
@@ -26,17 +26,17 @@ pub(super) enum Yaml {
 /// What is wrong with a YAML text, and where (bytes; 1-based line).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}: {message}")]
-pub(super) struct YamlError {
-    pub(super) message: String,
-    pub(super) span: Range<usize>,
-    pub(super) line: usize,
+pub(crate) struct YamlError {
+    pub(crate) message: String,
+    pub(crate) span: Range<usize>,
+    pub(crate) line: usize,
 }
 
 /// Aliases copy what they stand for; a few lines could ask for gigabytes.
 const MOST_NODES: usize = 1_000_000;
 
 /// Reads one document, a table. Nothing at all is an empty table, as for Helm.
-pub(super) fn parse(text: &str) -> Result<Vec<(String, Yaml)>, YamlError> {
+pub(crate) fn parse(text: &str) -> Result<Vec<(String, Yaml)>, YamlError> {
     let mut composer = Composer {
         parser: Parser::new_from_str(text),
         text,
@@ -77,7 +77,7 @@ impl Yaml {
     ///
     /// # Errors
     /// The first scalar that must be quoted.
-    pub(super) fn to_json(&self) -> Result<Value, YamlError> {
+    pub(crate) fn to_json(&self) -> Result<Value, YamlError> {
         Ok(match self {
             Self::Null => Value::Null,
             Self::Bool(flag) => Value::Bool(*flag),
@@ -206,14 +206,18 @@ impl<'t> Composer<'t> {
             let value = self.node(event, &value_at)?;
             if plain && key == "<<" {
                 if !entries.is_empty() || !merged.is_empty() {
-                    let message = "put `<<` before all other keys: Helm lets it override those before it";
+                    let message =
+                        "put `<<` before all other keys: Helm lets it override those before it";
                     return Err(self.error(&at, message));
                 }
                 merged = self.merged(value, &value_at)?;
                 continue;
             }
             if plain && !is_clear_key(&key) {
-                return Err(self.error(&at, format!("quote the key `{key}`: Helm reads it as something else")));
+                return Err(self.error(
+                    &at,
+                    format!("quote the key `{key}`: Helm reads it as something else"),
+                ));
             }
             let line = line_of(self.text, bytes(&at).start);
             if let Some(first) = places.insert(key.to_string(), line) {
@@ -267,7 +271,10 @@ impl<'t> Composer<'t> {
             (Scalar::Text, Scalar::Text) => Some(as_text()),
             (Scalar::Null, Scalar::Null) => Some(Yaml::Null),
             (Scalar::Bool(helm), Scalar::Bool(core)) if helm == core => Some(Yaml::Bool(core)),
-            (helm, core) => helm.number().filter(|one| Some(one) == core.number().as_ref()).map(Yaml::Number),
+            (helm, core) => helm
+                .number()
+                .filter(|one| Some(one) == core.number().as_ref())
+                .map(Yaml::Number),
         };
         Ok(clear.unwrap_or_else(|| {
             let message = format!("quote `{text}`: Helm does not read it as it is written");
@@ -432,9 +439,7 @@ fn is_clear_key(key: &str) -> bool {
     match (as_helm(key), as_core(key)) {
         (Scalar::Text, Scalar::Text) => true,
         (Scalar::Bool(_), Scalar::Bool(core)) => key == core.to_string(),
-        (Scalar::Integer(helm), Scalar::Integer(core)) => {
-            helm == core && key == core.to_string()
-        }
+        (Scalar::Integer(helm), Scalar::Integer(core)) => helm == core && key == core.to_string(),
         _ => false,
     }
 }
@@ -481,7 +486,11 @@ mod tests {
             ("9223372036854775807", json!(9_223_372_036_854_775_807_i64)),
             ("99999999999999999999999", json!(1e23)),
         ] {
-            assert_eq!(read(&format!("a: {text}")), Ok(json!({ "a": expected })), "{text}");
+            assert_eq!(
+                read(&format!("a: {text}")),
+                Ok(json!({ "a": expected })),
+                "{text}"
+            );
         }
     }
 
@@ -510,9 +519,14 @@ mod tests {
         for (text, expected) in [
             ("", json!({})),
             ("# nothing\n", json!({})),
-            ("---\na: |\n  x\n  y\nb: !!str 012\n", json!({"a": "x\ny\n", "b": "012"})),
-            ("a: &x {p: 1, q: 2}\nb:\n  <<: *x\n  q: 3\nc: *x",
-             json!({"a": {"p": 1, "q": 2}, "b": {"p": 1, "q": 3}, "c": {"p": 1, "q": 2}})),
+            (
+                "---\na: |\n  x\n  y\nb: !!str 012\n",
+                json!({"a": "x\ny\n", "b": "012"}),
+            ),
+            (
+                "a: &x {p: 1, q: 2}\nb:\n  <<: *x\n  q: 3\nc: *x",
+                json!({"a": {"p": 1, "q": 2}, "b": {"p": 1, "q": 3}, "c": {"p": 1, "q": 2}}),
+            ),
         ] {
             assert_eq!(read(text), Ok(expected), "{text}");
         }

@@ -4,7 +4,7 @@ use std::{fmt, iter::Peekable, str::Chars};
 
 use serde_json::Value;
 
-use super::model::{PathPart, ValuePath};
+use crate::stack::model::{PathPart, ValuePath};
 
 /// Helm's `MaxIndex`.
 const MAX_INDEX: usize = 65536;
@@ -43,7 +43,7 @@ impl fmt::Display for ValuePath {
 }
 
 /// Reads what follows `--set`: `a.b=1,c={x,y}`, with Helm's typing of scalars.
-pub(super) fn parse_set(text: &str) -> Result<Vec<(ValuePath, Value)>, String> {
+pub(crate) fn parse_set(text: &str) -> Result<Vec<(ValuePath, Value)>, String> {
     let mut chars = text.chars().peekable();
     let mut pairs = Vec::new();
     while chars.peek().is_some() {
@@ -175,7 +175,10 @@ mod tests {
             ("a.b", vec![key("a"), key("b")]),
             (r"a\.b/c\,d", vec![key("a.b/c,d")]),
             ("l[0].x", vec![key("l"), PathPart::Index(0), key("x")]),
-            ("l[1][2]", vec![key("l"), PathPart::Index(1), PathPart::Index(2)]),
+            (
+                "l[1][2]",
+                vec![key("l"), PathPart::Index(1), PathPart::Index(2)],
+            ),
             ("a=b", vec![key("a=b")]),
         ] {
             assert_eq!(ValuePath::parse(text), Ok(ValuePath(parts)), "{text}");
@@ -197,15 +200,24 @@ mod tests {
             ("a=007", json!([["a", "007"]])),
             ("a=1.5", json!([["a", "1.5"]])),
             ("a=-3,b=+4", json!([["a", -3], ["b", 4]])),
-            ("a=TRUE,b=null,c=", json!([["a", true], ["b", null], ["c", ""]])),
+            (
+                "a=TRUE,b=null,c=",
+                json!([["a", true], ["b", null], ["c", ""]]),
+            ),
             ("a={x,2,true}", json!([["a", ["x", 2, true]]])),
             ("a={},b=x", json!([["a", []], ["b", "x"]])),
             (r"a=x\,y,b=p=q", json!([["a", "x,y"], ["b", "p=q"]])),
             (r"a\.b.c=x y", json!([[r"a\.b.c", "x y"]])),
-            ("a=12345678901234567890", json!([["a", "12345678901234567890"]])),
+            (
+                "a=12345678901234567890",
+                json!([["a", "12345678901234567890"]]),
+            ),
         ] {
             let pairs = parse_set(text).unwrap();
-            let pairs: Vec<_> = pairs.iter().map(|(path, value)| json!([path.to_string(), value])).collect();
+            let pairs: Vec<_> = pairs
+                .iter()
+                .map(|(path, value)| json!([path.to_string(), value]))
+                .collect();
             assert_eq!(Value::from(pairs), expected, "{text}");
         }
         for text in ["", "a", "a,b=1", "=1", "a={1,2", "a={1}2", "a[0=1"] {

@@ -4,6 +4,9 @@
 //! document. Merging is Helm's: tables deep, everything else replaced, and a null stays in the
 //! document, where it makes Helm drop the key from the chart's own values.
 
+pub(crate) mod edit;
+pub(crate) mod yaml;
+
 use std::{
     collections::HashMap,
     path::{Path, PathBuf},
@@ -11,12 +14,14 @@ use std::{
 
 use serde_json::{Map, Value};
 
-use super::{
-    model::{Edit, PathPart, TemplatedValue, ValuePath, Values, ValuesLayer},
-    template::{ExpandError, Scope, Template},
-    yaml::{self, Yaml},
+use self::yaml::Yaml;
+use crate::{
+    secret::Secret,
+    stack::{
+        model::{Edit, PathPart, TemplatedValue, ValuePath, Values, ValuesLayer},
+        template::{ExpandError, Scope, Template},
+    },
 };
-use crate::secret::Secret;
 
 /// A chart's values, ready for Helm.
 #[derive(Debug, Clone)]
@@ -77,7 +82,9 @@ impl Values {
         };
         for layer in &self.layers {
             match layer {
-                ValuesLayer::Merge(tree) => merge(&mut document, expand(tree, scope, &mut secrets)?),
+                ValuesLayer::Merge(tree) => {
+                    merge(&mut document, expand(tree, scope, &mut secrets)?)
+                }
                 ValuesLayer::Edit(Edit { path, value }) => {
                     let value = match value {
                         Some(value) => expand(value, scope, &mut secrets)?,
@@ -95,12 +102,14 @@ impl Values {
     }
 
     /// Every text that may refer to something.
-    pub(super) fn templates(&self) -> impl Iterator<Item = &Template> {
+    pub(crate) fn templates(&self) -> impl Iterator<Item = &Template> {
         self.layers.iter().flat_map(|layer| {
             let mut found = Vec::new();
             match layer {
                 ValuesLayer::Merge(tree) => collect(tree, &mut found),
-                ValuesLayer::Edit(edit) => edit.value.iter().for_each(|tree| collect(tree, &mut found)),
+                ValuesLayer::Edit(edit) => {
+                    edit.value.iter().for_each(|tree| collect(tree, &mut found))
+                }
             }
             found
         })
@@ -119,7 +128,7 @@ fn collect<'a>(tree: &'a TemplatedValue, found: &mut Vec<&'a Template>) {
 }
 
 /// Puts `over` on top as Helm does with values files: tables deep, everything else replaced.
-pub(super) fn merge(under: &mut Value, over: Value) {
+pub(crate) fn merge(under: &mut Value, over: Value) {
     match (under, over) {
         (Value::Object(under), Value::Object(over)) => {
             for (key, value) in over {
@@ -244,7 +253,10 @@ impl Lists<'_> {
             if !self.read.contains_key(file.as_path()) {
                 self.read.insert(file, read(file)?);
             }
-            let found = self.read.get(file.as_path()).and_then(|tree| at(tree, path));
+            let found = self
+                .read
+                .get(file.as_path())
+                .and_then(|tree| at(tree, path));
             if let Some(Yaml::List(_)) = found {
                 let json = found.map(Yaml::to_json).transpose();
                 return json.map_err(|error| ValuesError::File {

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 
 use petgraph::graph::{DiGraph, NodeIndex};
 
-use super::{edges::Edge, order::Leaving};
+use crate::stack::validate::{edges::Edge, order::Leaving};
 
 /// In a knot of more charts than this, the shortest cycle is looked for from this many of them
 /// only: a search from each would be quadratic.
@@ -12,7 +12,7 @@ const SEARCHES: usize = 64;
 
 /// One cycle of every strongly connected component, the shortest, as its edges in order. Each
 /// begins at the chart that comes first in the file. There must be no edge from a chart to itself.
-pub(super) fn find(charts: usize, edges: &[Edge]) -> Vec<Vec<&Edge>> {
+pub(crate) fn find(charts: usize, edges: &[Edge]) -> Vec<Vec<&Edge>> {
     let leaving = Leaving::of(charts, edges);
     let mut cycles: Vec<Vec<&Edge>> = knots(charts, edges)
         .iter()
@@ -115,7 +115,9 @@ mod tests {
 
     #[test]
     fn a_long_ring_is_found_without_recursion() {
-        let ring: Vec<_> = (0..100_000).map(|chart| (chart, (chart + 1) % 100_000)).collect();
+        let ring: Vec<_> = (0..100_000)
+            .map(|chart| (chart, (chart + 1) % 100_000))
+            .collect();
         assert_eq!(cycles(100_000, &ring)[0].len(), 100_000);
     }
 }

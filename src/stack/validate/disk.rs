@@ -5,21 +5,21 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{
+use crate::stack::{
     findings::{Finding, Findings},
+    layers::origin::Text,
     model::ChartSource,
-    origin::Text,
 };
 
 /// The folder paths start from, and what was looked at already: charts share files.
 #[derive(Debug)]
-pub(super) struct Disk {
+pub(crate) struct Disk {
     root: PathBuf,
     files: HashMap<PathBuf, bool>,
 }
 
 impl Disk {
-    pub(super) fn new(root: PathBuf) -> Self {
+    pub(crate) fn new(root: PathBuf) -> Self {
         Self {
             root,
             files: HashMap::new(),
@@ -27,12 +27,12 @@ impl Disk {
     }
 
     /// The folder paths start from.
-    pub(super) fn into_root(self) -> PathBuf {
+    pub(crate) fn into_root(self) -> PathBuf {
         self.root
     }
 
     /// A chart's `chart`.
-    pub(super) fn chart(&mut self, said: &Text, f: &mut Findings) -> Option<ChartSource> {
+    pub(crate) fn chart(&mut self, said: &Text, f: &mut Findings) -> Option<ChartSource> {
         let text = said.value.as_str();
         if let Some(finding) = unsupported(text) {
             f.add(finding.at(said.origin, ""));
@@ -47,8 +47,10 @@ impl Disk {
         }
         if !is_path(text) {
             let here = self.is_file(&path.join("Chart.yaml"));
-            let finding = Finding::error(format!("`{text}` names a chart of a repository"))
-                .at(said.origin, "this version of stackctl takes a folder (`./…`) or a `.tgz` file");
+            let finding = Finding::error(format!("`{text}` names a chart of a repository")).at(
+                said.origin,
+                "this version of stackctl takes a folder (`./…`) or a `.tgz` file",
+            );
             f.add(if here {
                 finding.help(format!("there is a chart at `./{text}`"))
             } else {
@@ -71,7 +73,7 @@ impl Disk {
     }
 
     /// A values file.
-    pub(super) fn values_file(&mut self, said: &Text, f: &mut Findings) -> PathBuf {
+    pub(crate) fn values_file(&mut self, said: &Text, f: &mut Findings) -> PathBuf {
         let path = self.resolve(&said.value);
         if !self.is_file(&path) {
             f.add(if path.is_dir() {
@@ -110,7 +112,9 @@ fn missing(what: &str, path: &Path) -> Finding {
 
 fn is_path(text: &str) -> bool {
     matches!(text, "." | "..")
-        || ["./", "../", "/"].iter().any(|start| text.starts_with(start))
+        || ["./", "../", "/"]
+            .iter()
+            .any(|start| text.starts_with(start))
 }
 
 fn unsupported(text: &str) -> Option<Finding> {
@@ -121,7 +125,9 @@ fn unsupported(text: &str) -> Option<Finding> {
         .into_iter()
         .find(|scheme| text.starts_with(scheme))?;
     Some(
-        Finding::error(format!("charts from `{scheme}` are not supported by this version of stackctl"))
-            .help("use a folder (`./…`) or a `.tgz` file"),
+        Finding::error(format!(
+            "charts from `{scheme}` are not supported by this version of stackctl"
+        ))
+        .help("use a folder (`./…`) or a `.tgz` file"),
     )
 }

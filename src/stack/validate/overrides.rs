@@ -5,18 +5,22 @@ use std::{
     path::Path,
 };
 
-use super::{
-    chart::RawChart,
-    command_line::CommandLine,
-    findings::{Finding, Findings},
-    model::ValuesLayer,
-    origin::{Located, Origin, Text},
-    tree, yaml,
+use crate::{
+    diagnostic::Source,
+    stack::{
+        findings::{Finding, Findings},
+        layers::{
+            command_line::CommandLine,
+            origin::{Located, Origin, Text},
+        },
+        model::ValuesLayer,
+        raw::chart::RawChart,
+        validate::tree,
+    },
 };
-use crate::diagnostic::Source;
 
 /// By the chart's position: files first, then single values, as Helm orders `-f` and `--set`.
-pub(super) fn layers(
+pub(crate) fn layers(
     charts: &[RawChart],
     command_line: &CommandLine,
     f: &mut Findings,
