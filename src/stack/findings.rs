@@ -2,13 +2,15 @@
 
 use std::collections::HashSet;
 
-use super::origin::{Origin, Sources};
-use crate::diagnostic::{Diagnostic, Problems, Severity};
+use crate::{
+    diagnostic::{Diagnostic, Problems, Severity},
+    stack::layers::origin::{Origin, Sources},
+};
 
 /// What was found so far.
 #[derive(Debug)]
-pub(super) struct Findings {
-    pub(super) sources: Sources,
+pub(crate) struct Findings {
+    pub(crate) sources: Sources,
     found: Vec<(Option<Origin>, Diagnostic)>,
     /// A mistake in `[defaults]` is met once for every chart and reported once.
     seen: HashSet<(Option<Origin>, String)>,
@@ -17,7 +19,7 @@ pub(super) struct Findings {
 /// One finding on its way in.
 #[derive(Debug)]
 #[must_use]
-pub(super) struct Finding {
+pub(crate) struct Finding {
     severity: Severity,
     message: String,
     labels: Vec<(Origin, String)>,
@@ -25,11 +27,11 @@ pub(super) struct Finding {
 }
 
 impl Finding {
-    pub(super) fn error(message: impl Into<String>) -> Self {
+    pub(crate) fn error(message: impl Into<String>) -> Self {
         Self::new(Severity::Error, message)
     }
 
-    pub(super) fn warning(message: impl Into<String>) -> Self {
+    pub(crate) fn warning(message: impl Into<String>) -> Self {
         Self::new(Severity::Warning, message)
     }
 
@@ -43,18 +45,31 @@ impl Finding {
     }
 
     /// Marks a place; the first one is the main one.
-    pub(super) fn at(mut self, origin: Origin, text: impl Into<String>) -> Self {
+    pub(crate) fn at(mut self, origin: Origin, text: impl Into<String>) -> Self {
         self.labels.push((origin, text.into()));
         self
     }
 
-    pub(super) fn help(mut self, text: impl Into<String>) -> Self {
+    pub(crate) fn help(mut self, text: impl Into<String>) -> Self {
         self.help.push(text.into());
         self
     }
 
+    /// The finding, with places for origins.
+    pub(crate) fn into_diagnostic(self, sources: &Sources) -> Diagnostic {
+        let mut diagnostic = match self.severity {
+            Severity::Error => Diagnostic::error(self.message),
+            Severity::Warning => Diagnostic::warning(self.message),
+        };
+        for (origin, text) in self.labels {
+            diagnostic = diagnostic.at(sources.place(origin), text);
+        }
+        diagnostic.help = self.help;
+        diagnostic
+    }
+
     /// Adds `did you mean …` if one of the candidates is close.
-    pub(super) fn suggest<'a>(
+    pub(crate) fn suggest<'a>(
         self,
         word: &str,
         candidates: impl IntoIterator<Item = &'a str>,
@@ -67,7 +82,7 @@ impl Finding {
 }
 
 impl Findings {
-    pub(super) fn new(sources: Sources) -> Self {
+    pub(crate) fn new(sources: Sources) -> Self {
         Self {
             sources,
             found: Vec::new(),
@@ -75,24 +90,17 @@ impl Findings {
         }
     }
 
-    pub(super) fn add(&mut self, finding: Finding) {
+    pub(crate) fn add(&mut self, finding: Finding) {
         let first = finding.labels.first().map(|(origin, _)| *origin);
         if !self.seen.insert((first, finding.message.clone())) {
             return;
         }
-        let mut diagnostic = match finding.severity {
-            Severity::Error => Diagnostic::error(finding.message),
-            Severity::Warning => Diagnostic::warning(finding.message),
-        };
-        for (origin, text) in finding.labels {
-            diagnostic = diagnostic.at(self.sources.place(origin), text);
-        }
-        diagnostic.help = finding.help;
+        let diagnostic = finding.into_diagnostic(&self.sources);
         self.found.push((first, diagnostic));
     }
 
     /// The warnings if that is all there is, else everything; in the order of the file.
-    pub(super) fn into_result(mut self) -> Result<Vec<Diagnostic>, Problems> {
+    pub(crate) fn into_result(mut self) -> Result<Vec<Diagnostic>, Problems> {
         self.found.sort_by_key(|(origin, _)| *origin);
         let found: Vec<Diagnostic> = self.found.into_iter().map(|(_, one)| one).collect();
         if found.iter().any(|one| one.severity == Severity::Error) {
@@ -117,7 +125,7 @@ fn closest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Opt
 }
 
 /// `a`, `b` and `c`.
-pub(super) fn list<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
+pub(crate) fn list<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
     let words: Vec<String> = words.into_iter().map(|word| format!("`{word}`")).collect();
     match words.split_last() {
         None => "none".to_owned(),

@@ -1,18 +1,28 @@
 //! From a TOML file to a validated [`Stack`].
+//!
+//! ```text
+//! text ─▶ Layers ─▶ RawStack ─▶ Stack
+//! ```
+//!
+//! - `layers`: the merged tables of all sources, every leaf with its place.
+//! - `raw`: what they say, key by key and of the right types.
+//! - `validate`: what it means: names looked up, paths found, texts parsed, edges checked.
+//! - `model`: the [`Stack`], which cannot be wrong in itself.
+//!
+//! `findings` collects what is wrong on the way, so that all of it is reported at once. After
+//! loading, each [`Template`] is expanded with a [`Scope`] (made by [`crate::inputs`]), and
+//! [`Values::compose`] computes what Helm gets.
 
-mod chart;
-mod duration;
 mod findings;
+mod input;
 mod layers;
 mod load;
 mod model;
-mod node;
-mod origin;
 mod range;
 mod raw;
-mod reader;
-mod steps;
 mod template;
+mod uses;
+mod validate;
 mod values;
 
 pub use layers::Layers;
@@ -20,7 +30,7 @@ pub use load::{FileSource, LoadOptions, Loaded, Overrides, load};
 pub use model::*;
 pub use range::{InvalidRange, VersionRange};
 pub use template::{
-    ExpandError, Expanded, Part, Reference, Resolved, Scope, Template, TemplateError,
-    is_secret_env,
+    ExpandError, Expanded, Part, Reference, Resolved, Scope, Template, TemplateError, is_secret_env,
 };
+pub(crate) use values::secrets_of;
 pub use values::{Composed, ValuesError};

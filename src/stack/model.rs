@@ -8,10 +8,10 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use indexmap::IndexMap;
 
-use super::{range::VersionRange, template::Template};
 use crate::{
     diagnostic::Place,
     name::{Action, ChartName, Milestone, Namespace, ReleaseId, StackName},
+    stack::{range::VersionRange, template::Template},
 };
 
 /// A whole stack.
@@ -241,9 +241,9 @@ pub enum ValuesLayer {
 /// A JSON tree whose strings may hold `${…}`.
 #[derive(Debug, Clone)]
 pub enum TemplatedValue {
-    /// Anything without strings in it.
+    /// A tree in which nothing is to be expanded.
     Plain(serde_json::Value),
-    /// A string. A template that is nothing but one `${inputs.x}` keeps the input's type.
+    /// A text to be expanded. One that is nothing but one `${inputs.x}` keeps the input's type.
     Text(Template),
     /// A list.
     List(Vec<TemplatedValue>),
@@ -295,7 +295,8 @@ pub struct Step {
     pub verb: Verb,
     /// `when = { action = […] }`: the actions it runs for. Default: all but uninstall.
     pub actions: Vec<Action>,
-    /// Deadline of one attempt.
+    /// Deadline of one attempt. Default for `run` the chart's own (scripts migrate databases), for
+    /// checks one minute.
     pub timeout: Duration,
     /// How often it is tried.
     pub retry: Retry,

@@ -107,7 +107,7 @@ impl fmt::Display for VersionRange {
 }
 
 /// Reads one version, as chart authors write them: a leading `v` is ignored.
-pub(super) fn version(text: &str) -> Result<Version, String> {
+pub(crate) fn version(text: &str) -> Result<Version, String> {
     Version::parse(text.trim().trim_start_matches('v'))
         .map_err(|error| format!("expected a version such as `1.2.3`: {error}"))
 }
@@ -228,7 +228,11 @@ mod tests {
         ("1.2.3", &["1.2.3"], &["1.2.4", "1.3.0", "1.2.3-rc.1"]),
         ("v1.18.2", &["1.18.2"], &["1.18.3"]),
         ("1.2", &["1.2.0", "1.2.9"], &["1.3.0"]),
-        (">=4.1, <5", &["4.1.0", "4.9.9"], &["4.0.9", "5.0.0", "4.3.0-rc.1"]),
+        (
+            ">=4.1, <5",
+            &["4.1.0", "4.9.9"],
+            &["4.0.9", "5.0.0", "4.3.0-rc.1"],
+        ),
         (">=4.1 <5", &["4.1.0"], &["5.0.0"]),
         (">= 4.1, < 5", &["4.1.0"], &["5.0.0"]),
         (">=1.0.0-0, <2", &["1.5.0-rc.1", "1.5.0"], &["2.0.0"]),
@@ -266,7 +270,9 @@ mod tests {
 
     #[test]
     fn what_is_no_range_is_refused() {
-        for text in ["", "latest", ">=", "1.2.3.4", "1..2", ">=1 ||", "1.x.3", "-1", "1.2.3-é"] {
+        for text in [
+            "", "latest", ">=", "1.2.3.4", "1..2", ">=1 ||", "1.x.3", "-1", "1.2.3-é",
+        ] {
             assert!(VersionRange::parse(text).is_err(), "{text}");
         }
     }

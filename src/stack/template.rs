@@ -81,7 +81,7 @@ pub struct TemplateError {
 
 /// A piece of a text, its references not understood yet.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Piece<'a> {
+pub(crate) enum Piece<'a> {
     Text(&'a str),
     /// What stands between the braces, and where the whole `${…}` is.
     Reference(&'a str, Range<usize>),
@@ -116,7 +116,7 @@ impl Template {
         template
     }
 
-    pub(super) fn push_text(&mut self, text: &str) {
+    pub(crate) fn push_text(&mut self, text: &str) {
         if let Some(Part::Text(last)) = self.parts.last_mut() {
             last.push_str(text);
         } else if !text.is_empty() {
@@ -195,7 +195,7 @@ impl Scope {
 
 impl Reference {
     /// Reads what stands between the braces.
-    pub(super) fn parse(inner: &str) -> Option<Self> {
+    pub(crate) fn parse(inner: &str) -> Option<Self> {
         let (kind, name) = inner.split_once('.')?;
         if !is_name(name) {
             return None;
@@ -223,7 +223,7 @@ impl fmt::Display for Template {
 }
 
 /// Whether a text may name an input or an environment variable.
-pub(super) fn is_name(text: &str) -> bool {
+pub(crate) fn is_name(text: &str) -> bool {
     let allowed = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     !text.is_empty() && text.chars().all(allowed)
 }
@@ -237,7 +237,7 @@ pub fn is_secret_env(name: &str) -> bool {
 }
 
 /// Splits a text at its references.
-pub(super) fn scan(text: &str) -> Result<Vec<Piece<'_>>, TemplateError> {
+pub(crate) fn scan(text: &str) -> Result<Vec<Piece<'_>>, TemplateError> {
     let mut pieces = Vec::new();
     let mut rest = text;
     let mut at = 0;
@@ -304,7 +304,10 @@ mod tests {
             ("x${env.DB_PASSWORD}", "xpw", true),
         ] {
             let expanded = Template::parse(text).unwrap().expand(&scope()).unwrap();
-            assert_eq!((expanded.text.as_str(), expanded.secret), (expected, secret));
+            assert_eq!(
+                (expanded.text.as_str(), expanded.secret),
+                (expected, secret)
+            );
         }
     }
 

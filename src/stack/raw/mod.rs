@@ -1,72 +1,79 @@
 //! What a stack file says: every key read and of the right type, nothing looked up or compared
 //! yet. [`super::validate`] makes a [`super::Stack`] of it.
 
+pub(crate) mod chart;
+mod duration;
+pub(crate) mod reader;
+pub(crate) mod steps;
+
 use std::time::Duration;
 
-use super::{
-    chart::{self, RawChart},
+use self::chart::RawChart;
+use self::reader::{Reader, table, texts, wrong};
+use crate::stack::{
     findings::{Finding, Findings},
-    layers::Layers,
+    layers::{
+        Layers,
+        node::{Node, Value},
+        origin::{Located, Text},
+    },
     model::{FailurePolicy, Schedule},
-    node::{Node, Value},
-    origin::{Located, Text},
-    reader::{self, Reader, table, texts, wrong},
 };
 
 /// The whole file.
 #[derive(Debug, Default)]
-pub(super) struct RawStack {
-    pub(super) name: Option<Text>,
-    pub(super) requires: Option<Text>,
-    pub(super) helm: Option<Text>,
-    pub(super) state_namespace: Option<Text>,
-    pub(super) context: Option<Text>,
-    pub(super) allow: Vec<Text>,
-    pub(super) settings: RawSettings,
-    pub(super) inputs: Vec<RawInput>,
-    pub(super) namespaces: Vec<RawNamespace>,
-    pub(super) charts: Vec<RawChart>,
+pub(crate) struct RawStack {
+    pub(crate) name: Option<Text>,
+    pub(crate) requires: Option<Text>,
+    pub(crate) helm: Option<Text>,
+    pub(crate) state_namespace: Option<Text>,
+    pub(crate) context: Option<Text>,
+    pub(crate) allow: Vec<Text>,
+    pub(crate) settings: RawSettings,
+    pub(crate) inputs: Vec<RawInput>,
+    pub(crate) namespaces: Vec<RawNamespace>,
+    pub(crate) charts: Vec<RawChart>,
 }
 
 /// `[settings]`.
 #[derive(Debug, Default)]
-pub(super) struct RawSettings {
-    pub(super) concurrency: Option<usize>,
-    pub(super) failure_policy: FailurePolicy,
-    pub(super) schedule: Schedule,
-    pub(super) history_max: Option<u32>,
+pub(crate) struct RawSettings {
+    pub(crate) concurrency: Option<usize>,
+    pub(crate) failure_policy: FailurePolicy,
+    pub(crate) schedule: Schedule,
+    pub(crate) history_max: Option<u32>,
 }
 
 /// One `[inputs]` entry.
 #[derive(Debug)]
-pub(super) struct RawInput {
-    pub(super) name: Text,
-    pub(super) default: Option<Node>,
-    pub(super) env: Option<Text>,
-    pub(super) secret: bool,
+pub(crate) struct RawInput {
+    pub(crate) name: Text,
+    pub(crate) default: Option<Node>,
+    pub(crate) env: Option<Text>,
+    pub(crate) secret: bool,
 }
 
 /// `[namespaces.NAME]`.
 #[derive(Debug)]
-pub(super) struct RawNamespace {
-    pub(super) name: Text,
-    pub(super) labels: Vec<(Text, Text)>,
-    pub(super) annotations: Vec<(Text, Text)>,
+pub(crate) struct RawNamespace {
+    pub(crate) name: Text,
+    pub(crate) labels: Vec<(Text, Text)>,
+    pub(crate) annotations: Vec<(Text, Text)>,
 }
 
 /// `retry`.
 #[derive(Debug, Clone, Default)]
-pub(super) struct RawRetry {
-    pub(super) attempts: Option<u32>,
-    pub(super) delay: Option<Duration>,
+pub(crate) struct RawRetry {
+    pub(crate) attempts: Option<u32>,
+    pub(crate) delay: Option<Duration>,
 }
 
 /// What a file must hold at least.
-pub(super) const MINIMAL: &str = "a minimal stack file is\n\n[stack]\nname = \"demo\"\n\n\
+pub(crate) const MINIMAL: &str = "a minimal stack file is\n\n[stack]\nname = \"demo\"\n\n\
                                   [charts.web]\nchart = \"./charts/web\"";
 
 /// Reads everything, noting what is wrong on the way.
-pub(super) fn read(layers: &Layers, f: &mut Findings) -> RawStack {
+pub(crate) fn read(layers: &Layers, f: &mut Findings) -> RawStack {
     let mut raw = RawStack::default();
     let mut root = Reader::new("a stack file", &layers.root).later(&[
         "environments",
@@ -172,9 +179,11 @@ fn read_settings(node: &Node, raw: &mut RawSettings, f: &mut Findings) {
 fn failure_policy(said: &Text, f: &mut Findings) -> Option<FailurePolicy> {
     if said.value == "rollback" {
         f.add(
-            Finding::error("failure policy `rollback` is not supported by this version of stackctl")
-                .at(said.origin, "")
-                .help("use `stop` or `continue`; `rollback_on_failure` rolls back single charts"),
+            Finding::error(
+                "failure policy `rollback` is not supported by this version of stackctl",
+            )
+            .at(said.origin, "")
+            .help("use `stop` or `continue`; `rollback_on_failure` rolls back single charts"),
         );
         return None;
     }
@@ -189,9 +198,12 @@ fn read_input(name: Text, node: &Node, f: &mut Findings) -> Option<RawInput> {
     let Some(table) = node.as_table() else {
         let found = node.value.kind();
         f.add(
-            Finding::error(format!("input `{}`: expected a table, found {found}", name.value))
-                .at(node.origin, "")
-                .help(format!("write `{} = {{ default = … }}`", name.value)),
+            Finding::error(format!(
+                "input `{}`: expected a table, found {found}",
+                name.value
+            ))
+            .at(node.origin, "")
+            .help(format!("write `{} = {{ default = … }}`", name.value)),
         );
         return None;
     };
@@ -218,7 +230,7 @@ fn read_namespace(name: Text, node: &Node, f: &mut Findings) -> Option<RawNamesp
 }
 
 /// `retry = { attempts, delay }`.
-pub(super) fn read_retry(node: &Node, f: &mut Findings) -> Option<RawRetry> {
+pub(crate) fn read_retry(node: &Node, f: &mut Findings) -> Option<RawRetry> {
     let mut retry = Reader::new("`retry`", table(node, "retry", f)?).later(&["on"]);
     let attempts = retry.number("attempts", "a whole number, at least 1", f);
     if attempts == Some(0) {
@@ -231,7 +243,7 @@ pub(super) fn read_retry(node: &Node, f: &mut Findings) -> Option<RawRetry> {
 }
 
 /// A string, or an array of strings.
-pub(super) fn one_or_more(node: &Node, key: &str, f: &mut Findings) -> Option<Vec<Text>> {
+pub(crate) fn one_or_more(node: &Node, key: &str, f: &mut Findings) -> Option<Vec<Text>> {
     match &node.value {
         Value::Text(_) => reader::text(node, key, f).map(|text| vec![text]),
         Value::List(_) => texts(node, key, f),
@@ -240,7 +252,7 @@ pub(super) fn one_or_more(node: &Node, key: &str, f: &mut Findings) -> Option<Ve
 }
 
 /// `history_max`, of a chart or the settings.
-pub(super) fn history_max(reader: &mut Reader<'_>, f: &mut Findings) -> Option<u32> {
+pub(crate) fn history_max(reader: &mut Reader<'_>, f: &mut Findings) -> Option<u32> {
     reader.number(
         "history_max",
         "a whole number of revisions, 0 for all of them",

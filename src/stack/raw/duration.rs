@@ -5,11 +5,12 @@ use std::time::Duration;
 /// Longer ones are typing errors, and would overflow clocks further on.
 const LONGEST: Duration = Duration::from_hours(24 * 365);
 
-const EXPECTED: &str = "expected a duration such as `90s`, `5m`, `1h30m` or `300ms`, or a whole number of seconds";
+const EXPECTED: &str =
+    "expected a duration such as `90s`, `5m`, `1h30m` or `300ms`, or a whole number of seconds";
 
 /// Reads `1h30m`, `1.5h`, `300ms`: Go's `time.ParseDuration`, which Helm's `--timeout` uses,
 /// without signs; and whole numbers as seconds.
-pub(super) fn parse(text: &str) -> Result<Duration, String> {
+pub(crate) fn parse(text: &str) -> Result<Duration, String> {
     if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
         return text
             .parse()
@@ -40,7 +41,7 @@ pub(super) fn parse(text: &str) -> Result<Duration, String> {
 }
 
 /// A bare number of seconds.
-pub(super) fn seconds(seconds: u64) -> Result<Duration, String> {
+pub(crate) fn seconds(seconds: u64) -> Result<Duration, String> {
     in_range(Duration::from_secs(seconds))
 }
 
@@ -87,8 +88,21 @@ mod tests {
             assert_eq!(parse(text), Ok(Duration::from_millis(millis)), "{text}");
         }
         for text in [
-            "", "5 m", "m", "5", "-5m", "5x", "5m3", "1..5s", ".", "1e3s", "0", "0s", "9999999h",
-            "99999999999999999999", "5分",
+            "",
+            "5 m",
+            "m",
+            "5",
+            "-5m",
+            "5x",
+            "5m3",
+            "1..5s",
+            ".",
+            "1e3s",
+            "0",
+            "0s",
+            "9999999h",
+            "99999999999999999999",
+            "5分",
         ] {
             let result = parse(text);
             assert_eq!(result.is_ok(), text == "5", "{text}: {result:?}");

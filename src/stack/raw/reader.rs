@@ -2,15 +2,17 @@
 
 use std::{borrow::Cow, time::Duration};
 
-use super::{
-    duration,
+use crate::stack::{
     findings::{Finding, Findings, list},
-    node::{Node, Table, Value},
-    origin::{Located, Origin, Text},
+    layers::{
+        node::{Node, Table, Value},
+        origin::{Located, Origin, Text},
+    },
+    raw::duration,
 };
 
 /// A table being read.
-pub(super) struct Reader<'a> {
+pub(crate) struct Reader<'a> {
     /// With its article, for messages.
     what: &'static str,
     table: &'a Table,
@@ -24,10 +26,10 @@ pub(super) struct Reader<'a> {
 }
 
 /// Words a key accepts, and what they mean.
-pub(super) type Words<T> = [(&'static str, T)];
+pub(crate) type Words<T> = [(&'static str, T)];
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(what: &'static str, table: &'a Table) -> Self {
+    pub(crate) fn new(what: &'static str, table: &'a Table) -> Self {
         Self {
             what,
             table,
@@ -39,28 +41,28 @@ impl<'a> Reader<'a> {
     }
 
     /// Falls back to another table, key by key; tables merge deep.
-    pub(super) fn over(mut self, under: Option<&'a Table>) -> Self {
+    pub(crate) fn over(mut self, under: Option<&'a Table>) -> Self {
         self.under = under;
         self
     }
 
-    pub(super) fn later(mut self, keys: &'static [&'static str]) -> Self {
+    pub(crate) fn later(mut self, keys: &'static [&'static str]) -> Self {
         self.later = keys;
         self
     }
 
     /// Whether the table itself has the key.
-    pub(super) fn has(&self, key: &str) -> bool {
+    pub(crate) fn has(&self, key: &str) -> bool {
         self.table.get(key).is_some()
     }
 
     /// Where the table's own value of a key stands, else `whole`.
-    pub(super) fn origin_or(&self, key: &str, whole: Origin) -> Origin {
+    pub(crate) fn origin_or(&self, key: &str, whole: Origin) -> Origin {
         self.table.get(key).map_or(whole, |node| node.origin)
     }
 
     /// The value of a key, as the layers together say it.
-    pub(super) fn node(&mut self, key: &'static str) -> Option<Cow<'a, Node>> {
+    pub(crate) fn node(&mut self, key: &'static str) -> Option<Cow<'a, Node>> {
         self.asked.push(key);
         let own = self.table.get(key);
         self.found += usize::from(own.is_some());
@@ -76,12 +78,12 @@ impl<'a> Reader<'a> {
         }
     }
 
-    pub(super) fn text(&mut self, key: &'static str, f: &mut Findings) -> Option<Text> {
+    pub(crate) fn text(&mut self, key: &'static str, f: &mut Findings) -> Option<Text> {
         let node = self.node(key)?;
         text(&node, key, f)
     }
 
-    pub(super) fn flag(&mut self, key: &'static str, f: &mut Findings) -> Option<bool> {
+    pub(crate) fn flag(&mut self, key: &'static str, f: &mut Findings) -> Option<bool> {
         let node = self.node(key)?;
         match node.value {
             Value::Flag(flag) => Some(flag),
@@ -90,7 +92,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A whole number of the type's range.
-    pub(super) fn number<T: TryFrom<i64>>(
+    pub(crate) fn number<T: TryFrom<i64>>(
         &mut self,
         key: &'static str,
         range: &str,
@@ -108,7 +110,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A duration: text, or whole seconds.
-    pub(super) fn duration(&mut self, key: &'static str, f: &mut Findings) -> Option<Duration> {
+    pub(crate) fn duration(&mut self, key: &'static str, f: &mut Findings) -> Option<Duration> {
         let node = self.node(key)?;
         let parsed = match &node.value {
             Value::Text(text) => duration::parse(text),
@@ -126,7 +128,7 @@ impl<'a> Reader<'a> {
     }
 
     /// One of a few words.
-    pub(super) fn word<T: Copy>(
+    pub(crate) fn word<T: Copy>(
         &mut self,
         key: &'static str,
         words: &Words<T>,
@@ -137,13 +139,13 @@ impl<'a> Reader<'a> {
     }
 
     /// An array of strings.
-    pub(super) fn texts(&mut self, key: &'static str, f: &mut Findings) -> Option<Vec<Text>> {
+    pub(crate) fn texts(&mut self, key: &'static str, f: &mut Findings) -> Option<Vec<Text>> {
         let node = self.node(key)?;
         texts(&node, key, f)
     }
 
     /// A table whose values are strings, with the keys' places.
-    pub(super) fn text_table(
+    pub(crate) fn text_table(
         &mut self,
         key: &'static str,
         f: &mut Findings,
@@ -165,7 +167,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Reports the keys nobody asked for.
-    pub(super) fn finish(self, f: &mut Findings) {
+    pub(crate) fn finish(self, f: &mut Findings) {
         if self.found == self.table.len() {
             return;
         }
@@ -175,8 +177,10 @@ impl<'a> Reader<'a> {
             }
             let what = self.what;
             f.add(if self.later.contains(&key) {
-                Finding::error(format!("`{key}` is not supported by this version of stackctl"))
-                    .at(origin, "")
+                Finding::error(format!(
+                    "`{key}` is not supported by this version of stackctl"
+                ))
+                .at(origin, "")
             } else {
                 Finding::error(format!("unknown key `{key}`"))
                     .at(origin, format!("not a key of {what}"))
@@ -187,14 +191,14 @@ impl<'a> Reader<'a> {
 }
 
 /// Reports a wrong type.
-pub(super) fn wrong<T>(f: &mut Findings, key: &str, expected: &str, node: &Node) -> Option<T> {
+pub(crate) fn wrong<T>(f: &mut Findings, key: &str, expected: &str, node: &Node) -> Option<T> {
     let found = node.value.kind();
     let message = format!("`{key}`: expected {expected}, found {found}");
     f.add(Finding::error(message).at(node.origin, ""));
     None
 }
 
-pub(super) fn text(node: &Node, key: &str, f: &mut Findings) -> Option<Text> {
+pub(crate) fn text(node: &Node, key: &str, f: &mut Findings) -> Option<Text> {
     match &node.value {
         Value::Text(value) => Some(Located {
             value: value.clone(),
@@ -204,7 +208,7 @@ pub(super) fn text(node: &Node, key: &str, f: &mut Findings) -> Option<Text> {
     }
 }
 
-pub(super) fn texts(node: &Node, key: &str, f: &mut Findings) -> Option<Vec<Text>> {
+pub(crate) fn texts(node: &Node, key: &str, f: &mut Findings) -> Option<Vec<Text>> {
     match &node.value {
         Value::List(items) => Some(
             items
@@ -219,11 +223,11 @@ pub(super) fn texts(node: &Node, key: &str, f: &mut Findings) -> Option<Vec<Text
     }
 }
 
-pub(super) fn table<'a>(node: &'a Node, key: &str, f: &mut Findings) -> Option<&'a Table> {
+pub(crate) fn table<'a>(node: &'a Node, key: &str, f: &mut Findings) -> Option<&'a Table> {
     node.as_table().or_else(|| wrong(f, key, "a table", node))
 }
 
-pub(super) fn word<T: Copy>(
+pub(crate) fn word<T: Copy>(
     said: &Text,
     key: &str,
     words: &Words<T>,
@@ -243,7 +247,7 @@ pub(super) fn word<T: Copy>(
 }
 
 /// A key that must be there.
-pub(super) fn required<T>(
+pub(crate) fn required<T>(
     value: Option<T>,
     what: &str,
     key: &str,

@@ -6,7 +6,7 @@ use crate::diagnostic::{Place, Source};
 
 /// A byte range of one of the [`Sources`]. Ordered as a reader meets them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct Origin {
+pub(crate) struct Origin {
     source: u16,
     start: u32,
     end: u32,
@@ -14,25 +14,25 @@ pub(super) struct Origin {
 
 /// The texts a stack is made of, in order of precedence: the file first, the command line last.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Sources(Vec<Arc<Source>>);
+pub(crate) struct Sources(Vec<Arc<Source>>);
 
 /// Which of the [`Sources`].
 #[derive(Debug, Clone, Copy)]
-pub(super) struct SourceIx(u16);
+pub(crate) struct SourceIx(u16);
 
 /// A value and where it was said.
 #[derive(Debug, Clone)]
-pub(super) struct Located<T> {
-    pub(super) value: T,
-    pub(super) origin: Origin,
+pub(crate) struct Located<T> {
+    pub(crate) value: T,
+    pub(crate) origin: Origin,
 }
 
 /// A text of the file, not yet expanded.
-pub(super) type Text = Located<String>;
+pub(crate) type Text = Located<String>;
 
 impl SourceIx {
     /// Spans beyond 4 GiB are cut: the finding is then under a wrong line, nothing else.
-    pub(super) fn origin(self, span: Range<usize>) -> Origin {
+    pub(crate) fn origin(self, span: Range<usize>) -> Origin {
         let cut = |offset: usize| u32::try_from(offset).unwrap_or(u32::MAX);
         Origin {
             source: self.0,
@@ -44,14 +44,14 @@ impl SourceIx {
 
 impl Sources {
     /// Adds a text.
-    pub(super) fn add(&mut self, source: Source) -> SourceIx {
+    pub(crate) fn add(&mut self, source: Source) -> SourceIx {
         let index = u16::try_from(self.0.len()).unwrap_or(u16::MAX);
         self.0.push(Arc::new(source));
         SourceIx(index)
     }
 
     /// The place an origin stands for.
-    pub(super) fn place(&self, origin: Origin) -> Option<Place> {
+    pub(crate) fn place(&self, origin: Origin) -> Option<Place> {
         let source = self.0.get(usize::from(origin.source))?;
         Some(Place {
             source: Arc::clone(source),
@@ -61,7 +61,7 @@ impl Sources {
 
     /// The origin of a part of a text. TOML escapes shift offsets; a text that does not stand in
     /// the file as it is read is marked as a whole.
-    pub(super) fn within(&self, text: &Text, part: &Range<usize>) -> Origin {
+    pub(crate) fn within(&self, text: &Text, part: &Range<usize>) -> Origin {
         let whole = text.origin;
         let range = whole.start as usize..whole.end as usize;
         let found = self

@@ -4,17 +4,19 @@
 //! within the file `[defaults]` under every chart. Whatever comes later is one more
 //! [`Layers::push`].
 
-use super::{
-    node::{Node, Table, Value},
-    origin::{Origin, SourceIx, Sources},
-};
+pub(crate) mod command_line;
+pub(crate) mod node;
+pub(crate) mod origin;
+
+use self::node::{Node, Table, Value};
+use self::origin::{Origin, SourceIx, Sources};
 use crate::diagnostic::{Diagnostic, Place, Source};
 
 /// The merged tables of all sources.
 #[derive(Debug, Clone)]
 pub struct Layers {
-    pub(super) sources: Sources,
-    pub(super) root: Table,
+    pub(crate) sources: Sources,
+    pub(crate) root: Table,
 }
 
 impl Layers {
@@ -22,7 +24,7 @@ impl Layers {
     ///
     /// # Errors
     /// The text is not TOML.
-    pub(super) fn of_file(name: &str, text: String) -> Result<Self, Diagnostic> {
+    pub(crate) fn of_file(name: &str, text: String) -> Result<Self, Diagnostic> {
         let mut sources = Sources::default();
         let source = sources.add(Source {
             name: name.to_owned(),
@@ -40,13 +42,14 @@ impl Layers {
                 let place = error
                     .span()
                     .and_then(|span| sources.place(source.origin(span)));
-                Err(Diagnostic::error("the stack file is not valid TOML").at(place, error.message()))
+                Err(Diagnostic::error("the stack file is not valid TOML")
+                    .at(place, error.message()))
             }
         }
     }
 
     /// Adds a text that findings may point at.
-    pub(super) fn add_source(&mut self, name: &str, text: String) -> SourceIx {
+    pub(crate) fn add_source(&mut self, name: &str, text: String) -> SourceIx {
         self.sources.add(Source {
             name: name.to_owned(),
             text,
@@ -54,7 +57,7 @@ impl Layers {
     }
 
     /// Puts a layer on top.
-    pub(super) fn push(&mut self, over: Table) {
+    pub(crate) fn push(&mut self, over: Table) {
         self.root.merge(over);
     }
 
@@ -126,7 +129,10 @@ mod tests {
         layers.push(over);
 
         for (path, expected) in [
-            (&["charts", "web", "needs", "1"][..], "stack.toml:2 \"cache\""),
+            (
+                &["charts", "web", "needs", "1"][..],
+                "stack.toml:2 \"cache\"",
+            ),
             (&["charts", "web", "values", "a", "b"], "stack.toml:3 1"),
             (&["charts", "web", "wait"], "stack.toml:5 false"),
             (&["charts", "web", "values", "c"], "stack.toml:6 2"),

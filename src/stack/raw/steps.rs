@@ -2,39 +2,45 @@
 
 use std::time::Duration;
 
-use super::{
-    findings::{Finding, Findings, list},
-    node::{Node, Table, Value},
-    origin::{Origin, Text},
-    raw::{RawRetry, read_retry},
-    reader::{self, Reader, table, wrong},
+use crate::{
+    name::Action,
+    stack::{
+        findings::{Finding, Findings, list},
+        layers::{
+            node::{Node, Table, Value},
+            origin::{Origin, Text},
+        },
+        raw::{
+            RawRetry, read_retry,
+            reader::{self, Reader, table, wrong},
+        },
+    },
 };
-use crate::name::Action;
 
 /// The steps a file declares for one chart.
 #[derive(Debug, Default)]
-pub(super) struct RawSteps {
-    pub(super) pre: Vec<RawStep>,
-    pub(super) post: Vec<RawStep>,
-    pub(super) validate: Vec<RawStep>,
-    pub(super) on_failure: Vec<RawStep>,
+pub(crate) struct RawSteps {
+    pub(crate) pre: Vec<RawStep>,
+    pub(crate) post: Vec<RawStep>,
+    pub(crate) validate: Vec<RawStep>,
+    pub(crate) on_failure: Vec<RawStep>,
 }
 
 /// One step.
 #[derive(Debug)]
-pub(super) struct RawStep {
-    pub(super) name: Option<Text>,
-    pub(super) verb: RawVerb,
+pub(crate) struct RawStep {
+    pub(crate) name: Option<Text>,
+    pub(crate) verb: RawVerb,
     /// `when.action`.
-    pub(super) actions: Option<Vec<Action>>,
-    pub(super) timeout: Option<Duration>,
-    pub(super) retry: RawRetry,
-    pub(super) origin: Origin,
+    pub(crate) actions: Option<Vec<Action>>,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) retry: RawRetry,
+    pub(crate) origin: Origin,
 }
 
 /// What a step does.
 #[derive(Debug)]
-pub(super) enum RawVerb {
+pub(crate) enum RawVerb {
     Run {
         command: Vec<Text>,
         env: Vec<(Text, Text)>,
@@ -53,7 +59,7 @@ pub(super) enum RawVerb {
 
 /// Where an `http` check goes.
 #[derive(Debug)]
-pub(super) enum RawTarget {
+pub(crate) enum RawTarget {
     Url(Text),
     Service {
         service: Text,
@@ -82,7 +88,7 @@ const ACTIONS: [(&str, Action); 6] = [
 ];
 
 /// Without `when`: everything but the way down.
-pub(super) fn default_actions() -> Vec<Action> {
+pub(crate) fn default_actions() -> Vec<Action> {
     ACTIONS
         .iter()
         .map(|(_, action)| *action)
@@ -90,7 +96,7 @@ pub(super) fn default_actions() -> Vec<Action> {
         .collect()
 }
 
-pub(super) fn read_steps(chart: &mut Reader<'_>, f: &mut Findings) -> RawSteps {
+pub(crate) fn read_steps(chart: &mut Reader<'_>, f: &mut Findings) -> RawSteps {
     RawSteps {
         pre: read_phase(chart, "pre", f),
         post: read_phase(chart, "post", f),
@@ -106,9 +112,11 @@ fn read_phase(chart: &mut Reader<'_>, phase: &'static str, f: &mut Findings) -> 
     let Value::List(items) = &node.value else {
         let found = node.value.kind();
         f.add(
-            Finding::error(format!("`{phase}`: expected an array of tables, found {found}"))
-                .at(node.origin, "")
-                .help(format!("begin each step with `[[charts.NAME.{phase}]]`")),
+            Finding::error(format!(
+                "`{phase}`: expected an array of tables, found {found}"
+            ))
+            .at(node.origin, "")
+            .help(format!("begin each step with `[[charts.NAME.{phase}]]`")),
         );
         return Vec::new();
     };
@@ -140,7 +148,11 @@ fn read_verb(step: &mut Reader<'_>, node: &Node, f: &mut Findings) -> Option<Raw
     let said: Vec<&str> = VERBS.into_iter().filter(|verb| step.has(verb)).collect();
     if said.len() > 1 {
         let message = format!("a step does one thing, this one has {}", list(said));
-        f.add(Finding::error(message).at(node.origin, "").help("write one step for each"));
+        f.add(
+            Finding::error(message)
+                .at(node.origin, "")
+                .help("write one step for each"),
+        );
     } else if said.is_empty() && !LATER.iter().any(|verb| step.has(verb)) {
         let message = format!("a step needs one of {}", list(VERBS));
         f.add(Finding::error(message).at(node.origin, ""));
@@ -200,7 +212,10 @@ fn command(node: &Node, f: &mut Findings) -> Option<Vec<Text>> {
         Value::List(_) => reader::texts(node, "run", f)?,
         _ => return wrong(f, "run", "a string, an array of strings or a table", node),
     };
-    if command.first().is_none_or(|program| program.value.is_empty()) {
+    if command
+        .first()
+        .is_none_or(|program| program.value.is_empty())
+    {
         f.add(Finding::error("`run` names no command").at(node.origin, ""));
         return None;
     }
@@ -215,10 +230,10 @@ fn read_pods(node: &Node, f: &mut Findings) -> Option<RawVerb> {
     let min = pods.number("min", "a whole number, at least 1", f);
     if min == Some(0) {
         let origin = pods.origin_or("min", node.origin);
-        f.add(
-            Finding::error("`min` must be at least 1")
-                .at(origin, "no pod at all would pass, even with a misspelt selector"),
-        );
+        f.add(Finding::error("`min` must be at least 1").at(
+            origin,
+            "no pod at all would pass, even with a misspelt selector",
+        ));
     }
     pods.finish(f);
     let selector = reader::required(selector, "`pods`", "selector", present, node.origin, f)?;
@@ -284,7 +299,14 @@ fn target_service(
     f: &mut Findings,
 ) -> Option<RawTarget> {
     let present = table.get("port").is_some();
-    let port = reader::required(port, "`http` with `service`", "port", present, node.origin, f);
+    let port = reader::required(
+        port,
+        "`http` with `service`",
+        "port",
+        present,
+        node.origin,
+        f,
+    );
     if let Some(path) = &path
         && !path.value.starts_with('/')
     {

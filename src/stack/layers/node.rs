@@ -3,18 +3,18 @@
 use indexmap::IndexMap;
 use toml::de::{DeTable, DeValue};
 
-use super::origin::{Origin, SourceIx};
+use crate::stack::layers::origin::{Origin, SourceIx};
 
 /// A value and its place.
 #[derive(Debug, Clone)]
-pub(super) struct Node {
-    pub(super) value: Value,
-    pub(super) origin: Origin,
+pub(crate) struct Node {
+    pub(crate) value: Value,
+    pub(crate) origin: Origin,
 }
 
 /// A TOML value.
 #[derive(Debug, Clone)]
-pub(super) enum Value {
+pub(crate) enum Value {
     Text(String),
     /// `None`: beyond 64 bits.
     Integer(Option<i64>),
@@ -27,7 +27,7 @@ pub(super) enum Value {
 
 /// A table, in the order of the file.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Table {
+pub(crate) struct Table {
     entries: IndexMap<String, Entry>,
 }
 
@@ -39,7 +39,7 @@ struct Entry {
 
 impl Value {
     /// With its article, for `found …`.
-    pub(super) fn kind(&self) -> &'static str {
+    pub(crate) fn kind(&self) -> &'static str {
         match self {
             Self::Text(_) => "a string",
             Self::Integer(_) => "an integer",
@@ -53,7 +53,7 @@ impl Value {
 }
 
 impl Node {
-    pub(super) fn as_table(&self) -> Option<&Table> {
+    pub(crate) fn as_table(&self) -> Option<&Table> {
         match &self.value {
             Value::Table(table) => Some(table),
             _ => None,
@@ -61,7 +61,7 @@ impl Node {
     }
 
     /// Puts `over` on top: tables merge deep, everything else is replaced.
-    pub(super) fn merge(&mut self, over: Self) {
+    pub(crate) fn merge(&mut self, over: Self) {
         match (&mut self.value, over.value) {
             (Value::Table(under), Value::Table(over)) => under.merge(over),
             (_, value) => {
@@ -97,7 +97,7 @@ impl Node {
 
 impl Table {
     /// Takes over what the TOML parser read. It sorts by key; people read by line.
-    pub(super) fn read(table: DeTable<'_>, source: SourceIx) -> Self {
+    pub(crate) fn read(table: DeTable<'_>, source: SourceIx) -> Self {
         let mut entries: Vec<(String, Entry)> = table
             .into_iter()
             .map(|(key, value)| {
@@ -114,30 +114,30 @@ impl Table {
         }
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.entries.len()
     }
 
-    pub(super) fn get(&self, key: &str) -> Option<&Node> {
+    pub(crate) fn get(&self, key: &str) -> Option<&Node> {
         self.entries.get(key).map(|entry| &entry.node)
     }
 
-    pub(super) fn key_origin(&self, key: &str) -> Option<Origin> {
+    pub(crate) fn key_origin(&self, key: &str) -> Option<Origin> {
         self.entries.get(key).map(|entry| entry.key)
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, Origin, &Node)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, Origin, &Node)> {
         self.entries
             .iter()
             .map(|(key, entry)| (key.as_str(), entry.key, &entry.node))
     }
 
-    pub(super) fn insert(&mut self, key: &str, origin: Origin, node: Node) {
+    pub(crate) fn insert(&mut self, key: &str, origin: Origin, node: Node) {
         let entry = Entry { key: origin, node };
         self.entries.insert(key.to_owned(), entry);
     }
 
-    pub(super) fn merge(&mut self, over: Self) {
+    pub(crate) fn merge(&mut self, over: Self) {
         for (key, entry) in over.entries {
             match self.entries.get_mut(&key) {
                 Some(under) => {

@@ -2,59 +2,71 @@
 
 use std::time::Duration;
 
-use super::{
+use crate::stack::{
     findings::{Finding, Findings},
+    layers::{
+        node::{Node, Table, Value},
+        origin::{Located, Origin, Text},
+    },
     model::{Intent, RollbackOnFailure, Wait},
-    node::{Node, Table, Value},
-    origin::{Located, Origin, Text},
-    raw::{history_max, one_or_more},
-    reader::{self, Reader, table, wrong},
-    steps::{RawSteps, read_steps},
+    raw::{
+        history_max, one_or_more,
+        reader::{self, Reader, table, wrong},
+        steps::{RawSteps, read_steps},
+    },
 };
 
 /// What a file says of one chart.
 #[derive(Debug)]
-pub(super) struct RawChart {
-    pub(super) name: Text,
-    pub(super) chart: Option<Text>,
-    pub(super) version: Option<Text>,
-    pub(super) release: Option<Text>,
-    pub(super) namespace: Option<Text>,
-    pub(super) needs: Vec<Text>,
-    pub(super) after: Vec<Text>,
-    pub(super) intent: Intent,
-    pub(super) enabled: bool,
-    pub(super) labels: Vec<(Text, Text)>,
-    pub(super) protected: bool,
-    pub(super) values: Option<Node>,
-    pub(super) values_files: Vec<Text>,
-    pub(super) values_yaml: Vec<Text>,
-    pub(super) set: Vec<(Text, Node)>,
-    pub(super) unset: Vec<Text>,
-    pub(super) timeout: Option<Duration>,
-    pub(super) wait: Wait,
-    pub(super) rollback_on_failure: RollbackOnFailure,
-    pub(super) force_replace: bool,
-    pub(super) reinstall_below: Option<RawReinstall>,
-    pub(super) history_max: Option<u32>,
-    pub(super) steps: RawSteps,
+pub(crate) struct RawChart {
+    pub(crate) name: Text,
+    pub(crate) chart: Option<Text>,
+    pub(crate) version: Option<Text>,
+    pub(crate) release: Option<Text>,
+    pub(crate) namespace: Option<Text>,
+    pub(crate) needs: Vec<Text>,
+    pub(crate) after: Vec<Text>,
+    pub(crate) intent: Intent,
+    pub(crate) enabled: bool,
+    pub(crate) labels: Vec<(Text, Text)>,
+    pub(crate) protected: bool,
+    pub(crate) values: Option<Node>,
+    pub(crate) values_files: Vec<Text>,
+    pub(crate) values_yaml: Vec<Text>,
+    pub(crate) set: Vec<(Text, Node)>,
+    pub(crate) unset: Vec<Text>,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) wait: Wait,
+    pub(crate) rollback_on_failure: RollbackOnFailure,
+    pub(crate) force_replace: bool,
+    pub(crate) reinstall_below: Option<RawReinstall>,
+    pub(crate) history_max: Option<u32>,
+    pub(crate) steps: RawSteps,
 }
 
 /// `reinstall_below`.
 #[derive(Debug)]
-pub(super) struct RawReinstall {
-    pub(super) version: Text,
-    pub(super) accept_data_loss: bool,
+pub(crate) struct RawReinstall {
+    pub(crate) version: Text,
+    pub(crate) accept_data_loss: bool,
 }
 
 /// Keys of the design that come with later versions.
 const LATER: &[&str] = &[
-    "adopt", "backup", "capture", "crds", "extends", "hooks", "matrix", "outputs", "retry",
+    "adopt",
+    "backup",
+    "capture",
+    "crds",
+    "extends",
+    "hooks",
+    "matrix",
+    "outputs",
+    "retry",
     "take_ownership",
 ];
 
 /// Finds what is wrong with `[defaults]` itself, whether or not a chart uses it.
-pub(super) fn check_defaults(table: &Table, f: &mut Findings) {
+pub(crate) fn check_defaults(table: &Table, f: &mut Findings) {
     let origin = table.iter().next().map(|(_, origin, _)| origin);
     if let Some(origin) = table.key_origin("release") {
         f.add(
@@ -69,7 +81,7 @@ pub(super) fn check_defaults(table: &Table, f: &mut Findings) {
 }
 
 /// Reads a chart. `chart` may be missing here: only an enabled chart must have it.
-pub(super) fn read(
+pub(crate) fn read(
     name: Text,
     table: &Table,
     defaults: Option<&Table>,
@@ -154,8 +166,10 @@ fn read_values_files(chart: &mut Reader<'_>, f: &mut Findings) -> Vec<Text> {
         match &item.value {
             Value::Text(_) => files.extend(reader::text(item, "values_files", f)),
             Value::Table(_) => f.add(
-                Finding::error("values from a command are not supported by this version of stackctl")
-                    .at(item.origin, "expected the path of a file"),
+                Finding::error(
+                    "values from a command are not supported by this version of stackctl",
+                )
+                .at(item.origin, "expected the path of a file"),
             ),
             _ => {
                 wrong::<()>(f, "values_files", "a path", item);

@@ -1,0 +1,190 @@
+//! One chart of the model, from what the file says of it.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use crate::stack::{
+    findings::{Finding, Findings},
+    layers::origin::Text,
+    model::{Chart, Edit, ReinstallBelow, ValuePath, Values, ValuesLayer},
+    range,
+    raw::chart::{RawChart, RawReinstall},
+    validate::{
+        self,
+        disk::Disk,
+        edges::{self, Edge},
+        known::Known,
+        names::Identity,
+        steps, tree,
+    },
+};
+
+/// As Helm's own default.
+const TIMEOUT: Duration = Duration::from_mins(5);
+
+/// What a chart is made with.
+pub(crate) struct Parts<'a> {
+    pub(crate) known: &'a Known<'a>,
+    pub(crate) disk: &'a mut Disk,
+    /// Of all charts, by position.
+    pub(crate) identities: &'a [Option<Identity>],
+    /// The edges that leave this chart.
+    pub(crate) edges: &'a [Edge],
+    /// Values of the command line.
+    pub(crate) overrides: Vec<ValuesLayer>,
+    /// Of the settings.
+    pub(crate) history_max: u32,
+}
+
+/// Makes the chart at a position of the file. `None` only if something was reported.
+pub(crate) fn chart(
+    raw: &RawChart,
+    index: usize,
+    parts: &mut Parts<'_>,
+    f: &mut Findings,
+) -> Option<Chart> {
+    let known = parts.known;
+    if raw.chart.is_none() {
+        let message = format!("chart `{}` has no `chart`", raw.name.value);
+        f.add(
+            Finding::error(message)
+                .at(raw.name.origin, "")
+                .help("say where it is: `chart = \"./charts/NAME\"`"),
+        );
+    }
+    let source = raw
+        .chart
+        .as_ref()
+        .and_then(|said| known.now(said, f))
+        .and_then(|said| parts.disk.chart(&said, f));
+    let version = raw
+        .version
+        .as_ref()
+        .and_then(|said| validate::range(said, known, f));
+    let (needs, after) = edges::of_chart(parts.edges, parts.identities, f);
+    let timeout = raw.timeout.unwrap_or(TIMEOUT);
+    let labels = labels(raw, known, f);
+    let values = values(raw, parts, f);
+    let reinstall_below = raw
+        .reinstall_below
+        .as_ref()
+        .and_then(|said| reinstall_below(said, known, f));
+    let steps = steps::steps(&raw.steps, timeout, known, f);
+    let identity = parts.identities.get(index)?.as_ref()?;
+    Some(Chart {
+        name: identity.name.clone(),
+        release: identity.release.clone(),
+        source: source?,
+        version,
+        needs,
+        after,
+        intent: raw.intent,
+        labels,
+        protected: raw.protected,
+        values,
+        timeout,
+        wait: raw.wait,
+        rollback_on_failure: raw.rollback_on_failure,
+        force_replace: raw.force_replace,
+        reinstall_below,
+        history_max: raw.history_max.unwrap_or(parts.history_max),
+        steps,
+        place: f.sources.place(raw.name.origin),
+    })
+}
+
+/// Labels for `-l`, whose grammar they must not break.
+fn labels(raw: &RawChart, known: &Known<'_>, f: &mut Findings) -> BTreeMap<String, String> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '/');
+    for (key, _) in &raw.labels {
+        if key.value == "name" {
+            f.add(
+                Finding::error("the label `name` is taken")
+                    .at(key.origin, "every chart has it: its own name"),
+            );
+        }
+    }
+    let mut labels = validate::pairs(&raw.labels, known, f);
+    for (key, value) in &raw.labels {
+        let expanded = labels.get(&key.value).map_or("", String::as_str);
+        for (text, origin) in [(key.value.as_str(), key.origin), (expanded, value.origin)] {
+            if !text.chars().all(allowed) {
+                f.add(
+                    Finding::error(format!("`{text}` cannot be part of a label"))
+                        .at(origin, "use letters, digits, `.`, `_`, `-` and `/`"),
+                );
+            }
+        }
+    }
+    labels.insert("name".to_owned(), raw.name.value.clone());
+    labels
+}
+
+fn reinstall_below(
+    said: &RawReinstall,
+    known: &Known<'_>,
+    f: &mut Findings,
+) -> Option<ReinstallBelow> {
+    let text = known.now(&said.version, f)?;
+    match range::version(&text.value) {
+        Ok(version) => Some(ReinstallBelow {
+            version,
+            accept_data_loss: said.accept_data_loss,
+        }),
+        Err(reason) => {
+            let message = format!("`{}` is not a version", text.value);
+            f.add(Finding::error(message).at(text.origin, reason));
+            None
+        }
+    }
+}
+
+/// All value layers, lowest first.
+fn values(raw: &RawChart, parts: &mut Parts<'_>, f: &mut Findings) -> Values {
+    let known = parts.known;
+    let mut values = Values::default();
+    for said in &raw.values_files {
+        if let Some(said) = known.now(said, f) {
+            values.files.push(parts.disk.values_file(&said, f));
+        }
+    }
+    for said in &raw.values_yaml {
+        let layer = tree::of_yaml_text(said, Some(known), f);
+        values.layers.extend(layer.map(ValuesLayer::Merge));
+    }
+    if let Some(node) = &raw.values {
+        let layer = tree::of_toml(node, known, f);
+        values.layers.push(ValuesLayer::Merge(layer));
+    }
+    let mut set: Vec<ValuePath> = Vec::new();
+    for (said, node) in &raw.set {
+        let value = Some(tree::of_toml(node, known, f));
+        if let Some(path) = path(said, f) {
+            set.push(path.clone());
+            values.layers.push(ValuesLayer::Edit(Edit { path, value }));
+        }
+    }
+    for said in &raw.unset {
+        let Some(path) = path(said, f) else { continue };
+        if let Some(below) = set.iter().find(|one| one.0.starts_with(&path.0)) {
+            let message = format!("`{path}` is unset, but `{below}` is set");
+            f.add(Finding::error(message).at(said.origin, "only one of them can be"));
+        }
+        let value = None;
+        values.layers.push(ValuesLayer::Edit(Edit { path, value }));
+    }
+    values.layers.append(&mut parts.overrides);
+    values
+}
+
+fn path(said: &Text, f: &mut Findings) -> Option<ValuePath> {
+    ValuePath::parse(&said.value)
+        .map_err(|reason| {
+            let message = format!("`{}` is not a path into values", said.value);
+            f.add(
+                Finding::error(message)
+                    .at(said.origin, reason)
+                    .help("as Helm's `--set`: `a.b`, `list[0].c`, `a\\.b` for a key with a dot"),
+            );
+        })
+        .ok()
+}

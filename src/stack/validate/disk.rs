@@ -1,0 +1,133 @@
+//! Whether what a stack names is there: charts and values files.
+
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+};
+
+use crate::stack::{
+    findings::{Finding, Findings},
+    layers::origin::Text,
+    model::ChartSource,
+};
+
+/// The folder paths start from, and what was looked at already: charts share files.
+#[derive(Debug)]
+pub(crate) struct Disk {
+    root: PathBuf,
+    files: HashMap<PathBuf, bool>,
+}
+
+impl Disk {
+    pub(crate) fn new(root: PathBuf) -> Self {
+        Self {
+            root,
+            files: HashMap::new(),
+        }
+    }
+
+    /// The folder paths start from.
+    pub(crate) fn into_root(self) -> PathBuf {
+        self.root
+    }
+
+    /// A chart's `chart`.
+    pub(crate) fn chart(&mut self, said: &Text, f: &mut Findings) -> Option<ChartSource> {
+        let text = said.value.as_str();
+        if let Some(finding) = unsupported(text) {
+            f.add(finding.at(said.origin, ""));
+            return None;
+        }
+        let path = self.resolve(text);
+        if text.ends_with(".tgz") {
+            if !self.is_file(&path) {
+                f.add(missing("chart", &path).at(said.origin, ""));
+            }
+            return Some(ChartSource::Archive(path));
+        }
+        if !is_path(text) {
+            let here = self.is_file(&path.join("Chart.yaml"));
+            let finding = Finding::error(format!("`{text}` names a chart of a repository")).at(
+                said.origin,
+                "this version of stackctl takes a folder (`./…`) or a `.tgz` file",
+            );
+            f.add(if here {
+                finding.help(format!("there is a chart at `./{text}`"))
+            } else {
+                finding
+            });
+            return None;
+        }
+        if !self.is_file(&path.join("Chart.yaml")) {
+            f.add(if path.is_dir() {
+                let message = format!("`{}` holds no Chart.yaml", path.display());
+                Finding::error(message).at(said.origin, "so it is not a chart")
+            } else if path.exists() {
+                let message = format!("`{}` is not a folder", path.display());
+                Finding::error(message).at(said.origin, "a packed chart ends in `.tgz`")
+            } else {
+                missing("chart", &path).at(said.origin, "")
+            });
+        }
+        Some(ChartSource::Folder(path))
+    }
+
+    /// A values file.
+    pub(crate) fn values_file(&mut self, said: &Text, f: &mut Findings) -> PathBuf {
+        let path = self.resolve(&said.value);
+        if !self.is_file(&path) {
+            f.add(if path.is_dir() {
+                let message = format!("`{}` is a folder", path.display());
+                Finding::error(message).at(said.origin, "expected a values file")
+            } else {
+                missing("values file", &path).at(said.origin, "")
+            });
+        }
+        path
+    }
+
+    /// A path as the stack file means it. Helm takes `charts/web` for a chart of a repository, so
+    /// relative paths keep their `./`.
+    fn resolve(&self, text: &str) -> PathBuf {
+        let mut path = text;
+        while let Some(rest) = path.strip_prefix("./") {
+            path = rest.trim_start_matches('/');
+        }
+        self.root.join(path)
+    }
+
+    fn is_file(&mut self, path: &Path) -> bool {
+        if let Some(known) = self.files.get(path) {
+            return *known;
+        }
+        let there = path.is_file();
+        self.files.insert(path.to_owned(), there);
+        there
+    }
+}
+
+fn missing(what: &str, path: &Path) -> Finding {
+    Finding::error(format!("{what} `{}` does not exist", path.display()))
+}
+
+fn is_path(text: &str) -> bool {
+    matches!(text, "." | "..")
+        || ["./", "../", "/"]
+            .iter()
+            .any(|start| text.starts_with(start))
+}
+
+fn unsupported(text: &str) -> Option<Finding> {
+    if text.is_empty() {
+        return Some(Finding::error("`chart` is empty"));
+    }
+    let scheme = ["oci://", "https://", "http://", "file://", "git+"]
+        .into_iter()
+        .find(|scheme| text.starts_with(scheme))?;
+    Some(
+        Finding::error(format!(
+            "charts from `{scheme}` are not supported by this version of stackctl"
+        ))
+        .help("use a folder (`./…`) or a `.tgz` file"),
+    )
+}

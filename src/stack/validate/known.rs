@@ -1,0 +1,150 @@
+//! What `${…}` can refer to in one stack, and the checks of every text against it.
+
+use std::collections::{BTreeMap, HashMap};
+
+use crate::stack::{
+    findings::{Finding, Findings, list},
+    layers::origin::{Located, Text},
+    template::{ExpandError, Part, Piece, Reference, Scope, Template, is_name, scan},
+};
+
+/// What is defined.
+#[derive(Debug, Default)]
+pub(crate) struct Known<'a> {
+    /// Declared inputs and the environment, with the values they have now.
+    pub(crate) scope: Scope,
+    /// Names of all declared inputs, with a value or not.
+    pub(crate) inputs: Vec<&'a str>,
+    /// Charts; filled once their own names are known.
+    pub(crate) charts: HashMap<&'a str, ChartNames>,
+}
+
+/// What `${charts.NAME.…}` offers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum ChartNames {
+    /// Namespace and release.
+    Enabled(BTreeMap<&'static str, String>),
+    /// `enabled = false`.
+    Disabled,
+    /// Something is wrong with it, which is reported elsewhere.
+    Broken,
+}
+
+impl Known<'_> {
+    /// Reads a text that is expanded when inputs are resolved.
+    pub(crate) fn template(&self, text: &Text, f: &mut Findings) -> Template {
+        let mut template = Template { parts: Vec::new() };
+        let pieces = match scan(&text.value) {
+            Ok(pieces) => pieces,
+            Err(error) => {
+                let origin = f.sources.within(text, &error.span);
+                f.add(Finding::error(error.message).at(origin, ""));
+                return template;
+            }
+        };
+        for piece in pieces {
+            match piece {
+                Piece::Text(text) => template.push_text(text),
+                Piece::Reference(inner, span) => match self.refer(inner) {
+                    Ok(Part::Text(text)) => template.push_text(&text),
+                    Ok(reference) => template.parts.push(reference),
+                    Err(finding) => f.add(finding.at(f.sources.within(text, &span), "")),
+                },
+            }
+        }
+        template
+    }
+
+    /// Expands a text that must be known while loading: a name, a path, a version, a label.
+    pub(crate) fn now(&self, text: &Text, f: &mut Findings) -> Option<Text> {
+        if !text.value.contains("${") {
+            return Some(text.clone());
+        }
+        let template = self.template(text, f);
+        match template.expand(&self.scope) {
+            Ok(expanded) if !expanded.secret => Some(Located {
+                value: expanded.text,
+                origin: text.origin,
+            }),
+            Ok(_) => {
+                f.add(
+                    Finding::error("a secret cannot be part of a name")
+                        .at(text.origin, "this is shown in plans, events and labels"),
+                );
+                None
+            }
+            Err(error) => {
+                let help = match &error {
+                    ExpandError::Input(name) => format!("give input `{name}` a default"),
+                    ExpandError::Env(name) => {
+                        format!("set `{name}`, or use an input with a default")
+                    }
+                };
+                f.add(
+                    Finding::error(error.to_string())
+                        .at(text.origin, "this must be known while loading")
+                        .help(help),
+                );
+                None
+            }
+        }
+    }
+
+    fn refer(&self, inner: &str) -> Result<Part, Finding> {
+        match inner.split('.').collect::<Vec<_>>().as_slice() {
+            ["inputs", name] => self.refer_to_input(name),
+            ["env", name] if is_name(name) => Ok(Part::Reference(Reference::Env((*name).to_owned()))),
+            ["charts", chart, field @ ("namespace" | "release")] => self.refer_to_chart(chart, field),
+            ["capture", ..] | ["charts", _, "outputs", ..] => Err(Finding::error(format!(
+                "`${{{inner}}}` is not supported by this version of stackctl"
+            ))),
+            _ => Err(Finding::error(format!("undefined reference `${{{inner}}}`"))
+                .help(
+                    "defined are `${inputs.NAME}`, `${env.NAME}`, `${charts.NAME.namespace}` and \
+                     `${charts.NAME.release}`",
+                )
+                .help("write `$${` for the text itself")),
+        }
+    }
+
+    fn refer_to_input(&self, name: &str) -> Result<Part, Finding> {
+        if self.inputs.contains(&name) {
+            return Ok(Part::Reference(Reference::Input(name.to_owned())));
+        }
+        Err(undefined_input(name, &self.inputs))
+    }
+
+    fn refer_to_chart(&self, chart: &str, field: &str) -> Result<Part, Finding> {
+        match self.charts.get(chart) {
+            Some(ChartNames::Enabled(fields)) => {
+                Ok(Part::Text(fields.get(field).cloned().unwrap_or_default()))
+            }
+            Some(ChartNames::Broken) => Ok(Part::Text(String::new())),
+            Some(ChartNames::Disabled) => {
+                Err(Finding::error(format!("chart `{chart}` is disabled")))
+            }
+            None if self.charts.is_empty() => Err(Finding::error(
+                "`${charts.…}` cannot be used in a namespace, a release or the stack's own settings",
+            )),
+            None => Err(Finding::error(format!("undefined chart `{chart}`"))
+                .suggest(chart, self.charts.keys().copied())),
+        }
+    }
+}
+
+/// An input nobody declared: what is declared, and the most likely meaning.
+pub(crate) fn undefined_input(name: &str, declared: &[&str]) -> Finding {
+    let finding = Finding::error(format!("undefined input `{name}`"));
+    if declared.is_empty() {
+        finding.help(format!(
+            "no inputs are declared; add `{name} = {{ default = … }}` to `[inputs]`"
+        ))
+    } else {
+        finding
+            .suggest(name, declared.iter().copied())
+            .help(format!(
+                "defined inputs: {}",
+                list(declared.iter().copied())
+            ))
+    }
+}

@@ -1,0 +1,108 @@
+//! Who each chart is: its name and its release.
+
+use std::collections::HashMap;
+
+use crate::{
+    name::{ChartName, InvalidName, Namespace, ReleaseId, ReleaseName},
+    stack::{
+        findings::{Finding, Findings},
+        layers::origin::Text,
+        raw::chart::RawChart,
+        validate::known::Known,
+    },
+};
+
+/// Where charts go if neither they nor `[defaults]` say.
+pub(crate) const DEFAULT_NAMESPACE: &str = "default";
+
+/// A chart's own names.
+#[derive(Debug, Clone)]
+pub(crate) struct Identity {
+    pub(crate) name: ChartName,
+    pub(crate) release: ReleaseId,
+}
+
+/// The identities of all enabled charts, by position; `None` if disabled or reported.
+pub(crate) fn identities(
+    charts: &[RawChart],
+    known: &Known<'_>,
+    f: &mut Findings,
+) -> Vec<Option<Identity>> {
+    let mut owners: HashMap<ReleaseId, &RawChart> = HashMap::new();
+    let mut identities = Vec::with_capacity(charts.len());
+    for chart in charts {
+        let identity = if chart.enabled {
+            identity(chart, known, f)
+        } else {
+            None
+        };
+        if let Some(identity) = &identity
+            && let Some(first) = owners.insert(identity.release.clone(), chart)
+        {
+            f.add(twice(first, chart, &identity.release));
+        }
+        identities.push(identity);
+    }
+    identities
+}
+
+/// Reports a name that is not valid.
+pub(crate) fn check<T>(
+    name: Result<T, InvalidName>,
+    kind: &str,
+    said: &Text,
+    f: &mut Findings,
+) -> Option<T> {
+    name.map_err(|error| {
+        let message = format!("{kind} `{}` is not valid", said.value);
+        f.add(Finding::error(message).at(said.origin, error.reason()));
+    })
+    .ok()
+}
+
+/// A namespace of the file.
+pub(crate) fn namespace(said: &Text, known: &Known<'_>, f: &mut Findings) -> Option<Namespace> {
+    let text = known.now(said, f)?;
+    check(Namespace::new(&text.value), "namespace", &text, f)
+}
+
+fn identity(chart: &RawChart, known: &Known<'_>, f: &mut Findings) -> Option<Identity> {
+    let name = check(
+        ChartName::new(&chart.name.value),
+        "chart name",
+        &chart.name,
+        f,
+    );
+    let namespace = match &chart.namespace {
+        Some(said) => namespace(said, known, f),
+        None => Namespace::new(DEFAULT_NAMESPACE).ok(),
+    };
+    let release = match &chart.release {
+        Some(said) => known
+            .now(said, f)
+            .and_then(|text| check(ReleaseName::new(&text.value), "release name", &text, f)),
+        // Every chart name is a valid release name.
+        None => ReleaseName::new(name.as_ref()?.as_str()).ok(),
+    };
+    Some(Identity {
+        name: name?,
+        release: ReleaseId {
+            namespace: namespace?,
+            name: release?,
+        },
+    })
+}
+
+fn twice(first: &RawChart, second: &RawChart, release: &ReleaseId) -> Finding {
+    let place = |chart: &RawChart| {
+        let said = chart.release.as_ref().or(chart.namespace.as_ref());
+        said.unwrap_or(&chart.name).origin
+    };
+    let (one, two) = (&first.name.value, &second.name.value);
+    Finding::error(format!(
+        "charts `{one}` and `{two}` are the same release `{release}`"
+    ))
+    .at(place(second), format!("`{two}`"))
+    .at(place(first), format!("`{one}`"))
+    .help("give one of them another `release` or `namespace`")
+}

@@ -1,0 +1,161 @@
+//! Steps of the model, from what the file says of them.
+
+use std::time::Duration;
+
+use crate::stack::{
+    findings::{Finding, Findings},
+    layers::origin::Text,
+    model::{HttpTarget, Retry, Step, Steps, Verb},
+    raw::{
+        RawRetry,
+        steps::{RawStep, RawSteps, RawTarget, RawVerb, default_actions},
+    },
+    template::Template,
+    validate::known::Known,
+};
+
+/// Deadline of one attempt of a check.
+const CHECK_TIMEOUT: Duration = Duration::from_mins(1);
+
+/// Pause between two attempts.
+const RETRY_DELAY: Duration = Duration::from_secs(5);
+
+/// All steps of a chart; `timeout` is the chart's.
+pub(crate) fn steps(
+    raw: &RawSteps,
+    timeout: Duration,
+    known: &Known<'_>,
+    f: &mut Findings,
+) -> Steps {
+    let mut phase = |steps: &[RawStep]| {
+        let mut phase: Vec<Step> = Vec::with_capacity(steps.len());
+        for raw in steps {
+            let mut step = step(raw, timeout, known, f);
+            step.name = unique(step.name, &phase);
+            phase.push(step);
+        }
+        phase
+    };
+    Steps {
+        pre: phase(&raw.pre),
+        post: phase(&raw.post),
+        validate: phase(&raw.validate),
+        on_failure: phase(&raw.on_failure),
+    }
+}
+
+/// `run`, `run-2`, `run-3`.
+fn unique(name: String, before: &[Step]) -> String {
+    let taken = |name: &str| before.iter().any(|step| step.name == name);
+    if !taken(&name) {
+        return name;
+    }
+    (2..)
+        .map(|number| format!("{name}-{number}"))
+        .find(|name| !taken(name))
+        .unwrap_or(name)
+}
+
+fn step(raw: &RawStep, timeout: Duration, known: &Known<'_>, f: &mut Findings) -> Step {
+    let verb = verb(&raw.verb, known, f);
+    let default_timeout = match verb {
+        Verb::Run { .. } => timeout,
+        Verb::Pods { .. } | Verb::Http { .. } => CHECK_TIMEOUT,
+    };
+    let name = raw.name.as_ref().and_then(|said| name(said, known, f));
+    Step {
+        name: name.unwrap_or_else(|| verb.as_str().to_owned()),
+        actions: raw.actions.clone().unwrap_or_else(default_actions),
+        timeout: raw.timeout.unwrap_or(default_timeout),
+        retry: retry(&raw.retry),
+        place: f.sources.place(raw.origin),
+        verb,
+    }
+}
+
+/// Events call a step `PHASE/NAME`, on one line.
+fn name(said: &Text, known: &Known<'_>, f: &mut Findings) -> Option<String> {
+    let text = known.now(said, f)?;
+    let bad = |c: char| c == '/' || c.is_control();
+    if text.value.trim().is_empty() || text.value.contains(bad) {
+        let message = format!("step name `{}` is not valid", text.value.escape_debug());
+        f.add(Finding::error(message).at(text.origin, "use one line of text without `/`"));
+        return None;
+    }
+    Some(text.value)
+}
+
+fn retry(raw: &RawRetry) -> Retry {
+    Retry {
+        attempts: raw.attempts.unwrap_or(1),
+        delay: raw.delay.unwrap_or(RETRY_DELAY),
+    }
+}
+
+fn verb(raw: &RawVerb, known: &Known<'_>, f: &mut Findings) -> Verb {
+    match raw {
+        RawVerb::Run { command, env } => Verb::Run {
+            command: command.iter().map(|word| known.template(word, f)).collect(),
+            env: env
+                .iter()
+                .map(|(name, value)| (name.value.clone(), known.template(value, f)))
+                .collect(),
+        },
+        RawVerb::Pods {
+            selector,
+            namespace,
+            min,
+        } => Verb::Pods {
+            selector: known.template(selector, f),
+            namespace: optional(namespace.as_ref(), known, f),
+            min: *min,
+        },
+        RawVerb::Http {
+            target,
+            status,
+            body,
+        } => Verb::Http {
+            target: self::target(target, known, f),
+            status: *status,
+            body: optional(body.as_ref(), known, f),
+        },
+    }
+}
+
+fn target(raw: &RawTarget, known: &Known<'_>, f: &mut Findings) -> HttpTarget {
+    match raw {
+        RawTarget::Url(said) => {
+            let url = known.template(said, f);
+            if let Some(literal) = url.as_literal() {
+                check_url(literal, said, f);
+            }
+            HttpTarget::Url(url)
+        }
+        RawTarget::Service {
+            service,
+            namespace,
+            port,
+            path,
+        } => HttpTarget::Service {
+            service: known.template(service, f),
+            namespace: optional(namespace.as_ref(), known, f),
+            port: port.clone(),
+            path: optional(path.as_ref(), known, f).unwrap_or_else(|| Template::literal("/")),
+        },
+    }
+}
+
+fn check_url(url: &str, said: &Text, f: &mut Findings) {
+    let uri = url.parse::<http::Uri>().ok();
+    let sound = uri.is_some_and(|uri| {
+        matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some()
+    });
+    if !sound {
+        let message = format!("`{url}` is not an HTTP URL");
+        f.add(Finding::error(message).at(said.origin, "expected `http://…` or `https://…`"));
+    }
+}
+
+fn optional(said: Option<&Text>, known: &Known<'_>, f: &mut Findings) -> Option<Template> {
+    said.map(|text| known.template(text, f))
+}
