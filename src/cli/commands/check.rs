@@ -18,7 +18,7 @@ use crate::{
 /// Runs the command: every problem of the file and of the charts it names.
 pub(super) fn run(settings: CheckSettings, console: &Console) -> anyhow::Result<ExitCode> {
     let (findings, sentence) = match common::load_quietly(&settings.stack, Overrides::default(), console) {
-        Ok(Loaded { stack, warnings }) => {
+        Ok(Loaded { stack, warnings, .. }) => {
             let mut findings = run::check(&stack);
             findings.extend(warnings);
             let sentence = format!("{}: {} charts, no problems\n", stack.name, stack.charts.len());

@@ -23,7 +23,7 @@ pub(super) fn load(
     overrides: Overrides,
     console: &Console,
 ) -> anyhow::Result<Stack> {
-    let Loaded { stack, warnings } = load_quietly(settings, overrides, console)?;
+    let Loaded { stack, warnings, .. } = load_quietly(settings, overrides, console)?;
     if !warnings.is_empty() {
         console.say(&diagnostic::render(&warnings, console.color_stderr));
     }
