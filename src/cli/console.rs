@@ -28,7 +28,6 @@ use crate::{
 )]
 pub(super) struct Console {
     pub(super) verbosity: Verbosity,
-    pub(super) color_stdout: bool,
     pub(super) color_stderr: bool,
     /// Lines on standard error can be redrawn.
     pub(super) live: bool,
@@ -56,12 +55,10 @@ impl Console {
         args: &[OsString],
     ) -> Self {
         let stdin = std::io::stdin().is_terminal();
-        let stdout = std::io::stdout().is_terminal();
         let stderr = std::io::stderr().is_terminal();
         let dumb = environment::get(&environment, "TERM") == Some(OsStr::new("dumb"));
         Self {
             verbosity: settings::verbosity(global),
-            color_stdout: use_color(global.color, &environment, stdout),
             color_stderr: use_color(global.color, &environment, stderr),
             live: stderr && !dumb,
             interactive: stdin && stderr,

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Runs the command: every problem of the file and of the charts it names.
-pub(super) fn run(settings: CheckSettings, console: &Console) -> anyhow::Result<ExitCode> {
+pub(super) fn run(settings: &CheckSettings, console: &Console) -> anyhow::Result<ExitCode> {
     let (findings, sentence) = match common::load_quietly(&settings.stack, Overrides::default(), console) {
         Ok(Loaded { stack, warnings, .. }) => {
             let mut findings = run::check(&stack);
