@@ -60,6 +60,7 @@ fn a_reinstall_that_loses_a_claim_needs_consent() {
     lab.version("app", "2.0.0");
     lab.stack("[charts.db]\nchart = \"./charts/app\"\nvalues = { volume = true }\n");
     lab.stackctl(&["up"]).exits(0);
+    lab.free_claims();
     let uid = || lab.get(&["persistentvolumeclaim", "db"])["metadata"]["uid"].clone();
     let first = uid();
     let reinstall = |consent: &str| {

@@ -115,6 +115,7 @@ fn goes_up_again_and_down(helm: Helm) {
     down.says(&["CRDs", "namespaces"]);
 
     stackctl(&shop, &["down", "-y"]).exits(0);
+    shop.free_claims();
     for namespace in ["quickstart", "quickstart-system"] {
         shop.kubectl(&["delete", "namespace", namespace, "--wait"]);
     }

@@ -241,6 +241,15 @@ impl Lab {
         assert_eq!(found, expected, "releases in {}", self.namespace);
     }
 
+    /// Takes the finalizers off the lab's claims. There is no controller for them on the control
+    /// plane, so that a claim that is deleted would stay for ever.
+    pub(crate) fn free_claims(&self) {
+        for claim in self.objects("persistentvolumeclaims") {
+            let no_finalizers = r#"{"metadata":{"finalizers":null}}"#;
+            self.kubectl(&["patch", &claim, "--type=merge", "-p", no_finalizers]);
+        }
+    }
+
     /// Waits until there is such a release (`name revision status`).
     #[track_caller]
     pub(crate) fn until_release(&self, expected: &str) {
