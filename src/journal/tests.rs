@@ -75,7 +75,7 @@ fn a_folder_that_cannot_be_made_is_named_with_the_cause() {
 fn a_full_disk_is_an_error_that_says_so() {
     // Every write to /dev/full fails as on a full disk.
     let mut journal = Journal {
-        folder: "/dev".into(),
+        folder: RunFolder::at("/dev"),
         path: "/dev/full".into(),
         file: fs::OpenOptions::new()
             .append(true)

@@ -108,7 +108,7 @@ impl From<HelmError> for StepError {
 impl From<ClusterError> for StepError {
     fn from(error: ClusterError) -> Self {
         let (message, cause) = chain(&error);
-        let hints = error.hint().into_iter().collect();
+        let hints = error.hint().map(str::to_owned).into_iter().collect();
         Self { message, cause, hints, ..Self::default() }
     }
 }

@@ -92,7 +92,9 @@ impl RunError {
     /// What to do next, when there is something to say.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Cluster(error) => error.hint(),
+            Self::Cluster(error) | Self::Release(StoreError::Cluster(error)) => {
+                error.hint().map(str::to_owned)
+            }
             Self::Locked { .. } => Some("wait for it with --lock-timeout 10m".into()),
             _ => None,
         }

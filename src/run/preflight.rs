@@ -83,7 +83,7 @@ async fn rights(session: &Session, plan: &Plan) -> Result<Vec<Problem>, RunError
         .map(|(namespace, verb)| async move {
             let namespace_text = Some(namespace.as_str());
             let access = Access { verb, group: "", resource: "secrets", namespace: namespace_text };
-            session.cluster.can(&access).await.map(|allowed| (namespace, verb, allowed))
+            session.cluster.can(access).await.map(|allowed| (namespace, verb, allowed))
         })
         .buffered(AT_ONCE);
     let mut problems = Vec::new();

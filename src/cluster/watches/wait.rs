@@ -117,22 +117,28 @@ async fn something_happens(changes: &mut watch::Receiver<()>, until: Instant) {
 /// Reads every object that is due, several at once.
 async fn read_due(shared: &Shared, items: &mut [Item], deadline: Instant) {
     let now = Instant::now();
-    let due = items
-        .iter_mut()
-        .filter(|item| item.wants_read() && item.due(shared) <= now);
-    let reads = due.map(|item| async {
-        if timeout_at(deadline, item.read(shared)).await.is_err() && now.elapsed() >= POLL {
-            item.trouble = Some(ClusterError::Timeout {
-                server: shared.cluster.server().to_owned(),
-                after: now.elapsed(),
-                operation: format!("GET {}", item.object),
-            });
+    // A loop, as closures over `&mut Item` are not general enough for the `Send` of our callers.
+    let mut reads = Vec::new();
+    for item in items {
+        if item.wants_read() && item.due(shared) <= now {
+            reads.push(read_until(shared, item, deadline));
         }
-    });
+    }
     stream::iter(reads)
         .buffer_unordered(READS)
         .collect::<Vec<()>>()
         .await;
+}
+
+async fn read_until(shared: &Shared, item: &mut Item, deadline: Instant) {
+    let begun = Instant::now();
+    if timeout_at(deadline, item.read(shared)).await.is_err() && begun.elapsed() >= POLL {
+        item.trouble = Some(ClusterError::Timeout {
+            server: shared.cluster.server().to_owned(),
+            after: begun.elapsed(),
+            operation: format!("GET {}", item.object),
+        });
+    }
 }
 
 impl Item {
