@@ -38,7 +38,10 @@ fn only_the_user_can_read_what_a_run_leaves() {
     let temporary = tempfile::tempdir().unwrap();
     let base = temporary.path().join(".stackctl/runs");
     let journal = Journal::create(&base, &run_id()).unwrap();
-    let dossier = journal.folder().write_file("web.dossier.txt", b"all of it").unwrap();
+    let dossier = journal
+        .folder()
+        .write_file("web.dossier.txt", b"all of it")
+        .unwrap();
 
     assert_eq!(mode(&base), 0o700);
     assert_eq!(mode(journal.folder().path()), 0o700);

@@ -28,7 +28,13 @@ pub async fn wait(cx: &Context<'_>) -> Result<(), StepError> {
     let release = &cx.chart.release;
     let made = match cx.memory().made_revision {
         Some(revision) => Some(revision),
-        None => cx.run.releases.history(release).await?.last().map(|last| last.revision),
+        None => cx
+            .run
+            .releases
+            .history(release)
+            .await?
+            .last()
+            .map(|last| last.revision),
     };
     // An overridden exec may have left no release at all.
     let Some(revision) = made else { return Ok(()) };
@@ -40,7 +46,9 @@ pub async fn wait(cx: &Context<'_>) -> Result<(), StepError> {
     {
         let reason = format!("stackctl: {error}");
         if let Err(error) = cx.run.releases.set_failed(release, revision, &reason).await {
-            cx.warn(&format!("revision {revision} of {release} could not be marked failed: {error}"));
+            cx.warn(&format!(
+                "revision {revision} of {release} could not be marked failed: {error}"
+            ));
         }
     }
     result
@@ -53,7 +61,9 @@ pub(super) async fn objects_of(
 ) -> Result<Vec<ObjectRef>, StepError> {
     let release = &cx.chart.release;
     let Some(record) = cx.run.releases.get(release, revision).await? else {
-        return Err(StepError::new(format!("revision {revision} of {release} is gone")));
+        return Err(StepError::new(format!(
+            "revision {revision} of {release} is gone"
+        )));
     };
     let found = manifest_objects(record.manifest(), &release.namespace)?;
     Ok(found.into_iter().map(|found| found.object).collect())
@@ -79,7 +89,11 @@ pub(super) async fn wait_for(cx: &Context<'_>, objects: &[ObjectRef]) -> Result<
 
 fn not_ready(cx: &Context<'_>, error: &NotReady) -> StepError {
     let message = if error.failed.is_empty() {
-        format!("not ready after {:?}: {}", cx.chart.timeout, list(&error.late))
+        format!(
+            "not ready after {:?}: {}",
+            cx.chart.timeout,
+            list(&error.late)
+        )
     } else {
         format!("failed to get ready: {}", list(&error.failed))
     };
@@ -98,6 +112,10 @@ fn list(objects: &[(ObjectRef, String)]) -> String {
         .map(|(object, message)| format!("{object}: {message}"))
         .collect();
     let more = objects.len().saturating_sub(NAMED);
-    let tail = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let tail = if more > 0 {
+        format!(" and {more} more")
+    } else {
+        String::new()
+    };
     format!("{}{tail}", named.join(", "))
 }

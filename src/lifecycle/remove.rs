@@ -20,7 +20,8 @@ pub async fn uninstall(cx: &Context<'_>) -> Result<(), StepError> {
         timeout: cx.chart.timeout,
         wait: true,
     };
-    cx.helm(async |call| cx.run.helm.uninstall(call, &uninstall).await).await?;
+    cx.helm(async |call| cx.run.helm.uninstall(call, &uninstall).await)
+        .await?;
     Ok(())
 }
 

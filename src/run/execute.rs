@@ -7,10 +7,11 @@ use jiff::Timestamp;
 use super::{RunError, Session, lease, preflight};
 use crate::{
     cluster::Watches,
+    diagnostic::Problems,
     engine::{self, Options, Outcome, Policy, Sink, SinkError},
     event::Event,
     helm::{Helm, Surroundings},
-    inputs,
+    inputs::{self, InputsError},
     journal::{self, Journal},
     lifecycle::{Executor, Implementations, RunContext},
     name::RunId,
@@ -44,7 +45,8 @@ impl Session {
     ) -> Result<Finished, RunError> {
         let helm = self.helm(trigger).await?;
         let env = self.settings.text_env();
-        let scope = inputs::resolve(&self.stack, &env, &self.settings.inputs, &self.redactor)?;
+        let scope = inputs::resolve(&self.stack, &env, &self.settings.inputs, &self.redactor)
+            .map_err(|InputsError(findings)| Problems(findings))?;
         let charts = preflight::run(self, plan, &scope).await?;
         let id = journal::new_run_id(Timestamp::now());
         let journal = Journal::create(&self.settings.state_dir.join("runs"), &id)?;
@@ -53,7 +55,9 @@ impl Session {
             .tempdir()
             .map_err(RunError::Private)?;
         let kubeconfig = private.path().join("kubeconfig");
-        self.cluster.write_private_kubeconfig(&kubeconfig).map_err(RunError::Private)?;
+        self.cluster
+            .write_private_kubeconfig(&kubeconfig)
+            .map_err(RunError::Private)?;
         let lease = lease::acquire(self, plan.direction, &id, trigger).await?;
         let context = RunContext {
             stack: self.stack.clone(),
@@ -78,10 +82,13 @@ impl Session {
         let mut recorder = Recorder { journal, watch };
         let options = self.options(id.clone());
         let shutdown = trigger.shutdown();
-        let outcome =
-            engine::run(plan, Arc::new(executor), options, shutdown, &mut recorder).await;
+        let outcome = engine::run(plan, Arc::new(executor), options, shutdown, &mut recorder).await;
         lease.release().await;
-        Ok(Finished { run: id, folder, outcome })
+        Ok(Finished {
+            run: id,
+            folder,
+            outcome,
+        })
     }
 
     /// The binary, of a version the stack accepts.

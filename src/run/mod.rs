@@ -17,6 +17,7 @@ mod session;
 mod settings;
 mod status;
 
+pub use crate::lifecycle::Implementations;
 pub use check::check;
 pub use error::{Problem, RunError};
 pub use execute::{Finished, Watch};

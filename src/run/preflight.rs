@@ -24,7 +24,11 @@ const AT_ONCE: usize = 8;
 const VERBS: [&str; 4] = ["list", "create", "update", "delete"];
 
 /// Kinds whose loss is the user's to decide: data, other people's objects.
-const PRECIOUS: [&str; 3] = ["PersistentVolumeClaim", "CustomResourceDefinition", "Namespace"];
+const PRECIOUS: [&str; 3] = [
+    "PersistentVolumeClaim",
+    "CustomResourceDefinition",
+    "Namespace",
+];
 
 /// Looks at every chart of the plan. The charts as they lie on disk, or everything that is wrong.
 pub(super) async fn run(
@@ -49,15 +53,26 @@ pub(super) async fn run(
     }
     problems.extend(rights(session, plan).await?);
     problems.extend(data_at_risk(session, plan).await?);
-    if problems.is_empty() { Ok(charts) } else { Err(RunError::Preflight(problems)) }
+    if problems.is_empty() {
+        Ok(charts)
+    } else {
+        Err(RunError::Preflight(problems))
+    }
 }
 
 fn values(entry: &stack::Chart, scope: &Scope) -> Vec<Problem> {
-    let problem = |message| Problem { chart: Some(entry.name.clone()), message, hint: None };
+    let problem = |message| Problem {
+        chart: Some(entry.name.clone()),
+        message,
+        hint: None,
+    };
     let mut problems = Vec::new();
     for file in &entry.values.files {
         if let Err(error) = File::open(file) {
-            problems.push(problem(format!("values file {} cannot be read: {error}", file.display())));
+            problems.push(problem(format!(
+                "values file {} cannot be read: {error}",
+                file.display()
+            )));
         }
     }
     if let Err(error) = entry.values.compose(scope) {
@@ -78,12 +93,23 @@ fn blocked(node: &Node) -> Option<Problem> {
 async fn rights(session: &Session, plan: &Plan) -> Result<Vec<Problem>, RunError> {
     let at_work = plan.nodes.iter().filter(|node| node.action != Action::Skip);
     let namespaces: BTreeSet<&Namespace> = at_work.map(|node| &node.release.namespace).collect();
-    let asked = namespaces.into_iter().flat_map(|ns| VERBS.map(|verb| (ns, verb)));
+    let asked = namespaces
+        .into_iter()
+        .flat_map(|ns| VERBS.map(|verb| (ns, verb)));
     let mut answers = futures::stream::iter(asked)
         .map(|(namespace, verb)| async move {
             let namespace_text = Some(namespace.as_str());
-            let access = Access { verb, group: "", resource: "secrets", namespace: namespace_text };
-            session.cluster.can(access).await.map(|allowed| (namespace, verb, allowed))
+            let access = Access {
+                verb,
+                group: "",
+                resource: "secrets",
+                namespace: namespace_text,
+            };
+            session
+                .cluster
+                .can(access)
+                .await
+                .map(|allowed| (namespace, verb, allowed))
         })
         .buffered(AT_ONCE);
     let mut problems = Vec::new();
@@ -105,9 +131,19 @@ async fn rights(session: &Session, plan: &Plan) -> Result<Vec<Problem>, RunError
 /// A reinstall removes what the release holds; for some kinds that needs consent.
 async fn data_at_risk(session: &Session, plan: &Plan) -> Result<Vec<Problem>, RunError> {
     let mut problems = Vec::new();
-    for node in plan.nodes.iter().filter(|node| node.action == Action::Reinstall) {
-        let Some(entry) = session.stack.charts.get(&node.key) else { continue };
-        if entry.reinstall_below.as_ref().is_none_or(|below| below.accept_data_loss) {
+    for node in plan
+        .nodes
+        .iter()
+        .filter(|node| node.action == Action::Reinstall)
+    {
+        let Some(entry) = session.stack.charts.get(&node.key) else {
+            continue;
+        };
+        if entry
+            .reinstall_below
+            .as_ref()
+            .is_none_or(|below| below.accept_data_loss)
+        {
             continue;
         }
         let held = held_by(session, node).await?;
@@ -116,7 +152,8 @@ async fn data_at_risk(session: &Session, plan: &Plan) -> Result<Vec<Problem>, Ru
                 chart: Some(node.key.clone()),
                 message: format!("a reinstall would delete {}", held.join(", ")),
                 hint: Some(
-                    "if that is fine: reinstall_below = { version = …, accept_data_loss = true }".into(),
+                    "if that is fine: reinstall_below = { version = …, accept_data_loss = true }"
+                        .into(),
                 ),
             });
         }
@@ -127,7 +164,9 @@ async fn data_at_risk(session: &Session, plan: &Plan) -> Result<Vec<Problem>, Ru
 /// Precious objects of the release, but those that Helm keeps (`helm.sh/resource-policy: keep`).
 async fn held_by(session: &Session, node: &Node) -> Result<Vec<String>, RunError> {
     let history = session.releases.history(&node.release).await?;
-    let Some(last) = history.last() else { return Ok(Vec::new()) };
+    let Some(last) = history.last() else {
+        return Ok(Vec::new());
+    };
     let Some(record) = session.releases.get(&node.release, last.revision).await? else {
         return Ok(Vec::new());
     };

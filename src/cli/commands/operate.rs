@@ -13,11 +13,10 @@ use crate::{
         signals,
     },
     event::{Event, RunOutcome},
-    lifecycle::Implementations,
     name::Direction,
     plan::{self, Plan},
     report::{Closing, Detail, JsonLines, Lines, Look, Reporter, Summary, Terminal, Watcher},
-    run::{Finished, Session},
+    run::{Finished, Implementations, Session},
     shutdown::Shutdown,
     stack::Overrides,
 };
@@ -66,16 +65,22 @@ async fn execute(
     let (trigger, shutdown) = Shutdown::new();
     let watcher = Watcher::start(vec![reporter(settings, console)])?;
     let notices = watcher.notices();
-    signals::listen(trigger.clone(), console.attended, move |text| notices.say(text))?;
+    signals::listen(trigger.clone(), console.attended, move |text| {
+        notices.say(text)
+    })?;
     let mut summary = Summary::default();
     let mut watch = |event: &Event| {
         summary.event(event);
         watcher.event(event);
     };
-    let result = session.execute(plan, Implementations::new(), &trigger, &mut watch).await;
+    let result = session
+        .execute(plan, Implementations::new(), &trigger, &mut watch)
+        .await;
     // Waits until all was shown: the summary comes after it.
     drop(watcher);
-    let Finished { folder, outcome, .. } = result?;
+    let Finished {
+        folder, outcome, ..
+    } = result?;
     if let Some(error) = &outcome.sink_error {
         console.say(&format!("error: the run was stopped: {error}"));
     }
