@@ -265,7 +265,8 @@ mod tests {
         };
         let error = error.to_string();
         assert!(
-            error.contains("credential plugin failed (exit status: 3)") && error.contains("session expired"),
+            error.contains("credential plugin failed (exit status: 3)")
+                && error.contains("session expired"),
             "{error}"
         );
     }
