@@ -44,7 +44,7 @@ pub(super) enum Effect {
 
 /// Client, deadline and policy.
 #[derive(Clone)]
-pub(super) struct Gate {
+pub(crate) struct Gate {
     client: Client,
     server: String,
 }

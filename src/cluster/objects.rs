@@ -4,7 +4,7 @@ use std::fmt;
 
 use kube::core::{
     Request,
-    params::{DeleteParams, GetParams, ListParams},
+    params::{DeleteParams, GetParams, ListParams, PostParams},
 };
 use serde::Deserialize;
 use serde_json::Value;
@@ -97,6 +97,37 @@ impl Cluster {
         let url = resolved.url(namespace);
         let listing = self.pages(&operation, &url, params, Detail::Whole).await?;
         Ok(listing.items)
+    }
+
+    /// The metadata of all objects of a kind: as [`Self::list`], but nothing else of them is sent,
+    /// and narrowed by a field selector too.
+    pub async fn list_metadata(
+        &self,
+        api_version: &str,
+        kind: &str,
+        namespace: Option<&str>,
+        labels: &str,
+        fields: &str,
+    ) -> Result<Vec<Value>, ClusterError> {
+        let params = ListParams::default().labels(labels).fields(fields);
+        let resolved = self.kind(api_version, kind).await?;
+        let operation = format!("LIST {}", resolved.resource.plural);
+        let url = resolved.url(namespace);
+        let listing = self
+            .pages(&operation, &url, params, Detail::Metadata)
+            .await?;
+        Ok(listing.items)
+    }
+
+    /// Replaces the object, if its resourceVersion is still that of `value`; else
+    /// [`ClusterError::Conflict`].
+    pub async fn replace(&self, object: &ObjectRef, value: &Value) -> Result<(), ClusterError> {
+        let operation = format!("PUT {object}");
+        let url = self.url_of(object).await?;
+        let body = value.to_string().into_bytes();
+        let request = Request::new(url).replace(&object.name, &PostParams::default(), body);
+        self.gate().write::<Value>(&operation, request).await?;
+        Ok(())
     }
 
     /// Deletes the object, its dependents in the background; false if it was not there. Does not
