@@ -165,6 +165,7 @@ impl Keeper {
     /// Does what the state machine asks for, and tells it what came of it.
     async fn perform(&mut self, output: Output) -> Input {
         let (namespace, name) = (self.namespace.clone(), self.name.clone());
+        let asked = self.now();
         let written = match output {
             Output::Read => {
                 return match self.cluster.get_lease(&namespace, &name).await {
@@ -180,7 +181,7 @@ impl Keeper {
                     .create_lease(&namespace, &name, &self.lease(String::new()))
                     .await
             }
-            Output::TakeOver { resource_version } | Output::Renew { resource_version } => {
+            Output::Replace { resource_version } => {
                 self.cluster
                     .update_lease(&namespace, &name, &self.lease(resource_version))
                     .await
@@ -202,7 +203,8 @@ impl Keeper {
         match written {
             Ok(lease) => {
                 self.seen = Some(lease.clone());
-                Input::Written(self.record(&lease))
+                let record = self.record(&lease);
+                Input::Written { record, asked }
             }
             Err(error) => self.failed(error),
         }

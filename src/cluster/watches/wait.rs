@@ -89,10 +89,11 @@ pub(super) async fn wait(
                 trouble: items.into_iter().find_map(|item| item.trouble),
             });
         }
+        let now = Instant::now();
         let due = items
             .iter()
             .filter(|item| item.wants_read())
-            .map(|item| item.due(shared))
+            .map(|item| item.due(shared, now))
             .min();
         something_happens(&mut changes, due.unwrap_or(deadline).min(deadline)).await;
     }
@@ -120,7 +121,7 @@ async fn read_due(shared: &Shared, items: &mut [Item], deadline: Instant) {
     // A loop, as closures over `&mut Item` are not general enough for the `Send` of our callers.
     let mut reads = Vec::new();
     for item in items {
-        if item.wants_read() && item.due(shared) <= now {
+        if item.wants_read() && item.due(shared, now) <= now {
             reads.push(read_until(shared, item, deadline));
         }
     }
@@ -172,10 +173,10 @@ impl Item {
         })
     }
 
-    /// When it should be read again.
-    fn due(&self, shared: &Shared) -> Instant {
+    /// When it should be read again: at once if it never was.
+    fn due(&self, shared: &Shared, now: Instant) -> Instant {
         let Some(last) = self.last_read else {
-            return Instant::now();
+            return now;
         };
         let pause = match (self.read_now, self.is_covered(shared)) {
             (true, _) => BREATH,
