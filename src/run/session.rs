@@ -41,7 +41,7 @@ impl Session {
                 .context
                 .clone()
                 .or_else(|| stack.cluster.context.clone()),
-            in_cluster: true,
+            in_cluster: settings.var("KUBERNETES_SERVICE_HOST").is_some(),
             https_proxy: proxy(&settings, "HTTPS_PROXY"),
             no_proxy: proxy(&settings, "NO_PROXY"),
         };
