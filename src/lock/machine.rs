@@ -139,13 +139,12 @@ impl Lock {
                 },
                 Input::Tick,
             ) => {
-                let due = *since + RENEW_EVERY;
-                if now < due {
-                    Output::Wait(due - now)
+                let left = (*since + RENEW_EVERY).saturating_sub(now);
+                if left.is_zero() {
+                    let resource_version = resource_version.clone();
+                    Output::Replace { resource_version }
                 } else {
-                    Output::Replace {
-                        resource_version: resource_version.clone(),
-                    }
+                    Output::Wait(left)
                 }
             }
             (_, Input::Failed) => Output::Wait(RETRY_EVERY),
