@@ -231,7 +231,8 @@ pub(super) fn chain(error: &(dyn StdError + 'static)) -> String {
     while let Some(error) = next {
         let text = error.to_string();
         let says_nothing = text.starts_with("client error (") || text == "tcp connect error";
-        if !line.contains(&text) && !(says_nothing && error.source().is_some()) {
+        let omit = says_nothing && error.source().is_some();
+        if !omit && !line.contains(&text) {
             if !line.is_empty() {
                 line.push_str(": ");
             }
@@ -298,7 +299,7 @@ mod tests {
         #[error("{text}")]
         struct Link {
             text: &'static str,
-            source: Option<Box<Link>>,
+            source: Option<Box<Self>>,
         }
         let link = |text, source: Option<Link>| Link {
             text,

@@ -179,7 +179,9 @@ mod tests {
     use crate::cluster::testing::{Answer, Script};
 
     fn get(path: &str) -> Result<Request, kube::core::request::Error> {
-        Ok(http::Request::get(path).body(Vec::new()).unwrap())
+        http::Request::get(path)
+            .body(Vec::new())
+            .map_err(kube::core::request::Error::BuildRequest)
     }
 
     #[tokio::test(start_paused = true)]

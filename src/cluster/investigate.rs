@@ -27,7 +27,7 @@ pub struct Finding {
     pub conditions: Vec<String>,
     /// Its pods, those that are not ready first.
     pub pods: Vec<PodState>,
-    /// The events of exactly this object, its ReplicaSets and its pods, oldest first.
+    /// The events of exactly this object, its `ReplicaSet`s and its pods, oldest first.
     pub events: Vec<EventLine>,
     /// What could not be read, and why.
     pub unread: Vec<String>,
@@ -144,7 +144,7 @@ impl Cluster {
         }
     }
 
-    /// The pods of a workload (or the pod itself), and the ReplicaSets between them: followed by
+    /// The pods of a workload (or the pod itself), and the `ReplicaSet`s between them: followed by
     /// owner references, not by labels alone, which another workload may share. Newest first.
     pub async fn pods_of(&self, workload: &Value) -> Result<Vec<Value>, ClusterError> {
         let namespace = workload["metadata"]["namespace"].as_str();
@@ -253,7 +253,7 @@ fn is_owned(object: &Value, owners: &HashSet<String>) -> bool {
     })
 }
 
-/// A LabelSelector as the text a LIST takes; `None` if there is none.
+/// A `LabelSelector` as the text a LIST takes; `None` if there is none.
 fn selector(selector: &Value) -> Option<String> {
     let mut terms: Vec<String> = Vec::new();
     if let Some(labels) = selector["matchLabels"].as_object() {

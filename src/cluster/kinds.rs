@@ -1,7 +1,7 @@
 //! Resolves (apiVersion, kind) to the resource the API server serves it as.
 //!
 //! One small request per group version in use, kept for the run: a group whose server is down
-//! (an APIService) cannot disturb the others, and nothing is downloaded for the hundreds of kinds
+//! (an `APIService`) cannot disturb the others, and nothing is downloaded for the hundreds of kinds
 //! nobody asked for. A kind that is not found is looked up again the next time, since a chart of
 //! this very run may bring its CRD.
 

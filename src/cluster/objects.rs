@@ -167,15 +167,13 @@ impl Cluster {
                 Err(error) => return Err(error),
             };
             items.extend(page.items.unwrap_or_default());
-            match page.metadata.go_on.filter(|token| !token.is_empty()) {
-                Some(token) => params.continue_token = Some(token),
-                None => {
-                    let resource_version = page.metadata.resource_version;
-                    return Ok(Listing {
-                        items,
-                        resource_version,
-                    });
-                }
+            params.continue_token = page.metadata.go_on.filter(|token| !token.is_empty());
+            if params.continue_token.is_none() {
+                let resource_version = page.metadata.resource_version;
+                return Ok(Listing {
+                    items,
+                    resource_version,
+                });
             }
         }
     }

@@ -1,20 +1,28 @@
 //! A scripted API server for unit tests: a function from the request to its answer.
 
 use std::{
+    convert::Infallible,
     io,
     sync::{Arc, Mutex},
 };
 
+use futures::{StreamExt, stream};
 use http::{Request, Response};
+use http_body_util::{BodyExt, Full, StreamBody, combinators::UnsyncBoxBody};
+use hyper::body::{Bytes, Frame};
 use kube::client::Body;
 use serde_json::{Value, json};
 
 use super::{Cluster, gate::Gate};
 
+type AnswerBody = UnsyncBoxBody<Bytes, Infallible>;
+
 /// What the scripted server does with a request.
 pub(crate) enum Answer {
     /// Answers with this status and body.
     Body(u16, Vec<u8>),
+    /// A watch: these events, then silence.
+    Watch(Vec<Value>),
     /// Never answers.
     Hang,
     /// The connection is refused.
@@ -46,12 +54,6 @@ impl Answer {
             "message": message, "reason": reason, "code": code,
         });
         Self::Body(code, status.to_string().into_bytes())
-    }
-
-    /// The lines of a watch, after which the server ends it.
-    pub(crate) fn events(events: &[Value]) -> Self {
-        let lines: String = events.iter().map(|event| format!("{event}\n")).collect();
-        Self::Body(200, lines.into_bytes())
     }
 }
 
@@ -92,8 +94,9 @@ impl Script {
                 match answer(nth, &call) {
                     Answer::Body(status, body) => Ok(Response::builder()
                         .status(status)
-                        .body(Body::from(body))
+                        .body(Full::new(Bytes::from(body)).boxed_unsync())
                         .unwrap()),
+                    Answer::Watch(events) => Ok(Response::new(open_watch(&events))),
                     Answer::Hang => std::future::pending().await,
                     Answer::Refused => Err(io::Error::from(io::ErrorKind::ConnectionRefused)),
                 }
@@ -120,6 +123,16 @@ impl Script {
     pub(crate) fn calls(&self) -> Vec<Call> {
         self.0.lock().unwrap().clone()
     }
+}
+
+fn open_watch(events: &[Value]) -> AnswerBody {
+    let lines: Vec<_> = events
+        .iter()
+        .map(|event| Bytes::from(format!("{event}\n")))
+        .collect();
+    let lines = stream::iter(lines).chain(stream::pending());
+    let frames = lines.map(|line| Ok::<_, Infallible>(Frame::data(line)));
+    StreamBody::new(frames).boxed_unsync()
 }
 
 async fn read(request: Request<Body>) -> Call {

@@ -12,6 +12,8 @@
 //!   saw that renewal, so the order holds whatever the requests' delays.
 
 mod machine;
+#[cfg(test)]
+mod model;
 
 use std::time::Duration;
 

@@ -1,6 +1,6 @@
 //! The objects of a release's manifest.
 
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeOwned};
 
 use crate::{cluster::ObjectRef, name::Namespace};
 
@@ -30,6 +30,12 @@ struct Head {
     api_version: String,
     kind: String,
     metadata: Option<Metadata>,
+}
+
+/// A `List`, or a list of one kind (`RoleList`): Helm applies its items.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct List {
     items: Option<Vec<Head>>,
 }
 
@@ -60,9 +66,8 @@ pub fn manifest_objects(
                 .map_or_else(|| format!("document {}", number + 1), str::to_owned),
             message,
         };
-        let head = parse(&document).map_err(error)?;
-        if let Some(head) = head {
-            add(&mut objects, head, namespace).map_err(error)?;
+        for head in heads(&document).map_err(error)? {
+            objects.push(object(head, namespace).map_err(error)?);
         }
     }
     Ok(objects)
@@ -89,27 +94,47 @@ fn source_file(document: &str) -> Option<&str> {
         .find_map(|line| line.strip_prefix("# Source: "))
 }
 
-/// `None` if there is nothing but comments. What Helm has applied may repeat keys: the last wins.
-fn parse(document: &str) -> Result<Option<Head>, String> {
+/// The objects of one document: none if it holds only comments, several if it is a list.
+fn heads(document: &str) -> Result<Vec<Head>, String> {
     let is_content = |line: &str| !line.trim().is_empty() && !line.trim_start().starts_with('#');
     if !document.lines().any(is_content) {
-        return Ok(None);
+        return Ok(Vec::new());
     }
+    let Some(head) = parse::<Option<Head>>(document)? else {
+        return Ok(Vec::new());
+    };
+    let Some(item_kind) = head.kind.strip_suffix("List") else {
+        return Ok(vec![head]);
+    };
+    let Some(items) = parse::<List>(document)?.items else {
+        return Ok(Vec::new());
+    };
+    let filled = items.into_iter().map(|item| Head {
+        api_version: first_of(item.api_version, &head.api_version),
+        kind: first_of(item.kind, item_kind),
+        metadata: item.metadata,
+    });
+    Ok(filled.collect())
+}
+
+fn first_of(text: String, otherwise: &str) -> String {
+    if text.is_empty() {
+        otherwise.to_owned()
+    } else {
+        text
+    }
+}
+
+/// What Helm has applied may repeat keys: the last wins.
+fn parse<T: DeserializeOwned>(document: &str) -> Result<T, String> {
     let options = serde_saphyr::options! {
         duplicate_keys: serde_saphyr::options::DuplicateKeyPolicy::LastWins,
         with_snippet: false,
     };
-    serde_saphyr::from_str_with_options::<Option<Head>>(document, options)
-        .map_err(|error| error.to_string())
+    serde_saphyr::from_str_with_options(document, options).map_err(|error| error.to_string())
 }
 
-fn add(objects: &mut Vec<ManifestObject>, head: Head, namespace: &Namespace) -> Result<(), String> {
-    if head.api_version == "v1" && head.kind == "List" {
-        for item in head.items.unwrap_or_default() {
-            add(objects, item, namespace)?;
-        }
-        return Ok(());
-    }
+fn object(head: Head, namespace: &Namespace) -> Result<ManifestObject, String> {
     let metadata = head.metadata.unwrap_or_default();
     for (field, value) in [
         ("apiVersion", &head.api_version),
@@ -124,7 +149,7 @@ fn add(objects: &mut Vec<ManifestObject>, head: Head, namespace: &Namespace) -> 
         .annotations
         .and_then(|annotations| annotations.resource_policy);
     let own_namespace = metadata.namespace.filter(|namespace| !namespace.is_empty());
-    objects.push(ManifestObject {
+    Ok(ManifestObject {
         object: ObjectRef {
             api_version: head.api_version,
             kind: head.kind,
@@ -132,8 +157,7 @@ fn add(objects: &mut Vec<ManifestObject>, head: Head, namespace: &Namespace) -> 
             name: metadata.name,
         },
         keep: policy.is_some_and(|policy| policy.trim().eq_ignore_ascii_case("keep")),
-    });
-    Ok(())
+    })
 }
 
 #[cfg(test)]

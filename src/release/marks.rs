@@ -45,7 +45,7 @@ pub struct Marks {
     /// `stackctl.io/done`: `REVISION-DIGEST`, written after validation.
     pub done: Option<String>,
     /// `stackctl.io/chart-version`. A `+` is written as `_`, as Helm does in its own labels, and
-    /// read back as `+`: neither SemVer nor chart versions know `_`.
+    /// read back as `+`: a semantic version has no `_`.
     pub chart_version: Option<String>,
 }
 

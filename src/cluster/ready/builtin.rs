@@ -1,4 +1,4 @@
-//! Claims, Services, Namespaces, budgets, CRDs, APIServices.
+//! Claims, Services, Namespaces, budgets, CRDs, `APIService`s.
 
 use serde_json::Value;
 

@@ -9,7 +9,7 @@
 //! - A paused Deployment counts as ready, as in Helm 3: nobody asked it to roll out.
 //! - `OnDelete` workloads must have all replicas ready, old or new: only the update is left to
 //!   their owner.
-//! - A LoadBalancer Service must have an address, as in Helm 3.
+//! - A `LoadBalancer` Service must have an address, as in Helm 3.
 //! - A claim is ready when it is bound; [`waits_for_consumer`] tells which claims cannot be bound
 //!   before a pod uses them, and are therefore not worth waiting for.
 

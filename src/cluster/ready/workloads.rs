@@ -1,4 +1,4 @@
-//! Deployments, StatefulSets, DaemonSets, ReplicaSets, Pods, Jobs.
+//! The kinds that run pods, and pods.
 
 use serde_json::Value;
 
@@ -132,11 +132,11 @@ pub(super) fn job(object: &Value) -> Readiness {
     let wanted = integer(object, "/spec/completions").unwrap_or(1);
     let succeeded = count(object, "/status/succeeded");
     let failed = count(object, "/status/failed");
-    let mut words = format!("{succeeded} of {wanted} completions");
-    if failed > 0 {
-        words.push_str(&format!(", {failed} pods failed"));
-    }
-    Readiness::Progressing(words)
+    let completions = format!("{succeeded} of {wanted} completions");
+    Readiness::Progressing(match failed {
+        0 => completions,
+        failed => format!("{completions}, {failed} pods failed"),
+    })
 }
 
 pub(super) fn pod(object: &Value) -> Readiness {
@@ -171,10 +171,8 @@ fn waiting_reason(pod: &Value) -> Option<String> {
         .into_iter()
         .filter_map(|list| pod.pointer(list)?.as_array())
         .flatten();
-    statuses
-        .filter_map(|status| {
-            let reason = status.pointer("/state/waiting/reason")?.as_str()?;
-            Some(format!("container {}: {reason}", text(status, "/name")))
-        })
-        .next()
+    statuses.into_iter().find_map(|status| {
+        let reason = status.pointer("/state/waiting/reason")?.as_str()?;
+        Some(format!("container {}: {reason}", text(status, "/name")))
+    })
 }

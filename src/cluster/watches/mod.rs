@@ -17,6 +17,8 @@
 
 mod board;
 mod stream;
+#[cfg(test)]
+mod tests;
 mod track;
 mod wait;
 
@@ -77,17 +79,17 @@ impl NotReady {
             ([], late) => ("not ready in time", late),
             (failed, _) => ("failed", failed),
         };
-        let mut line = match objects {
+        let line = match objects {
             [] => "not ready".to_owned(),
             [(object, why)] => format!("{object} {what}: {why}"),
             [(object, why), rest @ ..] => {
                 format!("{object} and {} more {what}: {why}", rest.len())
             }
         };
-        if let Some(trouble) = &self.trouble {
-            line.push_str(&format!(" ({trouble})"));
+        match &self.trouble {
+            Some(trouble) => format!("{line} ({trouble})"),
+            None => line,
         }
-        line
     }
 }
 

@@ -62,15 +62,12 @@ impl Track {
     /// Takes in a read of the object, which is newer than anything known (`None`: not there).
     pub(super) fn read(&mut self, sighting: Option<Sighting>) {
         let first = self.known.is_none();
-        let resource_version = self
-            .known
-            .as_ref()
-            .map(|known| known.resource_version.clone())
-            .unwrap_or_default();
-        let sighting = sighting.unwrap_or(Sighting {
-            resource_version,
+        // That an object is not there has no version: no sighting of it can be told to be newer.
+        let absent = Sighting {
+            resource_version: String::new(),
             state: None,
-        });
+        };
+        let sighting = sighting.unwrap_or(absent);
         if first && let Some(state) = &sighting.state {
             self.first_uid = Some(state.uid.clone());
             self.failed_before =
@@ -92,7 +89,8 @@ impl Track {
         let Some(known) = &self.known else {
             return News::Older;
         };
-        if sighting.resource_version == known.resource_version {
+        let both_absent = known.state.is_none() && sighting.state.is_none();
+        if both_absent || sighting.resource_version == known.resource_version {
             return News::Older;
         }
         match (
@@ -237,6 +235,20 @@ mod tests {
         assert!(matches!(track.verdict(), Verdict::Waiting(_)));
         track.merge(seen("10", "b", Readiness::Ready));
         assert_eq!(track.verdict(), Verdict::Done);
+    }
+
+    #[test]
+    fn an_object_that_was_not_there_when_read_is_not_believed_to_be_there_without_a_read() {
+        let mut track = Track::new(Goal::Ready, "Deployment");
+        track.read(None);
+        assert_eq!(track.compare(&gone("8")), News::Older);
+        // The watch lags behind and has not seen the deletion.
+        assert_eq!(
+            track.compare(&seen("5", "a", Readiness::Ready)),
+            News::Unclear
+        );
+        track.merge(seen("5", "a", Readiness::Ready));
+        assert!(matches!(track.verdict(), Verdict::Waiting(_)));
     }
 
     #[test]

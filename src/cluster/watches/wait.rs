@@ -106,8 +106,8 @@ fn is_for_good(trouble: &ClusterError) -> bool {
 
 async fn something_happens(changes: &mut watch::Receiver<()>, until: Instant) {
     tokio::select! {
-        changed = changes.changed() => {
-            if changed.is_err() {
+        gone = changes.changed() => {
+            if gone.is_err() {
                 sleep_until(until).await;
             }
         }
