@@ -109,7 +109,8 @@ mod tests {
 
     fn text_at(layers: &Layers, path: &[&str]) -> Option<String> {
         let place = layers.locate(path)?;
-        Some(format!("{place} {}", &place.source.text[place.span]))
+        let said = &place.source.text[place.span.clone()];
+        Some(format!("{place} {said}"))
     }
 
     #[test]

@@ -21,6 +21,8 @@ use crate::stack::{
 pub(crate) struct RawChart {
     pub(crate) name: Text,
     pub(crate) chart: Option<Text>,
+    /// Nobody says where it is, not even wrongly.
+    pub(crate) nowhere: bool,
     pub(crate) version: Option<Text>,
     pub(crate) release: Option<Text>,
     pub(crate) namespace: Option<Text>,
@@ -99,6 +101,7 @@ pub(crate) fn read(
     ];
     let raw = RawChart {
         name,
+        nowhere: !chart.has("chart"),
         chart: chart.text("chart", f),
         version: chart.text("version", f),
         release: chart.text("release", f),
@@ -186,9 +189,14 @@ fn read_wait(chart: &mut Reader<'_>, f: &mut Findings) -> Wait {
     let wait = match &node.value {
         Value::Flag(true) => Some(Wait::Watch),
         Value::Flag(false) => Some(Wait::No),
-        Value::Text(_) => reader::text(&node, "wait", f)
-            .and_then(|said| reader::word(&said, "wait", &[("helm", Wait::Helm)], f)),
-        _ => wrong(f, "wait", "a boolean or `\"helm\"`", &node),
+        Value::Text(word) if word == "helm" => Some(Wait::Helm),
+        _ => {
+            f.add(
+                Finding::error("`wait` is not valid")
+                    .at(node.origin, "expected `true`, `false` or `\"helm\"`"),
+            );
+            None
+        }
     };
     wait.unwrap_or_default()
 }

@@ -51,9 +51,13 @@ impl<'a> Reader<'a> {
         self
     }
 
-    /// Whether the table itself has the key.
+    /// Whether one of the layers has the key.
     pub(crate) fn has(&self, key: &str) -> bool {
-        self.table.get(key).is_some()
+        let layers = [Some(self.table), self.under];
+        layers
+            .into_iter()
+            .flatten()
+            .any(|table| table.get(key).is_some())
     }
 
     /// Where the table's own value of a key stands, else `whole`.
@@ -63,6 +67,7 @@ impl<'a> Reader<'a> {
 
     /// The value of a key, as the layers together say it.
     pub(crate) fn node(&mut self, key: &'static str) -> Option<Cow<'a, Node>> {
+        debug_assert!(!self.asked.contains(&key), "`{key}` is read twice");
         self.asked.push(key);
         let own = self.table.get(key);
         self.found += usize::from(own.is_some());

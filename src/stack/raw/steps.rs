@@ -129,19 +129,19 @@ fn read_phase(chart: &mut Reader<'_>, phase: &'static str, f: &mut Findings) -> 
 fn read_step(node: &Node, phase: &'static str, f: &mut Findings) -> Option<RawStep> {
     let mut step = Reader::new("a step", table(node, phase, f)?).later(LATER);
     let verb = read_verb(&mut step, node, f);
-    let raw = RawStep {
-        name: step.text("name", f),
-        actions: step.node("when").and_then(|node| read_when(&node, f)),
-        timeout: step.duration("timeout", f),
-        retry: step
-            .node("retry")
-            .and_then(|node| read_retry(&node, f))
-            .unwrap_or_default(),
-        verb: verb?,
-        origin: node.origin,
-    };
+    let name = step.text("name", f);
+    let actions = step.node("when").and_then(|node| read_when(&node, f));
+    let timeout = step.duration("timeout", f);
+    let retry = step.node("retry").and_then(|node| read_retry(&node, f));
     step.finish(f);
-    Some(raw)
+    Some(RawStep {
+        name,
+        verb: verb?,
+        actions,
+        timeout,
+        retry: retry.unwrap_or_default(),
+        origin: node.origin,
+    })
 }
 
 fn read_verb(step: &mut Reader<'_>, node: &Node, f: &mut Findings) -> Option<RawVerb> {

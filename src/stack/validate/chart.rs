@@ -43,7 +43,7 @@ pub(crate) fn chart(
     f: &mut Findings,
 ) -> Option<Chart> {
     let known = parts.known;
-    if raw.chart.is_none() {
+    if raw.nowhere {
         let message = format!("chart `{}` has no `chart`", raw.name.value);
         f.add(
             Finding::error(message)

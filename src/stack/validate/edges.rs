@@ -217,8 +217,8 @@ fn cycle_finding(charts: &[RawChart], cycle: &[&Edge]) -> Finding {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use super::{super::origin::Sources, *};
-    use crate::diagnostic::Source;
+    use super::*;
+    use crate::{diagnostic::Source, stack::layers::origin::Sources};
 
     /// Hard edges until validated.
     pub(crate) fn edges(pairs: &[(usize, usize)]) -> Vec<Edge> {

@@ -31,28 +31,32 @@ pub(crate) enum ChartNames {
 }
 
 impl Known<'_> {
-    /// Reads a text that is expanded when inputs are resolved.
-    pub(crate) fn template(&self, text: &Text, f: &mut Findings) -> Template {
-        let mut template = Template { parts: Vec::new() };
+    /// Reads a text that is expanded when inputs are resolved. `None` if something is wrong.
+    pub(crate) fn template(&self, text: &Text, f: &mut Findings) -> Option<Template> {
         let pieces = match scan(&text.value) {
             Ok(pieces) => pieces,
             Err(error) => {
                 let origin = f.sources.within(text, &error.span);
                 f.add(Finding::error(error.message).at(origin, ""));
-                return template;
+                return None;
             }
         };
+        let mut template = Template { parts: Vec::new() };
+        let mut sound = true;
         for piece in pieces {
             match piece {
                 Piece::Text(text) => template.push_text(text),
                 Piece::Reference(inner, span) => match self.refer(inner) {
                     Ok(Part::Text(text)) => template.push_text(&text),
                     Ok(reference) => template.parts.push(reference),
-                    Err(finding) => f.add(finding.at(f.sources.within(text, &span), "")),
+                    Err(finding) => {
+                        sound = false;
+                        f.add(finding.at(f.sources.within(text, &span), ""));
+                    }
                 },
             }
         }
-        template
+        sound.then_some(template)
     }
 
     /// Expands a text that must be known while loading: a name, a path, a version, a label.
@@ -60,7 +64,7 @@ impl Known<'_> {
         if !text.value.contains("${") {
             return Some(text.clone());
         }
-        let template = self.template(text, f);
+        let template = self.template(text, f)?;
         match template.expand(&self.scope) {
             Ok(expanded) if !expanded.secret => Some(Located {
                 value: expanded.text,

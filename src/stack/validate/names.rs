@@ -38,6 +38,7 @@ pub(crate) fn identities(
         };
         if let Some(identity) = &identity
             && let Some(first) = owners.insert(identity.release.clone(), chart)
+            && !is_default(first, chart)
         {
             f.add(twice(first, chart, &identity.release));
         }
@@ -91,6 +92,12 @@ fn identity(chart: &RawChart, known: &Known<'_>, f: &mut Findings) -> Option<Ide
             name: release?,
         },
     })
+}
+
+/// A release from `[defaults]`, which is reported there.
+fn is_default(first: &RawChart, second: &RawChart) -> bool {
+    let origin = |chart: &RawChart| chart.release.as_ref().map(|said| said.origin);
+    origin(first).is_some() && origin(first) == origin(second)
 }
 
 fn twice(first: &RawChart, second: &RawChart, release: &ReleaseId) -> Finding {

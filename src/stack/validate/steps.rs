@@ -95,10 +95,13 @@ fn retry(raw: &RawRetry) -> Retry {
 fn verb(raw: &RawVerb, known: &Known<'_>, f: &mut Findings) -> Verb {
     match raw {
         RawVerb::Run { command, env } => Verb::Run {
-            command: command.iter().map(|word| known.template(word, f)).collect(),
+            command: command
+                .iter()
+                .map(|word| template(word, known, f))
+                .collect(),
             env: env
                 .iter()
-                .map(|(name, value)| (name.value.clone(), known.template(value, f)))
+                .map(|(name, value)| (name.value.clone(), template(value, known, f)))
                 .collect(),
         },
         RawVerb::Pods {
@@ -106,7 +109,7 @@ fn verb(raw: &RawVerb, known: &Known<'_>, f: &mut Findings) -> Verb {
             namespace,
             min,
         } => Verb::Pods {
-            selector: known.template(selector, f),
+            selector: template(selector, known, f),
             namespace: optional(namespace.as_ref(), known, f),
             min: *min,
         },
@@ -125,9 +128,9 @@ fn verb(raw: &RawVerb, known: &Known<'_>, f: &mut Findings) -> Verb {
 fn target(raw: &RawTarget, known: &Known<'_>, f: &mut Findings) -> HttpTarget {
     match raw {
         RawTarget::Url(said) => {
-            let url = known.template(said, f);
-            if let Some(literal) = url.as_literal() {
-                check_url(literal, said, f);
+            let url = template(said, known, f);
+            if !said.value.contains("${") {
+                check_url(&said.value, said, f);
             }
             HttpTarget::Url(url)
         }
@@ -137,7 +140,7 @@ fn target(raw: &RawTarget, known: &Known<'_>, f: &mut Findings) -> HttpTarget {
             port,
             path,
         } => HttpTarget::Service {
-            service: known.template(service, f),
+            service: template(service, known, f),
             namespace: optional(namespace.as_ref(), known, f),
             port: port.clone(),
             path: optional(path.as_ref(), known, f).unwrap_or_else(|| Template::literal("/")),
@@ -157,5 +160,11 @@ fn check_url(url: &str, said: &Text, f: &mut Findings) {
 }
 
 fn optional(said: Option<&Text>, known: &Known<'_>, f: &mut Findings) -> Option<Template> {
-    said.map(|text| known.template(text, f))
+    said.map(|text| template(text, known, f))
+}
+
+/// A text of the step; empty if something is wrong with it, which is reported.
+fn template(said: &Text, known: &Known<'_>, f: &mut Findings) -> Template {
+    let template = known.template(said, f);
+    template.unwrap_or_else(|| Template::literal(""))
 }

@@ -38,7 +38,7 @@ pub(crate) fn of_toml(node: &Node, known: &Known<'_>, f: &mut Findings) -> Templ
             f.add(
                 Finding::warning(format!("Helm prints {integer} as {}", as_go(*integer)))
                     .at(node.origin, "numbers in values become floats")
-                    .help("quote it, or let the chart use `int64`"),
+                    .help("quote it, or let the chart's template convert it with `int64`"),
             );
             TemplatedValue::Plain((*integer).into())
         }
@@ -130,17 +130,24 @@ fn of_yaml(
 
 fn yaml_finding(error: &YamlError, whole: &Text, f: &Findings) -> Finding {
     let origin = f.sources.within(whole, &error.span);
-    Finding::error(error.message.clone()).at(origin, format!("line {} of the YAML", error.line))
+    let label = if origin == whole.origin {
+        format!("line {} of the YAML", error.line)
+    } else {
+        String::new()
+    };
+    Finding::error(error.message.clone()).at(origin, label)
 }
 
 fn text(said: Located<String>, known: &Known<'_>, f: &mut Findings) -> TemplatedValue {
     if !said.value.contains("${") {
         return TemplatedValue::Plain(said.value.into());
     }
-    let template = known.template(&said, f);
-    match template.as_literal() {
-        Some(literal) => TemplatedValue::Plain(literal.into()),
-        None => TemplatedValue::Text(template),
+    match known.template(&said, f) {
+        None => TemplatedValue::Plain(serde_json::Value::Null),
+        Some(template) => match template.as_literal() {
+            Some(literal) => TemplatedValue::Plain(literal.into()),
+            None => TemplatedValue::Text(template),
+        },
     }
 }
 

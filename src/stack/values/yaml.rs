@@ -5,7 +5,7 @@
 //! agree is taken; any other must be quoted. (Users' values files go to Helm untouched; this is
 //! for YAML that stackctl itself turns into values.)
 
-use std::{collections::HashMap, ops::Range};
+use std::{collections::HashMap, fmt, ops::Range};
 
 use granit_parser::{Event, Parser, ScalarStyle, Span, Tag};
 use serde_json::{Map, Number, Value};
@@ -216,7 +216,10 @@ impl<'t> Composer<'t> {
             if plain && !is_clear_key(&key) {
                 return Err(self.error(
                     &at,
-                    format!("quote the key `{key}`: Helm reads it as something else"),
+                    format!(
+                        "the key `{key}` is ambiguous: Helm reads {}; quote it",
+                        as_helm(&key)
+                    ),
                 ));
             }
             let line = line_of(self.text, bytes(&at).start);
@@ -277,7 +280,10 @@ impl<'t> Composer<'t> {
                 .map(Yaml::Number),
         };
         Ok(clear.unwrap_or_else(|| {
-            let message = format!("quote `{text}`: Helm does not read it as it is written");
+            let message = format!(
+                "`{text}` is ambiguous: Helm reads {}; quote it if it is a text",
+                as_helm(text)
+            );
             Yaml::Unclear(self.error(at, message))
         }))
     }
@@ -311,6 +317,21 @@ enum Scalar {
     Text,
 }
 
+impl fmt::Display for Scalar {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Null => f.write_str("null"),
+            Self::Bool(flag) => write!(f, "{flag}"),
+            Self::NotFinite => f.write_str("no finite number"),
+            Self::Text => f.write_str("a text"),
+            Self::Integer(_) | Self::Float(_) => match self.number() {
+                Some(number) => write!(f, "{number}"),
+                None => f.write_str("a number"),
+            },
+        }
+    }
+}
+
 impl Scalar {
     /// A number that JSON can hold. Whole floats count as integers: `089` is 89 either way.
     fn number(self) -> Option<Number> {
@@ -318,7 +339,12 @@ impl Scalar {
             Self::Integer(integer) => i64::try_from(integer)
                 .map(Number::from)
                 .or_else(|_| u64::try_from(integer).map(Number::from))
-                .ok(),
+                .ok()
+                .or_else(|| {
+                    #[expect(clippy::cast_precision_loss, reason = "as Helm's parser loses it")]
+                    let float = integer as f64;
+                    Number::from_f64(float)
+                }),
             Self::Float(float) if float.fract() == 0.0 && float.abs() < 1e15 => {
                 #[expect(clippy::cast_possible_truncation, reason = "whole and small")]
                 let whole = float as i64;
@@ -498,8 +524,8 @@ mod tests {
     fn scalars_helm_reads_differently_must_be_quoted() {
         for text in [
             "yes", "y", "On", "N", "off", "012", "1_000", "0b11", "0X1F", "1__0", "1_", "-0x1f",
-            "0_7", "1_000.5", ".5_0", "0O14", "-012", "0B1", "+0x1F", "-0o14", "0x1_F", "1e400",
-            ".inf", "-.Inf", ".nan",
+            "0_7", "1_000.5", ".5_0", "0O14", "-012", "0B1", "+0x1F", "-0o14", "0x1_F", ".inf",
+            "-.Inf", ".nan",
         ] {
             let yaml = format!("ok: 1\nlist:\n- {text}\n");
             let error = read(&yaml).unwrap_err();
