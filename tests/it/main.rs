@@ -1,0 +1,5 @@
+//! Tests of the public API, in one binary.
+
+mod children;
+mod helm_driver;
+mod support;
