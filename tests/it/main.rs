@@ -1,3 +1,6 @@
 //! stackctl from the outside, and the rules of its own house.
 
 mod borders;
+mod children;
+mod helm_driver;
+mod support;
