@@ -51,10 +51,11 @@ pub(super) fn upgrade(major: Major, op: &Upgrade) -> Vec<OsString> {
     args.0
 }
 
-/// `helm template`: renders without a cluster.
-pub(super) fn template(op: &Upgrade) -> Vec<OsString> {
+/// `helm template`: renders without a cluster, as if it were of this Kubernetes version.
+pub(super) fn template(op: &Upgrade, kube_version: &str) -> Vec<OsString> {
     let mut args = Args::of(&["template", op.release.name.as_str()]);
-    args.add(&op.chart).namespace(&op.release).values(op);
+    args.add(&op.chart).namespace(&op.release);
+    args.add("--kube-version").add(kube_version).values(op);
     args.0
 }
 
@@ -216,8 +217,8 @@ mod tests {
             format!("{APPLY} --labels a=1,b=2 --values /v/z.yaml --values /v/a.yaml --values -")
         );
         assert_eq!(
-            line(template(&op)),
-            "template web /charts/web --namespace shop --values /v/z.yaml --values /v/a.yaml --values -"
+            line(template(&op, "v1.37.2")),
+            "template web /charts/web --namespace shop --kube-version v1.37.2 --values /v/z.yaml --values /v/a.yaml --values -"
         );
     }
 

@@ -100,11 +100,16 @@ impl Helm {
     }
 
     /// `helm template`: what the chart renders, without a cluster. CRDs of `crds/` are left out.
-    pub async fn template(&self, call: Call<'_>, op: &Upgrade) -> Result<String, HelmError> {
+    pub async fn template(
+        &self,
+        call: Call<'_>,
+        op: &Upgrade,
+        kube_version: &str,
+    ) -> Result<String, HelmError> {
         let asked = Asked {
             operation: Operation::Template,
             release: &op.release,
-            args: args::template(op),
+            args: args::template(op, kube_version),
             stdin: Some(op.values.clone()),
             deadline: deadline::TEMPLATE,
             on_terminate: OnTerminate::Signal,

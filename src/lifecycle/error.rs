@@ -103,7 +103,7 @@ impl From<HelmError> for StepError {
     fn from(error: HelmError) -> Self {
         Self {
             step: None,
-            message: format!("{error}: {}", error.cause),
+            message: error.to_string(),
             hints: error.cause.hint().map(str::to_owned).into_iter().collect(),
             cancelled: error.cause == Cause::Interrupted,
             cause: error.words,

@@ -1,10 +1,13 @@
 //! From a plan to an outcome: preflight, run folder, lease, engine, and cleaning up after it.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use jiff::Timestamp;
 
-use super::{RunError, Session, lease, preflight};
+use super::{RunError, Session, lease, preflight, render::Renderer};
 use crate::{
     cluster::Watches,
     diagnostic::Problems,
@@ -47,41 +50,42 @@ impl Session {
         let env = self.settings.text_env();
         let scope = inputs::resolve(&self.stack, &env, &self.settings.inputs, &self.redactor)
             .map_err(|InputsError(findings)| Problems(findings))?;
-        let charts = preflight::run(self, plan, &scope).await?;
-        let id = journal::new_run_id(Timestamp::now());
-        let journal = Journal::create(&self.settings.state_dir.join("runs"), &id)?;
         let private = tempfile::Builder::new()
             .prefix("stackctl-")
             .tempdir()
             .map_err(RunError::Private)?;
-        let kubeconfig = private.path().join("kubeconfig");
-        self.cluster
-            .write_private_kubeconfig(&kubeconfig)
-            .map_err(RunError::Private)?;
+        let surroundings = self.surroundings(private.path())?;
+        let options = self.options(journal::new_run_id(Timestamp::now()));
+        let id = options.run.clone();
+        let shutdown = trigger.shutdown();
+        let renderer = Renderer {
+            helm: &helm,
+            surroundings: &surroundings,
+            shutdown: &shutdown,
+            redactor: &self.redactor,
+            kube_version: &self.cluster.version().await?.git,
+            at_once: options.concurrency,
+        };
+        let charts = preflight::run(self, plan, &scope, &renderer).await?;
+        let journal = Journal::create(&self.settings.state_dir.join("runs"), &id)?;
         let lease = lease::acquire(self, plan.direction, &id, trigger).await?;
         let context = RunContext {
             stack: self.stack.clone(),
             id: id.clone(),
             scope,
             helm,
-            surroundings: Surroundings {
-                env: self.settings.env.clone(),
-                kubeconfig,
-                cache: private.path().join("cache"),
-            },
+            surroundings,
             cluster: self.cluster.clone(),
             releases: self.releases.clone(),
             watches: Watches::new(self.cluster.clone()),
             charts,
             folder: journal.folder().clone(),
             redactor: self.redactor.clone(),
-            shutdown: trigger.shutdown(),
+            shutdown: shutdown.clone(),
         };
         let executor = Executor::new(Arc::new(context), plan, implementations);
         let folder = journal.folder().path().to_owned();
         let mut recorder = Recorder { journal, watch };
-        let options = self.options(id.clone());
-        let shutdown = trigger.shutdown();
         let outcome = engine::run(plan, Arc::new(executor), options, shutdown, &mut recorder).await;
         lease.release().await;
         Ok(Finished {
@@ -103,6 +107,17 @@ impl Session {
             }),
             _ => Ok(helm),
         }
+    }
+
+    /// What helm's children get: a kubeconfig of their own, with exactly this cluster.
+    fn surroundings(&self, private: &Path) -> Result<Surroundings, RunError> {
+        let kubeconfig = private.join("kubeconfig");
+        self.cluster.write_private_kubeconfig(&kubeconfig).map_err(RunError::Private)?;
+        Ok(Surroundings {
+            env: self.settings.env.clone(),
+            kubeconfig,
+            cache: private.join("cache"),
+        })
     }
 
     fn options(&self, run: RunId) -> Options {

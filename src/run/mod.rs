@@ -13,6 +13,7 @@ mod observe;
 mod operation;
 mod preflight;
 mod process_mark;
+mod render;
 mod session;
 mod settings;
 mod status;

@@ -3,18 +3,19 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs::File,
+    path::PathBuf,
 };
 
 use futures::StreamExt as _;
 
-use super::{Problem, RunError, Session, check::Library};
+use super::{Problem, RunError, Session, check::Library, render::Renderer};
 use crate::{
     chart,
     cluster::Access,
     name::{Action, ChartName, Namespace},
     plan::{Node, Plan},
     release::manifest_objects,
-    stack::{self, FailurePolicy, Scope},
+    stack::{self, Composed, FailurePolicy, Scope},
 };
 
 /// Requests at once.
@@ -35,19 +36,27 @@ pub(super) async fn run(
     session: &Session,
     plan: &Plan,
     scope: &Scope,
+    renderer: &Renderer<'_>,
 ) -> Result<BTreeMap<ChartName, chart::Chart>, RunError> {
     let mut problems = Vec::new();
     let deployed = || {
         let entries = plan.nodes.iter().filter(|node| node.action.deploys());
         entries.filter_map(|node| session.stack.charts.get(&node.key))
     };
-    let (charts, findings) = Library::default().open_all(deployed());
+    let (mut charts, findings) = Library::default().open_all(deployed());
     problems.extend(findings.into_iter().map(|(chart, finding)| Problem {
         chart: Some(chart),
         message: finding.message,
         hint: finding.help.into_iter().next(),
     }));
-    problems.extend(deployed().flat_map(|entry| values(entry, scope)));
+    let mut sound = Vec::new();
+    for entry in deployed() {
+        match values(entry, scope) {
+            Ok(composed) => sound.push((entry, composed)),
+            Err(wrong) => problems.extend(wrong),
+        }
+    }
+    problems.extend(renderer.render_all(&mut charts, sound).await);
     if session.stack.settings.failure_policy == FailurePolicy::Stop {
         problems.extend(plan.nodes.iter().filter_map(blocked));
     }
@@ -60,25 +69,19 @@ pub(super) async fn run(
     }
 }
 
-fn values(entry: &stack::Chart, scope: &Scope) -> Vec<Problem> {
-    let problem = |message| Problem {
-        chart: Some(entry.name.clone()),
-        message,
-        hint: None,
+fn values(entry: &stack::Chart, scope: &Scope) -> Result<Composed, Vec<Problem>> {
+    let problem = |message| Problem { chart: Some(entry.name.clone()), message, hint: None };
+    let unreadable = |file: &PathBuf| {
+        let error = File::open(file).err()?;
+        Some(problem(format!("values file {} cannot be read: {error}", file.display())))
     };
-    let mut problems = Vec::new();
-    for file in &entry.values.files {
-        if let Err(error) = File::open(file) {
-            problems.push(problem(format!(
-                "values file {} cannot be read: {error}",
-                file.display()
-            )));
-        }
+    let mut problems: Vec<Problem> = entry.values.files.iter().filter_map(unreadable).collect();
+    match entry.values.compose(scope) {
+        Ok(composed) if problems.is_empty() => return Ok(composed),
+        Ok(_) => {}
+        Err(error) => problems.push(problem(format!("its values cannot be made: {error}"))),
     }
-    if let Err(error) = entry.values.compose(scope) {
-        problems.push(problem(format!("its values cannot be made: {error}")));
-    }
-    problems
+    Err(problems)
 }
 
 /// With `stop`, a chart that is known to fail would only leave the run half done.

@@ -270,9 +270,14 @@ impl Lab {
         fs::read_dir("/proc")
             .expect("Linux")
             .filter_map(Result::ok)
-            .filter_map(|process| fs::read_to_string(process.path().join("cmdline")).ok())
-            .map(|line| line.replace('\0', " "))
-            .filter(|line| line.contains("helm") && line.contains(folder))
+            .filter_map(|process| {
+                let read = |file| fs::read(process.path().join(file)).ok();
+                let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).replace('\0', " ");
+                Some((text(read("cmdline")?), text(read("environ")?)))
+            })
+            // Its kubeconfig lies in the lab's folder.
+            .filter(|(line, env)| line.contains("/helm") && env.contains(folder))
+            .map(|(line, _)| line)
             .collect()
     }
 }
