@@ -70,37 +70,25 @@ pub(super) async fn wait(
             on_status(&picture.progress);
             reported = Some(picture.progress.clone());
         }
-        if picture.progress.done == items.len() {
-            // What was ready a while ago must still be.
-            let stale = items.iter_mut().filter(|item| !item.is_fresh(shared));
-            let n_stale = stale.map(|item| item.read_now = true).count();
-            if goal == Goal::Gone || n_stale == 0 {
-                return Ok(());
-            }
+        let done = picture.progress.done == items.len();
+        if done && (goal == Goal::Gone || mark_stale(shared, &mut items) == 0) {
+            return Ok(());
         }
-        let hopeless = items
-            .iter()
-            .any(|it| it.trouble.as_ref().is_some_and(is_for_good));
-        let failed = !picture.failed.is_empty();
-        if failed || hopeless || Instant::now() >= deadline {
-            return Err(NotReady {
-                failed: picture.failed,
-                late: picture.progress.waiting,
-                trouble: items.into_iter().find_map(|item| item.trouble),
-            });
+        let now = Instant::now();
+        if !picture.failed.is_empty() || items.iter().any(Item::is_hopeless) || now >= deadline {
+            return Err(picture.into_error(&items));
         }
-        let due = items
-            .iter()
-            .filter(|item| item.wants_read())
-            .map(|item| item.due(shared))
-            .min();
+        let wanted = items.iter().filter(|item| item.wants_read());
+        let due = wanted.map(|item| item.due(shared, now)).min();
         something_happens(&mut changes, due.unwrap_or(deadline).min(deadline)).await;
     }
 }
 
-/// A right we do not have will not come while we wait.
-fn is_for_good(trouble: &ClusterError) -> bool {
-    matches!(trouble, ClusterError::Forbidden { .. })
+/// What was ready a while ago must still be: asks for another read of the objects of which that is
+/// not known. Their number.
+fn mark_stale(shared: &Shared, items: &mut [Item]) -> usize {
+    let stale = items.iter_mut().filter(|item| !item.is_fresh(shared));
+    stale.map(|item| item.read_now = true).count()
 }
 
 async fn something_happens(changes: &mut watch::Receiver<()>, until: Instant) {
@@ -119,7 +107,7 @@ async fn read_due(shared: &Shared, items: &mut [Item], deadline: Instant) {
     let now = Instant::now();
     let due = items
         .iter_mut()
-        .filter(|item| item.wants_read() && item.due(shared) <= now);
+        .filter(|item| item.wants_read() && item.due(shared, now) <= now);
     let reads = due.map(|item| async {
         if timeout_at(deadline, item.read(shared)).await.is_err() && now.elapsed() >= POLL {
             item.trouble = Some(ClusterError::Timeout {
@@ -151,6 +139,11 @@ impl Item {
         self.track.verdict() == Verdict::Done
     }
 
+    /// A right we do not have will not come while we wait.
+    fn is_hopeless(&self) -> bool {
+        matches!(self.trouble, Some(ClusterError::Forbidden { .. }))
+    }
+
     fn wants_read(&self) -> bool {
         self.read_now || !self.is_done()
     }
@@ -167,9 +160,9 @@ impl Item {
     }
 
     /// When it should be read again.
-    fn due(&self, shared: &Shared) -> Instant {
+    fn due(&self, shared: &Shared, now: Instant) -> Instant {
         let Some(last) = self.last_read else {
-            return Instant::now();
+            return now;
         };
         let pause = match (self.read_now, self.is_covered(shared)) {
             (true, _) => BREATH,
@@ -299,6 +292,20 @@ impl Picture {
                 waiting,
             },
             failed,
+        }
+    }
+    fn into_error(self, items: &[Item]) -> NotReady {
+        let mut late = self.progress.waiting;
+        if late.is_empty() && self.failed.is_empty() {
+            let unsure = items.iter().filter(|item| item.read_now);
+            let why = "it was ready, but could not be read again in time";
+            late.extend(unsure.map(|item| (item.object.clone(), why.to_owned())));
+        }
+        let trouble = items.iter().find_map(|item| item.trouble.clone());
+        NotReady {
+            failed: self.failed,
+            late,
+            trouble,
         }
     }
 }
