@@ -75,7 +75,7 @@ fn deployments() {
                 reason: ProgressDeadlineExceeded }]";
     failed(
         &deployment("replicas: 3", &format!("{}, {late}", counts(3, 3, 1))),
-        "no progress within its deadline, 1 of 3 replicas available",
+        "no progress within its deadline: 1 of 3 replicas available",
     );
     // The deadline was missed by the version before: the controller has not judged the new one.
     progressing(

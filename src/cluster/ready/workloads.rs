@@ -19,28 +19,27 @@ pub(super) fn deployment(object: &Value) -> Readiness {
     let updated = count(object, "/status/updatedReplicas");
     let total = count(object, "/status/replicas");
     let available = count(object, "/status/availableReplicas");
+    let lack = if updated < wanted {
+        Some(format!("{updated} of {wanted} replicas updated"))
+    } else if total > updated {
+        Some(format!("{} old replicas still to end", total - updated))
+    } else if available < wanted {
+        Some(format!("{available} of {wanted} replicas available"))
+    } else {
+        None
+    };
+    let Some(lack) = lack else {
+        return Readiness::Ready;
+    };
     let conditions = Conditions::of(object);
-    if let Some(progressing) = conditions.get("Progressing")
-        && progressing.reason() == "ProgressDeadlineExceeded"
-    {
-        return Readiness::Failed(format!(
-            "no progress within its deadline, {available} of {wanted} replicas available"
-        ));
+    let progressing = conditions.get("Progressing");
+    if progressing.is_some_and(|it| it.reason() == "ProgressDeadlineExceeded") {
+        return Readiness::Failed(format!("no progress within its deadline: {lack}"));
     }
-    if let Some(failure) = conditions.when_true("ReplicaFailure") {
-        return Readiness::Progressing(failure.words("its pods cannot be created"));
-    }
-    if updated < wanted {
-        return Readiness::Progressing(format!("{updated} of {wanted} replicas updated"));
-    }
-    if total > updated {
-        let old = total - updated;
-        return Readiness::Progressing(format!("{old} old replicas still to end"));
-    }
-    if available < wanted {
-        return Readiness::Progressing(format!("{available} of {wanted} replicas available"));
-    }
-    Readiness::Ready
+    let failure = conditions.when_true("ReplicaFailure");
+    Readiness::Progressing(
+        failure.map_or(lack, |failure| failure.words("its pods cannot be created")),
+    )
 }
 
 pub(super) fn stateful_set(object: &Value) -> Readiness {

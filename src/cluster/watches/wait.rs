@@ -70,38 +70,25 @@ pub(super) async fn wait(
             on_status(&picture.progress);
             reported = Some(picture.progress.clone());
         }
-        if picture.progress.done == items.len() {
-            // What was ready a while ago must still be.
-            let stale = items.iter_mut().filter(|item| !item.is_fresh(shared));
-            let n_stale = stale.map(|item| item.read_now = true).count();
-            if goal == Goal::Gone || n_stale == 0 {
-                return Ok(());
-            }
-        }
-        let hopeless = items
-            .iter()
-            .any(|it| it.trouble.as_ref().is_some_and(is_for_good));
-        let failed = !picture.failed.is_empty();
-        if failed || hopeless || Instant::now() >= deadline {
-            return Err(NotReady {
-                failed: picture.failed,
-                late: picture.progress.waiting,
-                trouble: items.into_iter().find_map(|item| item.trouble),
-            });
+        let done = picture.progress.done == items.len();
+        if done && (goal == Goal::Gone || mark_stale(shared, &mut items) == 0) {
+            return Ok(());
         }
         let now = Instant::now();
-        let due = items
-            .iter()
-            .filter(|item| item.wants_read())
-            .map(|item| item.due(shared, now))
-            .min();
+        if !picture.failed.is_empty() || items.iter().any(Item::is_hopeless) || now >= deadline {
+            return Err(picture.into_error(&items));
+        }
+        let wanted = items.iter().filter(|item| item.wants_read());
+        let due = wanted.map(|item| item.due(shared, now)).min();
         something_happens(&mut changes, due.unwrap_or(deadline).min(deadline)).await;
     }
 }
 
-/// A right we do not have will not come while we wait.
-fn is_for_good(trouble: &ClusterError) -> bool {
-    matches!(trouble, ClusterError::Forbidden { .. })
+/// What was ready a while ago must still be: asks for another read of the objects of which that is
+/// not known. Their number.
+fn mark_stale(shared: &Shared, items: &mut [Item]) -> usize {
+    let stale = items.iter_mut().filter(|item| !item.is_fresh(shared));
+    stale.map(|item| item.read_now = true).count()
 }
 
 async fn something_happens(changes: &mut watch::Receiver<()>, until: Instant) {
@@ -158,6 +145,11 @@ impl Item {
         self.track.verdict() == Verdict::Done
     }
 
+    /// A right we do not have will not come while we wait.
+    fn is_hopeless(&self) -> bool {
+        matches!(self.trouble, Some(ClusterError::Forbidden { .. }))
+    }
+
     fn wants_read(&self) -> bool {
         self.read_now || !self.is_done()
     }
@@ -173,7 +165,7 @@ impl Item {
         })
     }
 
-    /// When it should be read again: at once if it never was.
+    /// When it should be read again.
     fn due(&self, shared: &Shared, now: Instant) -> Instant {
         let Some(last) = self.last_read else {
             return now;
@@ -306,6 +298,20 @@ impl Picture {
                 waiting,
             },
             failed,
+        }
+    }
+    fn into_error(self, items: &[Item]) -> NotReady {
+        let mut late = self.progress.waiting;
+        if late.is_empty() && self.failed.is_empty() {
+            let unsure = items.iter().filter(|item| item.read_now);
+            let why = "it was ready, but could not be read again in time";
+            late.extend(unsure.map(|item| (item.object.clone(), why.to_owned())));
+        }
+        let trouble = items.iter().find_map(|item| item.trouble.clone());
+        NotReady {
+            failed: self.failed,
+            late,
+            trouble,
         }
     }
 }
