@@ -100,14 +100,15 @@ pub fn load(options: LoadOptions) -> Result<Loaded, Problems> {
     for finding in command_line.wrong.drain(..) {
         findings.add(finding);
     }
-    let raw = raw::read(&layers, &mut findings);
+    let merged = layers.merged_with_defaults();
+    let raw = raw::read(&layers, &merged, &mut findings);
     let surroundings = Surroundings {
         file: file.name,
         env: options.env,
         command_line,
         disk: Disk::new(file.root),
     };
-    let stack = validate::validate(raw, surroundings, &mut findings);
+    let stack = validate::validate(&raw, surroundings, &mut findings);
     let warnings = findings.into_result()?;
     let stack = stack.expect("whatever keeps a stack from being made is reported");
     Ok(Loaded {

@@ -32,8 +32,8 @@ impl Disk {
     }
 
     /// A chart's `chart`.
-    pub(crate) fn chart(&mut self, said: &Text, f: &mut Findings) -> Option<ChartSource> {
-        let text = said.value.as_str();
+    pub(crate) fn chart(&mut self, said: Text<'_>, f: &mut Findings) -> Option<ChartSource> {
+        let text = said.value;
         if let Some(finding) = unsupported(text) {
             f.add(finding.at(said.origin, ""));
             return None;
@@ -73,7 +73,7 @@ impl Disk {
     }
 
     /// A values file.
-    pub(crate) fn values_file(&mut self, said: &Text, f: &mut Findings) -> PathBuf {
+    pub(crate) fn values_file(&mut self, said: Text<'_>, f: &mut Findings) -> PathBuf {
         let path = self.resolve(&said.value);
         if !self.is_file(&path) {
             f.add(if path.is_dir() {

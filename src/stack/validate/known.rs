@@ -1,12 +1,18 @@
 //! What `${…}` can refer to in one stack, and the checks of every text against it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, HashMap},
+};
 
 use crate::stack::{
     findings::{Finding, Findings, list},
     layers::origin::{Located, Text},
     template::{ExpandError, Part, Piece, Reference, Scope, Template, is_name, scan},
 };
+
+/// A text that needed to be known while loading.
+pub(crate) type Now<'t> = Located<Cow<'t, str>>;
 
 /// What is defined.
 #[derive(Debug, Default)]
@@ -32,8 +38,8 @@ pub(crate) enum ChartNames {
 
 impl Known<'_> {
     /// Reads a text that is expanded when inputs are resolved. `None` if something is wrong.
-    pub(crate) fn template(&self, text: &Text, f: &mut Findings) -> Option<Template> {
-        let pieces = match scan(&text.value) {
+    pub(crate) fn template(&self, text: Text<'_>, f: &mut Findings) -> Option<Template> {
+        let pieces = match scan(text.value) {
             Ok(pieces) => pieces,
             Err(error) => {
                 let origin = f.sources.within(text, &error.span);
@@ -60,14 +66,17 @@ impl Known<'_> {
     }
 
     /// Expands a text that must be known while loading: a name, a path, a version, a label.
-    pub(crate) fn now(&self, text: &Text, f: &mut Findings) -> Option<Text> {
+    pub(crate) fn now<'t>(&self, text: Text<'t>, f: &mut Findings) -> Option<Now<'t>> {
         if !text.value.contains("${") {
-            return Some(text.clone());
+            return Some(Located {
+                value: Cow::Borrowed(text.value),
+                origin: text.origin,
+            });
         }
         let template = self.template(text, f)?;
         match template.expand(&self.scope) {
             Ok(expanded) if !expanded.secret => Some(Located {
-                value: expanded.text,
+                value: Cow::Owned(expanded.text),
                 origin: text.origin,
             }),
             Ok(_) => {

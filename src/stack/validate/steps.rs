@@ -22,12 +22,12 @@ const RETRY_DELAY: Duration = Duration::from_secs(5);
 
 /// All steps of a chart; `timeout` is the chart's.
 pub(crate) fn steps(
-    raw: &RawSteps,
+    raw: &RawSteps<'_>,
     timeout: Duration,
     known: &Known<'_>,
     f: &mut Findings,
 ) -> Steps {
-    let mut phase = |steps: &[RawStep]| {
+    let mut phase = |steps: &[RawStep<'_>]| {
         let mut phase: Vec<Step> = Vec::with_capacity(steps.len());
         for raw in steps {
             let mut step = step(raw, timeout, known, f);
@@ -56,13 +56,13 @@ fn unique(name: String, before: &[Step]) -> String {
         .unwrap_or(name)
 }
 
-fn step(raw: &RawStep, timeout: Duration, known: &Known<'_>, f: &mut Findings) -> Step {
+fn step(raw: &RawStep<'_>, timeout: Duration, known: &Known<'_>, f: &mut Findings) -> Step {
     let verb = verb(&raw.verb, known, f);
     let default_timeout = match verb {
         Verb::Run { .. } => timeout,
         Verb::Pods { .. } | Verb::Http { .. } => CHECK_TIMEOUT,
     };
-    let name = raw.name.as_ref().and_then(|said| name(said, known, f));
+    let name = raw.name.and_then(|said| name(said, known, f));
     Step {
         name: name.unwrap_or_else(|| verb.as_str().to_owned()),
         actions: raw.actions.clone().unwrap_or_else(default_actions),
@@ -74,7 +74,7 @@ fn step(raw: &RawStep, timeout: Duration, known: &Known<'_>, f: &mut Findings) -
 }
 
 /// Events call a step `PHASE/NAME`, on one line.
-fn name(said: &Text, known: &Known<'_>, f: &mut Findings) -> Option<String> {
+fn name(said: Text<'_>, known: &Known<'_>, f: &mut Findings) -> Option<String> {
     let text = known.now(said, f)?;
     let bad = |c: char| c == '/' || c.is_control();
     if text.value.trim().is_empty() || text.value.contains(bad) {
@@ -82,7 +82,7 @@ fn name(said: &Text, known: &Known<'_>, f: &mut Findings) -> Option<String> {
         f.add(Finding::error(message).at(text.origin, "use one line of text without `/`"));
         return None;
     }
-    Some(text.value)
+    Some(text.value.into_owned())
 }
 
 fn retry(raw: &RawRetry) -> Retry {
@@ -92,16 +92,16 @@ fn retry(raw: &RawRetry) -> Retry {
     }
 }
 
-fn verb(raw: &RawVerb, known: &Known<'_>, f: &mut Findings) -> Verb {
+fn verb(raw: &RawVerb<'_>, known: &Known<'_>, f: &mut Findings) -> Verb {
     match raw {
         RawVerb::Run { command, env } => Verb::Run {
             command: command
                 .iter()
-                .map(|word| template(word, known, f))
+                .map(|word| template(*word, known, f))
                 .collect(),
             env: env
                 .iter()
-                .map(|(name, value)| (name.value.clone(), template(value, known, f)))
+                .map(|(name, value)| (name.value.to_owned(), template(*value, known, f)))
                 .collect(),
         },
         RawVerb::Pods {
@@ -109,8 +109,8 @@ fn verb(raw: &RawVerb, known: &Known<'_>, f: &mut Findings) -> Verb {
             namespace,
             min,
         } => Verb::Pods {
-            selector: template(selector, known, f),
-            namespace: optional(namespace.as_ref(), known, f),
+            selector: template(*selector, known, f),
+            namespace: optional(*namespace, known, f),
             min: *min,
         },
         RawVerb::Http {
@@ -120,17 +120,17 @@ fn verb(raw: &RawVerb, known: &Known<'_>, f: &mut Findings) -> Verb {
         } => Verb::Http {
             target: self::target(target, known, f),
             status: *status,
-            body: optional(body.as_ref(), known, f),
+            body: optional(*body, known, f),
         },
     }
 }
 
-fn target(raw: &RawTarget, known: &Known<'_>, f: &mut Findings) -> HttpTarget {
+fn target(raw: &RawTarget<'_>, known: &Known<'_>, f: &mut Findings) -> HttpTarget {
     match raw {
         RawTarget::Url(said) => {
-            let url = template(said, known, f);
+            let url = template(*said, known, f);
             if !said.value.contains("${") {
-                check_url(&said.value, said, f);
+                check_url(*said, f);
             }
             HttpTarget::Url(url)
         }
@@ -140,15 +140,16 @@ fn target(raw: &RawTarget, known: &Known<'_>, f: &mut Findings) -> HttpTarget {
             port,
             path,
         } => HttpTarget::Service {
-            service: template(service, known, f),
-            namespace: optional(namespace.as_ref(), known, f),
+            service: template(*service, known, f),
+            namespace: optional(*namespace, known, f),
             port: port.clone(),
-            path: optional(path.as_ref(), known, f).unwrap_or_else(|| Template::literal("/")),
+            path: optional(*path, known, f).unwrap_or_else(|| Template::literal("/")),
         },
     }
 }
 
-fn check_url(url: &str, said: &Text, f: &mut Findings) {
+fn check_url(said: Text<'_>, f: &mut Findings) {
+    let url = said.value;
     let uri = url.parse::<http::Uri>().ok();
     let sound = uri.is_some_and(|uri| {
         matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some()
@@ -159,12 +160,12 @@ fn check_url(url: &str, said: &Text, f: &mut Findings) {
     }
 }
 
-fn optional(said: Option<&Text>, known: &Known<'_>, f: &mut Findings) -> Option<Template> {
+fn optional(said: Option<Text<'_>>, known: &Known<'_>, f: &mut Findings) -> Option<Template> {
     said.map(|text| template(text, known, f))
 }
 
 /// A text of the step; empty if something is wrong with it, which is reported.
-fn template(said: &Text, known: &Known<'_>, f: &mut Findings) -> Template {
+fn template(said: Text<'_>, known: &Known<'_>, f: &mut Findings) -> Template {
     let template = known.template(said, f);
     template.unwrap_or_else(|| Template::literal(""))
 }

@@ -21,7 +21,6 @@ const PRINTED_AS_FLOAT: i64 = 1_000_000;
 pub(crate) fn of_toml(node: &Node, known: &Known<'_>, f: &mut Findings) -> TemplatedValue {
     match &node.value {
         Value::Text(value) => {
-            let value = value.clone();
             let origin = node.origin;
             text(Located { value, origin }, known, f)
         }
@@ -79,11 +78,11 @@ fn scalar(node: &Node, f: &mut Findings) -> serde_json::Value {
 
 /// A YAML document as values. Without `known`, `${` is nothing special.
 pub(crate) fn of_yaml_text(
-    said: &Text,
+    said: Text<'_>,
     known: Option<&Known<'_>>,
     f: &mut Findings,
 ) -> Option<TemplatedValue> {
-    match yaml::parse(&said.value) {
+    match yaml::parse(said.value) {
         Ok(entries) => Some(of_yaml(&Yaml::Table(entries), said, known, f)),
         Err(error) => {
             f.add(yaml_finding(&error, said, f));
@@ -94,13 +93,12 @@ pub(crate) fn of_yaml_text(
 
 fn of_yaml(
     yaml: &Yaml,
-    whole: &Text,
+    whole: Text<'_>,
     known: Option<&Known<'_>>,
     f: &mut Findings,
 ) -> TemplatedValue {
     match (yaml, known) {
         (Yaml::Text(value, span), Some(known)) if value.contains("${") => {
-            let value = value.clone();
             let origin = f.sources.within(whole, span);
             text(Located { value, origin }, known, f)
         }
@@ -128,7 +126,7 @@ fn of_yaml(
     }
 }
 
-fn yaml_finding(error: &YamlError, whole: &Text, f: &Findings) -> Finding {
+fn yaml_finding(error: &YamlError, whole: Text<'_>, f: &Findings) -> Finding {
     let origin = f.sources.within(whole, &error.span);
     let label = if origin == whole.origin {
         format!("line {} of the YAML", error.line)
@@ -138,11 +136,11 @@ fn yaml_finding(error: &YamlError, whole: &Text, f: &Findings) -> Finding {
     Finding::error(error.message.clone()).at(origin, label)
 }
 
-fn text(said: Located<String>, known: &Known<'_>, f: &mut Findings) -> TemplatedValue {
+fn text(said: Text<'_>, known: &Known<'_>, f: &mut Findings) -> TemplatedValue {
     if !said.value.contains("${") {
         return TemplatedValue::Plain(said.value.into());
     }
-    match known.template(&said, f) {
+    match known.template(said, f) {
         None => TemplatedValue::Plain(serde_json::Value::Null),
         Some(template) => match template.as_literal() {
             Some(literal) => TemplatedValue::Plain(literal.into()),
