@@ -311,7 +311,7 @@ mod tests {
                 };
                 let all = [
                     upgrade(major, &op),
-                    template(&op),
+                    template(&op, "v1.37.2"),
                     uninstall_(major),
                     rollback_.clone(),
                 ];

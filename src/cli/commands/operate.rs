@@ -1,6 +1,6 @@
 //! What `up` and `down` share: plan, consent, run, summary.
 
-use std::io;
+use std::{collections::BTreeSet, io};
 
 use super::{common, plan::changes_pending};
 use crate::{
@@ -92,6 +92,9 @@ async fn execute(
         color: console.color_stderr,
     };
     console.say(&summary.render(&closing));
+    if plan.direction == Direction::Down && console.verbosity != Verbosity::Quiet {
+        console.say(&kept(plan));
+    }
     Ok(match outcome.outcome {
         RunOutcome::Succeeded => ExitCode::Success,
         RunOutcome::Failed => ExitCode::Failure,
@@ -115,4 +118,16 @@ fn reporter(settings: &RunSettings, console: &Console) -> Box<dyn Reporter> {
         }
         LogFormat::Text => Box::new(Lines::new(io::stderr(), look)),
     }
+}
+
+/// What `down` leaves on purpose: others may live in the namespaces, and deleting CRDs or claims
+/// deletes data.
+fn kept(plan: &Plan) -> String {
+    let namespaces: BTreeSet<&str> =
+        plan.nodes.iter().map(|node| node.release.namespace.as_str()).collect();
+    let namespaces: Vec<&str> = namespaces.into_iter().collect();
+    format!(
+        "kept, if there: the namespaces {}; CRDs of charts; claims of StatefulSets",
+        namespaces.join(", ")
+    )
 }
