@@ -60,12 +60,13 @@ pub(super) fn template(op: &Upgrade, kube_version: &str) -> Vec<OsString> {
 }
 
 /// `helm uninstall`. Not with `--ignore-not-found`: whether there was a release is worth knowing.
-/// Whoever waits wants the pods gone, not only their Deployment: `foreground`.
+/// `foreground`: a Deployment is gone when its pods are, whoever waits for that.
 pub(super) fn uninstall(major: Major, op: &Uninstall) -> Vec<OsString> {
     let mut args = Args::of(&["uninstall", op.release.name.as_str()]);
     args.namespace(&op.release).timeout(op.timeout);
+    args.add("--cascade").add("foreground");
     if op.wait {
-        args.wait(major).add("--cascade").add("foreground");
+        args.wait(major);
     }
     args.0
 }
@@ -230,17 +231,17 @@ mod tests {
             wait,
         };
         let line = |major, wait| line(uninstall(major, &op(wait)));
-        let plain = "uninstall web --namespace shop --timeout 1500ms";
+        let plain = "uninstall web --namespace shop --timeout 1500ms --cascade foreground";
         for major in MAJORS {
             assert_eq!(line(major, false), plain);
         }
         assert_eq!(
             line(Major::V3, true),
-            format!("{plain} --wait --cascade foreground")
+            format!("{plain} --wait")
         );
         assert_eq!(
             line(Major::V4, true),
-            format!("{plain} --wait=watcher --cascade foreground")
+            format!("{plain} --wait=watcher")
         );
     }
 

@@ -4,6 +4,8 @@
 //! holds neither a process nor a slot. When it does not get ready, the record is set to `failed`
 //! with the reason, as Helm itself would have done.
 
+use std::future::Future;
+
 use tokio::time::Instant;
 
 use super::{Context, StepError};
@@ -69,39 +71,54 @@ pub(super) async fn objects_of(
     Ok(found.into_iter().map(|found| found.object).collect())
 }
 
-/// Waits for objects, up to the chart's timeout, interruptibly.
+/// Waits until objects are ready, up to the chart's timeout, interruptibly.
 pub(super) async fn wait_for(cx: &Context<'_>, objects: &[ObjectRef]) -> Result<(), StepError> {
     let deadline = Instant::now() + cx.chart.timeout;
+    let mut on_status = status(cx);
+    let waiting = cx.run.watches.wait_ready(objects, deadline, &mut on_status);
+    let result = interruptible(cx, waiting).await?;
+    result.map_err(|error| late(cx, &error, "ready"))
+}
+
+/// Waits until objects are gone, up to the chart's timeout, interruptibly.
+pub(super) async fn wait_gone(cx: &Context<'_>, objects: &[ObjectRef]) -> Result<(), StepError> {
+    let deadline = Instant::now() + cx.chart.timeout;
+    let mut on_status = status(cx);
+    let waiting = cx.run.watches.wait_gone(objects, deadline, &mut on_status);
+    let result = interruptible(cx, waiting).await?;
+    result.map_err(|error| late(cx, &error, "gone"))
+}
+
+async fn interruptible<T>(cx: &Context<'_>, work: impl Future<Output = T>) -> Result<T, StepError> {
+    tokio::select! {
+        result = work => Ok(result),
+        () = cx.run.shutdown.reached(Level::Terminate) => Err(Cancelled.into()),
+    }
+}
+
+/// Tells what is waited for, whenever that changes.
+fn status(cx: &Context<'_>) -> impl FnMut(&Progress) + Send {
     let mut last = String::new();
-    let mut on_status = |progress: &Progress| {
+    move |progress| {
         let text = list(&progress.waiting);
         if text != last {
             cx.status(&text);
             last = text;
         }
-    };
-    let waiting = cx.run.watches.wait_ready(objects, deadline, &mut on_status);
-    tokio::select! {
-        result = waiting => result.map_err(|error| not_ready(cx, &error)),
-        () = cx.run.shutdown.reached(Level::Terminate) => Err(Cancelled.into()),
     }
 }
 
-fn not_ready(cx: &Context<'_>, error: &NotReady) -> StepError {
+fn late(cx: &Context<'_>, error: &NotReady, wanted: &str) -> StepError {
     let message = if error.failed.is_empty() {
-        format!(
-            "not ready after {:?}: {}",
-            cx.chart.timeout,
-            list(&error.late)
-        )
+        format!("not {wanted} after {:?}: {}", cx.chart.timeout, list(&error.late))
     } else {
-        format!("failed to get ready: {}", list(&error.failed))
+        format!("failed to get {wanted}: {}", list(&error.failed))
     };
-    let mut error_step = StepError::new(message);
-    if let Some(trouble) = &error.trouble {
-        error_step = error_step.cause(trouble.to_string());
+    let step_error = StepError::new(message);
+    match &error.trouble {
+        Some(trouble) => step_error.cause(trouble.to_string()),
+        None => step_error,
     }
-    error_step
 }
 
 /// `Deployment web: 0 of 2 replicas available, Job seed: running and 3 more`.
