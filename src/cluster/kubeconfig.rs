@@ -8,9 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use kube::config::{
-    Context, Kubeconfig, KubeconfigError, NamedAuthInfo, NamedCluster, NamedContext,
-};
+use kube::config::{Context, Kubeconfig, KubeconfigError, NamedAuthInfo, NamedCluster};
 
 use super::ConnectError;
 
