@@ -7,14 +7,14 @@ use kube::{
     client::ClientBuilder,
     config::{
         AuthInfo, Cluster as ConfigCluster, Context, ExecInteractiveMode, KubeConfigOptions,
-        NamedCluster, NamedContext,
+        Kubeconfig, NamedAuthInfo, NamedCluster, NamedContext,
     },
 };
 
 use super::{
     ConnectError, Options,
     error::{chain, credentials},
-    kubeconfig::{Kubeconfig, NamedAuthInfo, Source, load, locate, minify},
+    kubeconfig::{Source, load, locate, minify},
     proxy::proxy_for,
 };
 

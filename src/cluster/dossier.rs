@@ -1,9 +1,6 @@
 //! Turns findings into lines, most telling first. Pure.
 
-use super::{
-    Finding,
-    investigate::{ContainerState, EventLine, PodState},
-};
+use super::{ContainerState, EventLine, Finding, PodState};
 
 /// All lines, most telling first, for the caller to show as many as it has room for: what is wrong
 /// with each object, what its containers say, warnings (newest first), conditions, the rest.

@@ -131,9 +131,14 @@ impl ClusterError {
         }
     }
 
-    /// Whether the same request may succeed a little later.
+    /// Whether the same request may succeed a little later. A certificate that is not trusted will
+    /// not be.
     pub(super) fn is_passing(&self) -> bool {
-        matches!(self, Self::Unreachable { .. } | Self::Server { .. })
+        match self {
+            Self::Unreachable { message, .. } => !message.contains("certificate"),
+            Self::Server { .. } => true,
+            _ => false,
+        }
     }
 }
 

@@ -12,8 +12,10 @@
 
 mod access;
 mod connect;
+mod connect_error;
 mod dossier;
 mod error;
+mod evidence;
 mod gate;
 mod guard;
 mod investigate;
@@ -33,13 +35,14 @@ use std::{fmt, path::Path, sync::Arc};
 
 pub use access::{Access, ServerVersion};
 use connect::Identity;
+pub use connect_error::ConnectError;
 pub use dossier::dossier;
 pub use error::ClusterError;
+pub use evidence::{ContainerState, EventLine, Finding, PodState};
 use gate::Gate;
 pub use guard::{Guarded, guard};
-pub use investigate::{ContainerState, EventLine, Finding, PodState};
 use kinds::{Kind, Kinds};
-pub use kubeconfig::{ConnectError, Options};
+pub use kubeconfig::Options;
 pub use lease::Lease;
 pub use namespaces::Ensured;
 pub use objects::ObjectRef;
@@ -115,7 +118,7 @@ impl Cluster {
             context: Some("test".to_owned()),
             server: gate.server().to_owned(),
             namespace: "default".to_owned(),
-            kubeconfig: kubeconfig::Kubeconfig::default(),
+            kubeconfig: kube::config::Kubeconfig::default(),
         };
         Self(Arc::new(Inner {
             identity,
