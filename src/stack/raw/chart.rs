@@ -19,6 +19,7 @@ use crate::stack::{
 
 /// What a file says of one chart.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one key of the file")]
 pub(crate) struct RawChart<'a> {
     pub(crate) name: Text<'a>,
     pub(crate) chart: Option<Text<'a>>,
@@ -237,9 +238,12 @@ fn rollback<'a>(
     if said(table) {
         one.word("rollback_on_failure", &words, f)
     } else {
-        one.flag("atomic", f).map(|atomic| match atomic {
-            true => RollbackOnFailure::Always,
-            false => RollbackOnFailure::Never,
+        one.flag("atomic", f).map(|atomic| {
+            if atomic {
+                RollbackOnFailure::Always
+            } else {
+                RollbackOnFailure::Never
+            }
         })
     }
     .unwrap_or_default()

@@ -36,7 +36,8 @@ impl<'a> Reader<'a> {
             table,
             defaults: None,
             later: &[],
-            asked: Vec::new(),
+            // As many as a chart has keys.
+            asked: Vec::with_capacity(32),
             found: 0,
         }
     }

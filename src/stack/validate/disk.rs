@@ -39,7 +39,7 @@ impl Disk {
             return None;
         }
         let path = self.resolve(text);
-        if text.ends_with(".tgz") {
+        if path.extension().is_some_and(|extension| extension == "tgz") {
             if !self.is_file(&path) {
                 f.add(missing("chart", &path).at(said.origin, ""));
             }

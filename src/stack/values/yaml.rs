@@ -301,8 +301,7 @@ fn bytes(span: &Span) -> Range<usize> {
 }
 
 fn line_of(text: &str, offset: usize) -> usize {
-    let before = text.as_bytes().iter().take(offset);
-    before.filter(|byte| **byte == b'\n').count() + 1
+    text.get(..offset).unwrap_or(text).matches('\n').count() + 1
 }
 
 /// What a plain scalar means.
