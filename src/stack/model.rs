@@ -247,7 +247,7 @@ pub enum TemplatedValue {
     Text(Template),
     /// A list.
     List(Vec<Self>),
-    /// A table.
+    /// A table. Keys are taken as they stand.
     Table(Vec<(String, Self)>),
 }
 

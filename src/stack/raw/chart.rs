@@ -56,21 +56,10 @@ pub(crate) struct RawReinstall<'a> {
 }
 
 /// Keys of the design that come with later versions.
-const LATER: &[&str] = &[
-    "adopt",
-    "backup",
-    "capture",
-    "crds",
-    "extends",
-    "hooks",
-    "matrix",
-    "outputs",
-    "retry",
-    "take_ownership",
-];
+const LATER: &[&str] = &["adopt", "crds", "outputs", "retry"];
 
 /// Finds what is wrong with `[defaults]` itself, whether or not a chart uses it.
-pub(crate) fn check_defaults<'a>(table: &'a Table, f: &mut Findings) {
+pub(crate) fn check_defaults(table: &Table, f: &mut Findings) {
     let origin = table.iter().next().map(|(_, origin, _)| origin);
     if let Some(origin) = table.key_origin("release") {
         f.add(
@@ -184,7 +173,7 @@ fn read_values_files<'a>(chart: &mut Reader<'a>, f: &mut Findings) -> Vec<Text<'
     files
 }
 
-fn read_wait<'a>(chart: &mut Reader<'a>, f: &mut Findings) -> Wait {
+fn read_wait(chart: &mut Reader<'_>, f: &mut Findings) -> Wait {
     let Some(node) = chart.node("wait") else {
         return Wait::default();
     };

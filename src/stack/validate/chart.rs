@@ -173,7 +173,7 @@ fn values(raw: &RawChart<'_>, parts: &mut Parts<'_>, f: &mut Findings) -> Values
 }
 
 fn path(said: Text<'_>, f: &mut Findings) -> Option<ValuePath> {
-    ValuePath::parse(&said.value)
+    ValuePath::parse(said.value)
         .map_err(|reason| {
             let message = format!("`{}` is not a path into values", said.value);
             f.add(

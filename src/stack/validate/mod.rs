@@ -83,7 +83,7 @@ pub(crate) fn validate(
     };
 
     let identities = names::identities(&raw.charts, &known, f);
-    known.charts = chart_names(&raw, &identities);
+    known.charts = chart_names(raw, &identities);
     let edges = edges::read(&raw.charts, &known, f);
     let namespaces = namespaces(&raw.namespaces, &known, f);
     let settings = Settings {
