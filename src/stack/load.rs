@@ -165,8 +165,10 @@ fn read_text(path: &Path) -> Result<String, Diagnostic> {
     })?;
     String::from_utf8(bytes).map_err(|error| {
         let good = error.utf8_error().valid_up_to();
-        let before = error.as_bytes()[..good].iter();
-        let line = before.filter(|byte| **byte == b'\n').count() + 1;
+        let line = String::from_utf8_lossy(&error.as_bytes()[..good])
+            .matches('\n')
+            .count()
+            + 1;
         Diagnostic::error(format!(
             "`{name}` is not UTF-8 text: the first bad byte is on line {line}"
         ))

@@ -19,6 +19,7 @@ use crate::stack::{
 
 /// What a file says of one chart.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one key of the file")]
 pub(crate) struct RawChart<'a> {
     pub(crate) name: Text<'a>,
     pub(crate) chart: Option<Text<'a>>,
@@ -55,21 +56,10 @@ pub(crate) struct RawReinstall<'a> {
 }
 
 /// Keys of the design that come with later versions.
-const LATER: &[&str] = &[
-    "adopt",
-    "backup",
-    "capture",
-    "crds",
-    "extends",
-    "hooks",
-    "matrix",
-    "outputs",
-    "retry",
-    "take_ownership",
-];
+const LATER: &[&str] = &["adopt", "crds", "outputs", "retry"];
 
 /// Finds what is wrong with `[defaults]` itself, whether or not a chart uses it.
-pub(crate) fn check_defaults<'a>(table: &'a Table, f: &mut Findings) {
+pub(crate) fn check_defaults(table: &Table, f: &mut Findings) {
     let origin = table.iter().next().map(|(_, origin, _)| origin);
     if let Some(origin) = table.key_origin("release") {
         f.add(
@@ -183,7 +173,7 @@ fn read_values_files<'a>(chart: &mut Reader<'a>, f: &mut Findings) -> Vec<Text<'
     files
 }
 
-fn read_wait<'a>(chart: &mut Reader<'a>, f: &mut Findings) -> Wait {
+fn read_wait(chart: &mut Reader<'_>, f: &mut Findings) -> Wait {
     let Some(node) = chart.node("wait") else {
         return Wait::default();
     };
@@ -237,9 +227,12 @@ fn rollback<'a>(
     if said(table) {
         one.word("rollback_on_failure", &words, f)
     } else {
-        one.flag("atomic", f).map(|atomic| match atomic {
-            true => RollbackOnFailure::Always,
-            false => RollbackOnFailure::Never,
+        one.flag("atomic", f).map(|atomic| {
+            if atomic {
+                RollbackOnFailure::Always
+            } else {
+                RollbackOnFailure::Never
+            }
         })
     }
     .unwrap_or_default()

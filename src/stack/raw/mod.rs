@@ -80,8 +80,6 @@ pub(crate) fn read<'a>(layers: &'a Layers, merged: &'a [Table], f: &mut Findings
         "environments",
         "include",
         "repositories",
-        "hooks",
-        "outputs",
     ]);
     match root.node("stack") {
         Some(node) => read_stack(node, &mut raw, f),
@@ -156,7 +154,7 @@ fn read_cluster<'a>(node: &'a Node, raw: &mut RawStack<'a>, f: &mut Findings) {
     cluster.finish(f);
 }
 
-fn read_settings<'a>(node: &'a Node, raw: &mut RawSettings, f: &mut Findings) {
+fn read_settings(node: &Node, raw: &mut RawSettings, f: &mut Findings) {
     let Some(table) = table(node, "settings", f) else {
         return;
     };
@@ -176,7 +174,7 @@ fn read_settings<'a>(node: &'a Node, raw: &mut RawSettings, f: &mut Findings) {
     settings.finish(f);
 }
 
-fn failure_policy<'a>(said: Text<'a>, f: &mut Findings) -> Option<FailurePolicy> {
+fn failure_policy(said: Text<'_>, f: &mut Findings) -> Option<FailurePolicy> {
     if said.value == "rollback" {
         f.add(
             Finding::error(
@@ -234,7 +232,7 @@ fn read_namespace<'a>(
 }
 
 /// `retry = { attempts, delay }`.
-pub(crate) fn read_retry<'a>(node: &'a Node, f: &mut Findings) -> Option<RawRetry> {
+pub(crate) fn read_retry(node: &Node, f: &mut Findings) -> Option<RawRetry> {
     let mut retry = Reader::new("`retry`", table(node, "retry", f)?).later(&["on"]);
     let attempts = retry.number("attempts", "a whole number, at least 1", f);
     if attempts == Some(0) {
@@ -260,7 +258,7 @@ pub(crate) fn one_or_more<'a>(
 }
 
 /// `history_max`, of a chart or the settings.
-pub(crate) fn history_max<'a>(reader: &mut Reader<'a>, f: &mut Findings) -> Option<u32> {
+pub(crate) fn history_max(reader: &mut Reader<'_>, f: &mut Findings) -> Option<u32> {
     reader.number(
         "history_max",
         "a whole number of revisions, 0 for all of them",

@@ -36,7 +36,8 @@ impl<'a> Reader<'a> {
             table,
             defaults: None,
             later: &[],
-            asked: Vec::new(),
+            // As many as a chart has keys.
+            asked: Vec::with_capacity(32),
             found: 0,
         }
     }
@@ -190,12 +191,7 @@ impl<'a> Reader<'a> {
 }
 
 /// Reports a wrong type.
-pub(crate) fn wrong<'a, T>(
-    f: &mut Findings,
-    key: &str,
-    expected: &str,
-    node: &'a Node,
-) -> Option<T> {
+pub(crate) fn wrong<T>(f: &mut Findings, key: &str, expected: &str, node: &Node) -> Option<T> {
     let found = node.value.kind();
     let message = format!("`{key}`: expected {expected}, found {found}");
     f.add(Finding::error(message).at(node.origin, ""));
@@ -231,8 +227,8 @@ pub(crate) fn table<'a>(node: &'a Node, key: &str, f: &mut Findings) -> Option<&
     node.as_table().or_else(|| wrong(f, key, "a table", node))
 }
 
-pub(crate) fn word<'a, T: Copy>(
-    said: Text<'a>,
+pub(crate) fn word<T: Copy>(
+    said: Text<'_>,
     key: &str,
     words: &Words<T>,
     f: &mut Findings,

@@ -73,8 +73,7 @@ const VERBS: [&str; 3] = ["run", "pods", "http"];
 
 /// Verbs and keys of the design that come with later versions.
 const LATER: &[&str] = &[
-    "annotate", "apply", "capture", "delete", "exec", "label", "object", "patch", "restart",
-    "scale", "sql", "wait",
+    "apply", "capture", "delete", "patch", "restart", "scale", "wait",
 ];
 
 /// Actions a step can be limited to.
@@ -167,7 +166,7 @@ fn read_verb<'a>(step: &mut Reader<'a>, node: &'a Node, f: &mut Findings) -> Opt
     run.or(pods).or(http).flatten()
 }
 
-fn read_when<'a>(node: &'a Node, f: &mut Findings) -> Option<Vec<Action>> {
+fn read_when(node: &Node, f: &mut Findings) -> Option<Vec<Action>> {
     let mut when = Reader::new("`when`", table(node, "when", f)?).later(&["changed", "exists"]);
     let said = when.texts("action", f);
     when.finish(f);
@@ -325,7 +324,7 @@ fn target_service<'a>(
 }
 
 /// A number or a Service's port name.
-fn read_port<'a>(node: &'a Node, f: &mut Findings) -> Option<String> {
+fn read_port(node: &Node, f: &mut Findings) -> Option<String> {
     match &node.value {
         Value::Integer(Some(port @ 1..=65535)) => Some(port.to_string()),
         Value::Integer(_) => {

@@ -2,20 +2,19 @@
 
 use super::*;
 
-fn charts(edges: &str) -> String {
-    let mut text = "[stack]\nname = \"demo\"\n".to_owned();
-    for line in edges.lines() {
-        let (name, rest) = line.trim().split_once(':').unwrap();
-        text += &format!("[charts.{name}]\nchart = \"./charts/{name}\"\n");
-        for item in rest
+/// A stack of one chart per line: `name: key; key`.
+fn charts(lines: &str) -> String {
+    let chart = |line: &str| {
+        let (name, keys) = line.trim().split_once(':').unwrap();
+        let keys = keys
             .split(';')
             .map(str::trim)
-            .filter(|item| !item.is_empty())
-        {
-            text += &format!("{item}\n");
-        }
-    }
-    text
+            .collect::<Vec<_>>()
+            .join("\n");
+        format!("[charts.{name}]\nchart = \"./charts/{name}\"\n{keys}\n")
+    };
+    let charts: Vec<String> = lines.lines().map(chart).collect();
+    format!("[stack]\nname = \"demo\"\n{}", charts.concat())
 }
 
 #[test]
@@ -40,7 +39,11 @@ fn needs_carry_milestones_and_places() {
         web.after.iter().map(edge).collect::<Vec<_>>(),
         ["log:ready stack.toml:6"]
     );
-    let order: Vec<_> = stack.charts.keys().map(|name| name.as_str()).collect();
+    let order: Vec<_> = stack
+        .charts
+        .keys()
+        .map(crate::name::ChartName::as_str)
+        .collect();
     assert_eq!(order, ["web", "db", "cache", "log"]);
 }
 
@@ -102,8 +105,8 @@ fn what_is_wrong_with_one_edge() {
     stack.toml:5: chart `web` needs `old`, which is to be destroyed | destroy `web`, too, or remove the need
     stack.toml:5: unknown chart `` (no chart of this name)
     stack.toml:6: unknown chart `nope` (no chart of this name)
-    stack.toml:21: chart `twice` names `db` twice
-    stack.toml:22: chart `twice` both needs `db` and comes after it
+    stack.toml:22: chart `twice` names `db` twice
+    stack.toml:23: chart `twice` both needs `db` and comes after it
     "#);
 }
 

@@ -1,6 +1,7 @@
 //! Whole files in, stacks or findings out.
 
 mod edges;
+mod keys;
 mod parse;
 mod problems;
 mod values;
@@ -81,7 +82,10 @@ fn messages(text: &str) -> Vec<String> {
     };
     let root = root.path().display().to_string();
     let shown = |one: &crate::diagnostic::Diagnostic| {
-        let help: String = one.help.iter().map(|help| format!(" | {help}")).collect();
+        let mut help = one.help.join(" | ");
+        if !help.is_empty() {
+            help.insert_str(0, " | ");
+        }
         let label = one.labels.first().map_or("", |label| &label.text);
         let label = if label.is_empty() {
             String::new()

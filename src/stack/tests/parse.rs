@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use super::*;
 use crate::{
-    name::Action,
+    name::{Action, Milestone},
     stack::{
         ChartSource, FailurePolicy, HttpTarget, Intent, Overrides, Reference, RollbackOnFailure,
         Schedule, Template, Verb, Wait,
@@ -212,6 +212,7 @@ fn names_are_expanded_while_loading() {
 name = "demo-${inputs.region}"
 [inputs]
 region = { default = "eu", env = "REGION" }
+store = { default = "db" }
 [namespaces."${inputs.region}-apps"]
 labels = { "x" = "${env.USER}" }
 [charts.db]
@@ -222,18 +223,19 @@ enabled = true
 chart = "./charts/us"
 namespace = "${inputs.region}-apps"
 release = "web-${env.USER}"
-needs = ["${inputs.need}"]
+needs = ["${inputs.store}:ready"]
 values = { db = "${charts.db.release}.${charts.db.namespace}.svc", literal = "$${x}" }
-"#
-    .replace("${inputs.need}", "db");
-    let root = folder(&text);
+"#;
+    let root = folder(text);
     let stack = load(LoadOptions {
         env: BTreeMap::from([("USER".into(), "me".into()), ("REGION".into(), "us".into())]),
-        ..options(&root, &text)
+        ..options(&root, text)
     })
     .unwrap()
     .stack;
     assert_eq!(stack.name.as_str(), "demo-us");
+    let need = &stack.charts["web"].needs[0];
+    assert_eq!((need.chart.as_str(), need.until), ("db", Milestone::Ready));
     assert_eq!(stack.namespaces.keys().next().unwrap().as_str(), "us-apps");
     assert_eq!(stack.charts["web"].release.to_string(), "us-apps/web-me");
     let values = stack.charts["web"]

@@ -81,7 +81,11 @@ fn secrets_that_went_in_are_known() {
         &[],
     )
     .unwrap();
-    let secrets: Vec<_> = composed.secrets.iter().map(|one| one.expose()).collect();
+    let secrets: Vec<_> = composed
+        .secrets
+        .iter()
+        .map(crate::secret::Secret::expose)
+        .collect();
     assert_eq!(secrets, ["hunter2", "Bearer t0ken"]);
     assert_eq!(composed.document["c"], "n=3");
 }

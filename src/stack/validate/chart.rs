@@ -19,7 +19,7 @@ use crate::stack::{
 };
 
 /// As Helm's own default.
-const TIMEOUT: Duration = Duration::from_mins(5);
+const TIMEOUT: Duration = Duration::from_secs(5 * 60);
 
 /// What a chart is made with.
 pub(crate) struct Parts<'a> {
@@ -173,7 +173,7 @@ fn values(raw: &RawChart<'_>, parts: &mut Parts<'_>, f: &mut Findings) -> Values
 }
 
 fn path(said: Text<'_>, f: &mut Findings) -> Option<ValuePath> {
-    ValuePath::parse(&said.value)
+    ValuePath::parse(said.value)
         .map_err(|reason| {
             let message = format!("`{}` is not a path into values", said.value);
             f.add(

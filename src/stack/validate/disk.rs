@@ -39,7 +39,7 @@ impl Disk {
             return None;
         }
         let path = self.resolve(text);
-        if text.ends_with(".tgz") {
+        if path.extension().is_some_and(|extension| extension == "tgz") {
             if !self.is_file(&path) {
                 f.add(missing("chart", &path).at(said.origin, ""));
             }
@@ -74,7 +74,7 @@ impl Disk {
 
     /// A values file.
     pub(crate) fn values_file(&mut self, said: Text<'_>, f: &mut Findings) -> PathBuf {
-        let path = self.resolve(&said.value);
+        let path = self.resolve(said.value);
         if !self.is_file(&path) {
             f.add(if path.is_dir() {
                 let message = format!("`{}` is a folder", path.display());

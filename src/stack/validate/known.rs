@@ -1,14 +1,14 @@
 //! What `${…}` can refer to in one stack, and the checks of every text against it.
 
-use std::{
-    borrow::Cow,
-    collections::{BTreeMap, HashMap},
-};
+use std::{borrow::Cow, collections::HashMap};
 
-use crate::stack::{
-    findings::{Finding, Findings, list},
-    layers::origin::{Located, Text},
-    template::{ExpandError, Part, Piece, Reference, Scope, Template, is_name, scan},
+use crate::{
+    name::ReleaseId,
+    stack::{
+        findings::{Finding, Findings, list},
+        layers::origin::{Located, Text},
+        template::{ExpandError, Part, Piece, Reference, Scope, Template, is_name, scan},
+    },
 };
 
 /// A text that needed to be known while loading.
@@ -22,14 +22,14 @@ pub(crate) struct Known<'a> {
     /// Names of all declared inputs, with a value or not.
     pub(crate) inputs: Vec<&'a str>,
     /// Charts; filled once their own names are known.
-    pub(crate) charts: HashMap<&'a str, ChartNames>,
+    pub(crate) charts: HashMap<&'a str, ChartNames<'a>>,
 }
 
 /// What `${charts.NAME.…}` offers.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum ChartNames {
-    /// Namespace and release.
-    Enabled(BTreeMap<&'static str, String>),
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ChartNames<'a> {
+    /// Its release, with the namespace.
+    Enabled(&'a ReleaseId),
     /// `enabled = false`.
     Disabled,
     /// Something is wrong with it, which is reported elsewhere.
@@ -129,9 +129,10 @@ impl Known<'_> {
 
     fn refer_to_chart(&self, chart: &str, field: &str) -> Result<Part, Finding> {
         match self.charts.get(chart) {
-            Some(ChartNames::Enabled(fields)) => {
-                Ok(Part::Text(fields.get(field).cloned().unwrap_or_default()))
-            }
+            Some(ChartNames::Enabled(release)) => Ok(Part::Text(match field {
+                "namespace" => release.namespace.to_string(),
+                _ => release.name.to_string(),
+            })),
             Some(ChartNames::Broken) => Ok(Part::Text(String::new())),
             Some(ChartNames::Disabled) => {
                 Err(Finding::error(format!("chart `{chart}` is disabled")))

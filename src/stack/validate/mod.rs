@@ -83,7 +83,7 @@ pub(crate) fn validate(
     };
 
     let identities = names::identities(&raw.charts, &known, f);
-    known.charts = chart_names(&raw, &identities);
+    known.charts = chart_names(raw, &identities);
     let edges = edges::read(&raw.charts, &known, f);
     let namespaces = namespaces(&raw.namespaces, &known, f);
     let settings = Settings {
@@ -161,17 +161,14 @@ fn check_requires(said: Option<Text<'_>>, known: &Known<'_>, f: &mut Findings) {
 }
 
 fn chart_names<'a>(
-    raw: &'a RawStack<'_>,
-    identities: &[Option<Identity>],
-) -> HashMap<&'a str, ChartNames> {
+    raw: &RawStack<'a>,
+    identities: &'a [Option<Identity>],
+) -> HashMap<&'a str, ChartNames<'a>> {
     let names = raw.charts.iter().zip(identities).map(|(chart, identity)| {
         let names = match identity {
             _ if !chart.enabled => ChartNames::Disabled,
             None => ChartNames::Broken,
-            Some(identity) => ChartNames::Enabled(BTreeMap::from([
-                ("namespace", identity.release.namespace.to_string()),
-                ("release", identity.release.name.to_string()),
-            ])),
+            Some(identity) => ChartNames::Enabled(&identity.release),
         };
         (chart.name.value, names)
     });

@@ -15,7 +15,7 @@ use crate::stack::{
 };
 
 /// Deadline of one attempt of a check.
-const CHECK_TIMEOUT: Duration = Duration::from_mins(1);
+const CHECK_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Pause between two attempts.
 const RETRY_DELAY: Duration = Duration::from_secs(5);
@@ -31,7 +31,7 @@ pub(crate) fn steps(
         let mut phase: Vec<Step> = Vec::with_capacity(steps.len());
         for raw in steps {
             let mut step = step(raw, timeout, known, f);
-            step.name = unique(step.name, &phase);
+            step.name = unique(&step.name, &phase);
             phase.push(step);
         }
         phase
@@ -45,15 +45,15 @@ pub(crate) fn steps(
 }
 
 /// `run`, `run-2`, `run-3`.
-fn unique(name: String, before: &[Step]) -> String {
+fn unique(name: &str, before: &[Step]) -> String {
     let taken = |name: &str| before.iter().any(|step| step.name == name);
-    if !taken(&name) {
-        return name;
+    let mut unique = name.to_owned();
+    let mut number = 2;
+    while taken(&unique) {
+        unique = format!("{name}-{number}");
+        number += 1;
     }
-    (2..)
-        .map(|number| format!("{name}-{number}"))
-        .find(|name| !taken(name))
-        .unwrap_or(name)
+    unique
 }
 
 fn step(raw: &RawStep<'_>, timeout: Duration, known: &Known<'_>, f: &mut Findings) -> Step {

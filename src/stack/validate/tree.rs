@@ -9,6 +9,7 @@ use crate::stack::{
         origin::{Located, Text},
     },
     model::TemplatedValue,
+    template::Template,
     validate::known::Known,
     values::yaml::{self, Yaml, YamlError},
 };
@@ -48,7 +49,17 @@ pub(crate) fn of_toml(node: &Node, known: &Known<'_>, f: &mut Findings) -> Templ
 /// A TOML tree without references: an input's default.
 pub(crate) fn json(node: &Node, f: &mut Findings) -> serde_json::Value {
     match &node.value {
-        Value::Text(text) => text.clone().into(),
+        Value::Text(text) => {
+            let template = Template::parse(text).ok();
+            let literal = template.as_ref().and_then(Template::as_literal);
+            if literal.is_none() {
+                f.add(
+                    Finding::error("a default cannot refer to anything")
+                        .at(node.origin, "write `$${` for the text itself"),
+                );
+            }
+            literal.into()
+        }
         Value::List(items) => items.iter().map(|item| json(item, f)).collect(),
         Value::Table(entries) => {
             let entries = entries
