@@ -2,7 +2,6 @@
 
 use std::{
     ffi::{OsStr, OsString},
-    path::Path,
     time::Duration,
 };
 
@@ -113,10 +112,10 @@ impl Args {
 
     /// The files, then the computed values from standard input.
     fn values(&mut self, op: &Upgrade) -> &mut Self {
-        for file in op.values_files.iter().map(|file| file.as_path()) {
+        for file in &op.values_files {
             self.add("--values").add(file);
         }
-        self.add("--values").add(Path::new("-"))
+        self.add("--values").add("-")
     }
 }
 
@@ -152,7 +151,7 @@ mod tests {
             chart: "/charts/web".into(),
             values_files: Vec::new(),
             values: Secret::new(r#"{"password":"hunter2"}"#),
-            timeout: Duration::from_mins(5),
+            timeout: Duration::from_secs(300),
             wait: WaitMode::None,
             history_max: 5,
             labels: [].into(),
@@ -160,7 +159,7 @@ mod tests {
         }
     }
 
-    fn line(args: Vec<OsString>) -> String {
+    fn line(args: &[OsString]) -> String {
         args.join(OsStr::new(" ")).into_string().unwrap()
     }
 
@@ -168,7 +167,7 @@ mod tests {
 
     #[test]
     fn apply_without_waiting() {
-        let line = |major| line(upgrade(major, &plain()));
+        let line = |major| line(&upgrade(major, &plain()));
         assert_eq!(line(Major::V3), format!("{APPLY} --values -"));
         assert_eq!(
             line(Major::V4),
@@ -182,7 +181,7 @@ mod tests {
             wait: WaitMode::Helm,
             ..plain()
         };
-        let line = |major| line(upgrade(major, &op));
+        let line = |major| line(&upgrade(major, &op));
         assert_eq!(line(Major::V3), format!("{APPLY} --wait --values -"));
         assert_eq!(
             line(Major::V4),
@@ -196,7 +195,7 @@ mod tests {
             force_replace: true,
             ..plain()
         };
-        let line = |major| line(upgrade(major, &op));
+        let line = |major| line(&upgrade(major, &op));
         assert_eq!(line(Major::V3), format!("{APPLY} --force --values -"));
         assert_eq!(
             line(Major::V4),
@@ -214,11 +213,11 @@ mod tests {
             ..plain()
         };
         assert_eq!(
-            line(upgrade(Major::V3, &op)),
+            line(&upgrade(Major::V3, &op)),
             format!("{APPLY} --labels a=1,b=2 --values /v/z.yaml --values /v/a.yaml --values -")
         );
         assert_eq!(
-            line(template(&op, "v1.37.2")),
+            line(&template(&op, "v1.37.2")),
             "template web /charts/web --namespace shop --kube-version v1.37.2 --values /v/z.yaml --values /v/a.yaml --values -"
         );
     }
@@ -230,7 +229,7 @@ mod tests {
             timeout: Duration::from_millis(1500),
             wait,
         };
-        let line = |major, wait| line(uninstall(major, &op(wait)));
+        let line = |major, wait| line(&uninstall(major, &op(wait)));
         let plain = "uninstall web --namespace shop --timeout 1500ms --cascade foreground";
         for major in MAJORS {
             assert_eq!(line(major, false), plain);
@@ -254,15 +253,15 @@ mod tests {
             history_max: 0,
         };
         assert_eq!(
-            line(rollback(&op)),
+            line(&rollback(&op)),
             "rollback web 7 --namespace shop --history-max 0 --timeout 90s"
         );
     }
 
     #[test]
     fn ask_for_the_version() {
-        assert_eq!(line(version()), "version --template {{.Version}}");
-        assert_eq!(line(version_of_helm_2()), "version --client --short");
+        assert_eq!(line(&version()), "version --template {{.Version}}");
+        assert_eq!(line(&version_of_helm_2()), "version --client --short");
     }
 
     /// Flags that one major deprecates or does not know, and those that stackctl must not use.

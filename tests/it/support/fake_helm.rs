@@ -7,12 +7,16 @@
 use std::{
     collections::BTreeMap,
     fs::{self, File},
-    io::Read,
-    os::unix::fs::symlink,
+    io::{Read, Write},
+    os::unix::fs::{OpenOptionsExt, symlink},
     path::{Path, PathBuf},
 };
 
-use nix::{sys::stat::Mode, unistd::mkfifo};
+use nix::{
+    fcntl::{FcntlArg, OFlag, fcntl},
+    sys::stat::Mode,
+    unistd::mkfifo,
+};
 use tempfile::TempDir;
 
 /// A fake helm in a folder of its own.
@@ -54,15 +58,21 @@ impl FakeHelm {
         self.home.path().join("helm")
     }
 
-    /// A gate for scripts: `cat "$home/NAME"` waits until it is opened.
+    /// A gate for scripts: `read -r _ <"$home/NAME"` waits until it is opened. A script that
+    /// traps signals waits by `cat "$home/NAME" & wait`, and does the rest in the trap: a shell
+    /// may lose one that comes while it starts a program or begins to read.
     pub(crate) fn gate(&self, name: &str) -> Gate {
-        Gate(self.fifo(name))
+        // Open for both, so that neither side waits for the other to open it.
+        let mut both = File::options();
+        Gate(both.read(true).write(true).open(self.fifo(name)).unwrap())
     }
 
     /// A lifeline for scripts: `exec 3>"$home/NAME"` holds it until the script, and what it
     /// started, are dead.
     pub(crate) fn lifeline(&self, name: &str) -> Lifeline {
-        Lifeline(self.fifo(name))
+        let mut at_once = File::options();
+        at_once.read(true).custom_flags(OFlag::O_NONBLOCK.bits());
+        Lifeline(at_once.open(self.fifo(name)).unwrap())
     }
 
     fn fifo(&self, name: &str) -> PathBuf {
@@ -111,26 +121,23 @@ impl FakeHelm {
 }
 
 /// Where a script waits for the test.
-pub(crate) struct Gate(PathBuf);
+pub(crate) struct Gate(File);
 
 impl Gate {
-    /// Lets the script go on, once it is there.
-    pub(crate) async fn open(&self) {
-        let path = self.0.clone();
-        let opened = tokio::task::spawn_blocking(move || File::options().write(true).open(path));
-        opened.await.unwrap().unwrap();
+    /// Lets one script go on, now or when it gets there.
+    pub(crate) fn open(&mut self) {
+        self.0.write_all(b"\n").unwrap();
     }
 }
 
 /// Tells when a script and all it started are dead.
-pub(crate) struct Lifeline(PathBuf);
+pub(crate) struct Lifeline(File);
 
 impl Lifeline {
-    /// Waits until someone took hold of it and nobody holds it any more.
-    pub(crate) async fn ended(self) {
-        let ended = tokio::task::spawn_blocking(move || {
-            File::open(self.0).unwrap().read_to_end(&mut Vec::new())
-        });
+    /// Waits until nobody holds it any more.
+    pub(crate) async fn ended(mut self) {
+        fcntl(&self.0, FcntlArg::F_SETFL(OFlag::empty())).unwrap();
+        let ended = tokio::task::spawn_blocking(move || self.0.read_to_end(&mut Vec::new()));
         ended.await.unwrap().unwrap();
     }
 }
