@@ -5,7 +5,9 @@
 //! ask for that. So children are started through our own binary: it asks for SIGTERM at our death,
 //! makes sure that we are still there, and becomes the child (`exec`), which keeps its process id,
 //! pipes, group and environment. SIGTERM, so that helm can still close its record; it reaches the
-//! direct child only.
+//! direct child only. And since helm tells its output that it was asked to stop before it writes its
+//! record, the guard keeps its output pipes readable: with us dead, that word would otherwise kill
+//! it (SIGPIPE) and leave the release pending (recorded with Helm 3 and 4).
 //!
 //! ```text
 //! /proc/self/exe __stackctl-exec PARENT-PID -- PROGRAM ARGUMENT…
@@ -92,11 +94,39 @@ fn become_child(mut args: impl Iterator<Item = OsString>) -> ! {
     if !die_with(parent.and_then(|pid| pid.to_str()?.parse().ok())) {
         std::process::exit(NOT_STARTED);
     }
+    for output in ["/proc/self/fd/1", "/proc/self/fd/2"] {
+        keep_readable(Path::new(output));
+    }
     // `exec` of std also undoes what the Rust runtime does to signals at start-up.
     let error = Command::new(program).args(args).exec();
     eprintln!("{MARKER}: {}", error.raw_os_error().unwrap_or_default());
     std::process::exit(NOT_STARTED)
 }
+
+/// Hands the child a reader of its own output pipe, which nobody reads, so that writing to it is no
+/// error once we are gone. Room for a mebibyte, as a full pipe would hold it up instead. It is a
+/// precaution: what does not work is left.
+#[cfg(target_os = "linux")]
+fn keep_readable(pipe: &Path) {
+    use std::os::{fd::IntoRawFd, unix::fs::FileTypeExt};
+
+    use nix::fcntl::{FcntlArg, FdFlag, fcntl};
+
+    if !std::fs::metadata(pipe).is_ok_and(|found| found.file_type().is_fifo()) {
+        return;
+    }
+    if let Ok(reader) = std::fs::File::open(pipe) {
+        let _ = fcntl(&reader, FcntlArg::F_SETPIPE_SZ(1024 * 1024));
+        if fcntl(&reader, FcntlArg::F_SETFD(FdFlag::empty())).is_ok() {
+            // Left open for the child.
+            let _ = reader.into_raw_fd();
+        }
+    }
+}
+
+/// Nobody starts guards on other systems.
+#[cfg(not(target_os = "linux"))]
+fn keep_readable(_: &Path) {}
 
 /// Asks for SIGTERM when `parent` dies. False if it is dead already.
 #[cfg(target_os = "linux")]

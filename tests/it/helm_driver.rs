@@ -142,7 +142,7 @@ impl Run {
 
     async fn template(&self) -> Result<String, HelmError> {
         let template = self.start(Box::new(|helm: Helm, call| {
-            Box::pin(async move { helm.template(call, &upgrade()).await })
+            Box::pin(async move { helm.template(call, &upgrade(), "v1.37.2").await })
         }));
         template.await.unwrap()
     }
