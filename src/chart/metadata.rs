@@ -148,7 +148,13 @@ impl Hooks {
         }
         let mentions = |events: &[&str]| events.iter().any(|event| text.contains(event));
         let after_ready = mentions(&["post-install", "post-upgrade", "post-rollback"]);
-        let others = ["pre-install", "pre-upgrade", "pre-rollback", "pre-delete", "post-delete"];
+        let others = [
+            "pre-install",
+            "pre-upgrade",
+            "pre-rollback",
+            "pre-delete",
+            "post-delete",
+        ];
         Self {
             any: after_ready || mentions(&others),
             after_ready,

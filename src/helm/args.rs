@@ -234,14 +234,8 @@ mod tests {
         for major in MAJORS {
             assert_eq!(line(major, false), plain);
         }
-        assert_eq!(
-            line(Major::V3, true),
-            format!("{plain} --wait")
-        );
-        assert_eq!(
-            line(Major::V4, true),
-            format!("{plain} --wait=watcher")
-        );
+        assert_eq!(line(Major::V3, true), format!("{plain} --wait"));
+        assert_eq!(line(Major::V4, true), format!("{plain} --wait=watcher"));
     }
 
     #[test]

@@ -110,7 +110,11 @@ fn status(cx: &Context<'_>) -> impl FnMut(&Progress) + Send {
 
 fn late(cx: &Context<'_>, error: &NotReady, wanted: &str) -> StepError {
     let message = if error.failed.is_empty() {
-        format!("not {wanted} after {:?}: {}", cx.chart.timeout, list(&error.late))
+        format!(
+            "not {wanted} after {:?}: {}",
+            cx.chart.timeout,
+            list(&error.late)
+        )
     } else {
         format!("failed to get {wanted}: {}", list(&error.failed))
     };

@@ -27,20 +27,31 @@ pub async fn uninstall(cx: &Context<'_>) -> Result<(), StepError> {
         // Hooks that run after the deletion would run too early.
         wait: record.as_ref().is_some_and(has_post_delete_hooks),
     };
-    let going = record.as_ref().map(|record| deleted_by(cx, record)).transpose()?;
-    cx.helm(async |call| cx.run.helm.uninstall(call, &uninstall).await).await?;
+    let going = record
+        .as_ref()
+        .map(|record| deleted_by(cx, record))
+        .transpose()?;
+    cx.helm(async |call| cx.run.helm.uninstall(call, &uninstall).await)
+        .await?;
     cx.park();
     ready::wait_gone(cx, &going.unwrap_or_default()).await
 }
 
 fn has_post_delete_hooks(record: &Payload) -> bool {
-    record.hooks().iter().any(|hook| hook.events.iter().any(|event| event == "post-delete"))
+    record
+        .hooks()
+        .iter()
+        .any(|hook| hook.events.iter().any(|event| event == "post-delete"))
 }
 
 /// What Helm deletes: the objects of the manifest, but those it is told to keep.
 fn deleted_by(cx: &Context<'_>, record: &Payload) -> Result<Vec<ObjectRef>, StepError> {
     let found = manifest_objects(record.manifest(), &cx.chart.release.namespace)?;
-    Ok(found.into_iter().filter(|found| !found.keep).map(|found| found.object).collect())
+    Ok(found
+        .into_iter()
+        .filter(|found| !found.keep)
+        .map(|found| found.object)
+        .collect())
 }
 
 /// Another Helm operation holds the release, or died holding it.

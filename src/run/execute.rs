@@ -112,7 +112,9 @@ impl Session {
     /// What helm's children get: a kubeconfig of their own, with exactly this cluster.
     fn surroundings(&self, private: &Path) -> Result<Surroundings, RunError> {
         let kubeconfig = private.join("kubeconfig");
-        self.cluster.write_private_kubeconfig(&kubeconfig).map_err(RunError::Private)?;
+        self.cluster
+            .write_private_kubeconfig(&kubeconfig)
+            .map_err(RunError::Private)?;
         Ok(Surroundings {
             env: self.settings.env.clone(),
             kubeconfig,

@@ -70,10 +70,17 @@ pub(super) async fn run(
 }
 
 fn values(entry: &stack::Chart, scope: &Scope) -> Result<Composed, Vec<Problem>> {
-    let problem = |message| Problem { chart: Some(entry.name.clone()), message, hint: None };
+    let problem = |message| Problem {
+        chart: Some(entry.name.clone()),
+        message,
+        hint: None,
+    };
     let unreadable = |file: &PathBuf| {
         let error = File::open(file).err()?;
-        Some(problem(format!("values file {} cannot be read: {error}", file.display())))
+        Some(problem(format!(
+            "values file {} cannot be read: {error}",
+            file.display()
+        )))
     };
     let mut problems: Vec<Problem> = entry.values.files.iter().filter_map(unreadable).collect();
     match entry.values.compose(scope) {

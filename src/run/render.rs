@@ -40,7 +40,11 @@ impl Renderer<'_> {
         charts: &mut BTreeMap<ChartName, Chart>,
         entries: Vec<(&'s stack::Chart, Composed)>,
     ) -> Vec<Problem> {
-        let at_once = if self.at_once == 0 { entries.len().max(1) } else { self.at_once };
+        let at_once = if self.at_once == 0 {
+            entries.len().max(1)
+        } else {
+            self.at_once
+        };
         let mut rendering = Vec::new();
         for (entry, values) in entries {
             if charts.contains_key(&entry.name) {
@@ -50,10 +54,14 @@ impl Renderer<'_> {
         let mut rendered = futures::stream::iter(rendering).buffered(at_once);
         let mut problems = Vec::new();
         while let Some((name, result)) = rendered.next().await {
-            let Some(chart) = charts.get_mut(name) else { continue };
+            let Some(chart) = charts.get_mut(name) else {
+                continue;
+            };
             match result {
                 Ok(text) => chart.hooks = chart.hooks.or(Hooks::in_text(&text)),
-                Err(error) if is_certain(&error, chart) => problems.push(self.problem(name, &error)),
+                Err(error) if is_certain(&error, chart) => {
+                    problems.push(self.problem(name, &error))
+                }
                 Err(error) => tracing::debug!(chart = %name, %error, "not rendered beforehand"),
             }
         }

@@ -26,6 +26,7 @@ mod interrupts;
 mod offline;
 mod order;
 mod quickstart;
+mod seed;
 mod support;
 mod target;
 
@@ -59,6 +60,7 @@ fn main() -> ExitCode {
         order::TESTS,
         interrupts::TESTS,
         commands::TESTS,
+        seed::TESTS,
     ];
     let mut trials: Vec<Trial> = on_a_cluster
         .into_iter()

@@ -123,8 +123,11 @@ fn reporter(settings: &RunSettings, console: &Console) -> Box<dyn Reporter> {
 /// What `down` leaves on purpose: others may live in the namespaces, and deleting CRDs or claims
 /// deletes data.
 fn kept(plan: &Plan) -> String {
-    let namespaces: BTreeSet<&str> =
-        plan.nodes.iter().map(|node| node.release.namespace.as_str()).collect();
+    let namespaces: BTreeSet<&str> = plan
+        .nodes
+        .iter()
+        .map(|node| node.release.namespace.as_str())
+        .collect();
     let namespaces: Vec<&str> = namespaces.into_iter().collect();
     format!(
         "kept, if there: the namespaces {}; CRDs of charts; claims of StatefulSets",
