@@ -180,7 +180,7 @@ fn every_flag_can_come_from_the_environment() {
     assert!(up.selection.with_needs && !up.selection.with_dependents);
     assert_eq!(up.stack.inputs.len(), 2);
     assert_eq!(up.stack.inputs[1].value, "two words, and a comma");
-    assert_eq!(up.lock_timeout, Duration::from_secs(120));
+    assert_eq!(up.lock_timeout, Duration::from_mins(2));
     assert_eq!(up.schedule, None, "an empty variable is not set");
 }
 

@@ -22,7 +22,7 @@ use super::{
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Time for a credential plugin, which may wait for a person in a browser.
-const PLUGIN_TIMEOUT: Duration = Duration::from_secs(120);
+const PLUGIN_TIMEOUT: Duration = Duration::from_mins(2);
 
 /// Name of the one context, cluster and user in the kubeconfig made from a service account.
 const IN_CLUSTER: &str = "in-cluster";

@@ -153,7 +153,7 @@ mod tests {
         Lease {
             resource_version: "7".to_owned(),
             holder: Some("me@here 1 r1".to_owned()),
-            duration: Duration::from_secs(60),
+            duration: Duration::from_mins(1),
             acquired: Some("2026-01-01T00:00:00Z".parse().unwrap()),
             renewed: Some("2026-01-01T00:00:10.5Z".parse().unwrap()),
             transitions: 2,

@@ -151,7 +151,7 @@ mod tests {
             chart: "/charts/web".into(),
             values_files: Vec::new(),
             values: Secret::new(r#"{"password":"hunter2"}"#),
-            timeout: Duration::from_secs(300),
+            timeout: Duration::from_mins(5),
             wait: WaitMode::None,
             history_max: 5,
             labels: [].into(),

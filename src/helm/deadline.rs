@@ -14,13 +14,13 @@ use super::{Rollback, Uninstall, Upgrade, WaitMode};
 pub(super) const VERSION: Duration = Duration::from_secs(20);
 
 /// For `template`, which asks nobody either, but may have much to render.
-pub(super) const TEMPLATE: Duration = Duration::from_secs(120);
+pub(super) const TEMPLATE: Duration = Duration::from_mins(2);
 
 /// Between SIGTERM at a deadline and SIGKILL: helm gets to write its record.
 pub(super) const GRACE: Duration = Duration::from_secs(30);
 
 /// What is not waiting.
-const MARGIN: Duration = Duration::from_secs(60);
+const MARGIN: Duration = Duration::from_mins(1);
 
 impl Upgrade {
     /// When stackctl ends the call: pre hooks, post hooks and, where Helm waits, the wait.

@@ -110,10 +110,9 @@ fn wait_mode(cx: &Context<'_>) -> WaitMode {
         .unwrap_or_default();
     let hooks_need_helm = hooks.after_ready || (hooks.any && cx.run.helm.major == Major::V4);
     match cx.chart.wait {
-        Wait::No => WaitMode::None,
         Wait::Helm => WaitMode::Helm,
         Wait::Watch if hooks_need_helm => WaitMode::Helm,
-        Wait::Watch => WaitMode::None,
+        Wait::Watch | Wait::No => WaitMode::None,
     }
 }
 

@@ -72,7 +72,7 @@ pub(super) async fn objects_of(
 }
 
 /// Waits until objects are ready, up to the chart's timeout, interruptibly.
-pub(super) async fn wait_for(cx: &Context<'_>, objects: &[ObjectRef]) -> Result<(), StepError> {
+pub async fn wait_for(cx: &Context<'_>, objects: &[ObjectRef]) -> Result<(), StepError> {
     let deadline = Instant::now() + cx.chart.timeout;
     let mut on_status = status(cx);
     let waiting = cx.run.watches.wait_ready(objects, deadline, &mut on_status);
@@ -81,7 +81,7 @@ pub(super) async fn wait_for(cx: &Context<'_>, objects: &[ObjectRef]) -> Result<
 }
 
 /// Waits until objects are gone, up to the chart's timeout, interruptibly.
-pub(super) async fn wait_gone(cx: &Context<'_>, objects: &[ObjectRef]) -> Result<(), StepError> {
+pub async fn wait_gone(cx: &Context<'_>, objects: &[ObjectRef]) -> Result<(), StepError> {
     let deadline = Instant::now() + cx.chart.timeout;
     let mut on_status = status(cx);
     let waiting = cx.run.watches.wait_gone(objects, deadline, &mut on_status);

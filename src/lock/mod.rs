@@ -23,7 +23,7 @@ pub use machine::{Input, Lock, Output};
 use crate::name::{RunId, StackName};
 
 /// How long a lease holds without renewal, by the observer's clock.
-pub const DURATION: Duration = Duration::from_secs(60);
+pub const DURATION: Duration = Duration::from_mins(1);
 
 /// How often the holder renews.
 pub const RENEW_EVERY: Duration = Duration::from_secs(10);

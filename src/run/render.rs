@@ -35,10 +35,10 @@ pub(super) struct Renderer<'a> {
 impl Renderer<'_> {
     /// Renders the entries whose chart could be opened, with their values, several at once; adds the hooks found to
     /// the charts. What is wrong with them.
-    pub(super) async fn render_all<'s>(
+    pub(super) async fn render_all(
         &self,
         charts: &mut BTreeMap<ChartName, Chart>,
-        entries: Vec<(&'s stack::Chart, Composed)>,
+        entries: Vec<(&stack::Chart, Composed)>,
     ) -> Vec<Problem> {
         let at_once = if self.at_once == 0 {
             entries.len().max(1)
@@ -60,7 +60,7 @@ impl Renderer<'_> {
             match result {
                 Ok(text) => chart.hooks = chart.hooks.or(Hooks::in_text(&text)),
                 Err(error) if is_certain(&error, chart) => {
-                    problems.push(self.problem(name, &error))
+                    problems.push(self.problem(name, &error));
                 }
                 Err(error) => tracing::debug!(chart = %name, %error, "not rendered beforehand"),
             }

@@ -94,12 +94,11 @@ impl Session {
                     row.revision = Some(last.revision);
                     row.state = State::Helm(last.status);
                     row.updated = last.created;
-                    row.installed = match observed_release(last).chart_version {
-                        Some(version) => Some(version.to_string()),
-                        None => {
-                            let record = self.releases.get(&chart.release, last.revision).await?;
-                            record.map(|record| record.chart_version().to_owned())
-                        }
+                    row.installed = if let Some(version) = observed_release(last).chart_version {
+                        Some(version.to_string())
+                    } else {
+                        let record = self.releases.get(&chart.release, last.revision).await?;
+                        record.map(|record| record.chart_version().to_owned())
                     };
                     Ok(row)
                 }

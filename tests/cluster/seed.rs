@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use stackctl::{
     cluster::ObjectRef,
     event::{ChartOutcome, RunOutcome},
-    lifecycle::{Context, HelmChart, Payload, StepError, common},
+    lifecycle::{Context, HelmChart, Payload, StepError, common, ready},
     name::Action,
     run::{Down, Finished, Settings, Up},
     stack::Stack,
@@ -41,15 +41,17 @@ impl HelmChart for PrometheusOperatorConfigChart {
     async fn exec(&self, cx: &Context<'_>, payload: Payload) -> Result<Payload, StepError> {
         let payload = common::exec(cx, payload).await?;
         if cx.action == Action::Uninstall {
-            for crd in CRDS {
-                let crd = ObjectRef {
-                    api_version: "apiextensions.k8s.io/v1".into(),
-                    kind: "CustomResourceDefinition".into(),
-                    namespace: None,
-                    name: crd.into(),
-                };
-                cx.run.cluster.delete(&crd).await?;
+            let crds = CRDS.map(|name| ObjectRef {
+                api_version: "apiextensions.k8s.io/v1".into(),
+                kind: "CustomResourceDefinition".into(),
+                namespace: None,
+                name: name.into(),
+            });
+            for crd in &crds {
+                cx.run.cluster.delete(crd).await?;
             }
+            // Kubernetes removes the objects of a kind before the kind itself.
+            ready::wait_gone(cx, &crds).await?;
         }
         Ok(payload)
     }
@@ -75,7 +77,8 @@ fn the_seeds_example_reinstalls_and_cleans_up_its_crds() {
 
     // The blog's version never came back to the CRDs once the release was gone.
     assert_ok(&run(&lab, "67.3.1", "up"));
-    lab.helm(&["uninstall", "prometheus-operator", "--wait"]);
+    let mut uninstall = lab.helm_command(&["uninstall", "prometheus-operator", "--wait"]);
+    assert!(uninstall.status().expect("helm starts").success());
     assert_ok(&run(&lab, "67.3.1", "down"));
     assert_eq!(crds(), before);
 }

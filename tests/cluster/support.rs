@@ -26,7 +26,7 @@ use tokio::time::Instant;
 use crate::target::{Helm, Target};
 
 /// No run of a test may take longer; it is killed then, and the test fails.
-const DEADLINE: Duration = Duration::from_secs(180);
+const DEADLINE: Duration = Duration::from_mins(3);
 
 /// How often a condition is looked at again.
 const POLL: Duration = Duration::from_millis(50);

@@ -18,7 +18,7 @@ use tokio::sync::mpsc;
 use crate::support::fake_helm::FakeHelm;
 
 const ANSWER: &str = r#"printf '%s\n' '{"name":"web","version":7,"config":{"key":"answered"}}'"#;
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_mins(1);
 
 fn env(pairs: &[(&str, &str)]) -> BTreeMap<OsString, OsString> {
     let tools = std::env::join_paths(["/usr/bin", "/bin"]).unwrap();

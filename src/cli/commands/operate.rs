@@ -66,7 +66,7 @@ async fn execute(
     let watcher = Watcher::start(vec![reporter(settings, console)])?;
     let notices = watcher.notices();
     signals::listen(trigger.clone(), console.attended, move |text| {
-        notices.say(text)
+        notices.say(text);
     })?;
     let mut summary = Summary::default();
     let mut watch = |event: &Event| {

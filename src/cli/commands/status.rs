@@ -23,7 +23,7 @@ pub(super) async fn run(settings: StatusSettings, console: &Console) -> anyhow::
     let rows = session.status(&request).await?;
     match settings.output {
         OutputFormat::Json => {
-            output::print(&format!("{}\n", serde_json::to_string_pretty(&rows)?))?
+            output::print(&format!("{}\n", serde_json::to_string_pretty(&rows)?))?;
         }
         OutputFormat::Table => output::print(&table(&rows, Timestamp::now()))?,
     }

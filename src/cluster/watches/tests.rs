@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::*;
 use crate::cluster::testing::{Answer, Call, Script};
 
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 
 fn kinds() -> Answer {
     Answer::json(&json!({ "resources": [

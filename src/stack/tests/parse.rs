@@ -133,13 +133,13 @@ fn the_design_s_example_is_read() {
         coredns.steps.post[0].actions,
         [Action::Install, Action::Upgrade]
     );
-    assert_eq!(coredns.steps.post[0].timeout, Duration::from_secs(300));
+    assert_eq!(coredns.steps.post[0].timeout, Duration::from_mins(5));
     let pods = &coredns.steps.validate[0];
     assert_eq!(
         (pods.retry.attempts, pods.retry.delay),
         (12, Duration::from_secs(10))
     );
-    assert_eq!(pods.timeout, Duration::from_secs(60));
+    assert_eq!(pods.timeout, Duration::from_mins(1));
 }
 
 #[test]
@@ -153,7 +153,7 @@ fn what_is_not_said_has_its_default() {
     );
     let web = &stack.charts["web"];
     assert_eq!(web.release.to_string(), "default/web");
-    assert_eq!(web.timeout, Duration::from_secs(300));
+    assert_eq!(web.timeout, Duration::from_mins(5));
     assert_eq!((web.wait, web.intent), (Wait::Watch, Intent::Deploy));
     assert_eq!(web.rollback_on_failure, RollbackOnFailure::Never);
     assert_eq!(
@@ -298,7 +298,7 @@ path = {}
     );
     let steps = &stack.charts["web"].steps;
     assert_eq!(steps.pre[0].name, "migrate");
-    assert_eq!(steps.pre[0].timeout, Duration::from_secs(600));
+    assert_eq!(steps.pre[0].timeout, Duration::from_mins(10));
     assert!(!steps.pre[0].actions.contains(&Action::Uninstall));
     let names: Vec<_> = steps
         .validate

@@ -19,7 +19,7 @@ use crate::stack::{
 };
 
 /// As Helm's own default.
-const TIMEOUT: Duration = Duration::from_secs(5 * 60);
+const TIMEOUT: Duration = Duration::from_mins(5);
 
 /// What a chart is made with.
 pub(crate) struct Parts<'a> {

@@ -15,7 +15,7 @@ use crate::stack::{
 };
 
 /// Deadline of one attempt of a check.
-const CHECK_TIMEOUT: Duration = Duration::from_secs(60);
+const CHECK_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Pause between two attempts.
 const RETRY_DELAY: Duration = Duration::from_secs(5);
