@@ -12,7 +12,7 @@ use super::{
 use crate::{
     event::Stream,
     name::ReleaseId,
-    process::{self, Command, End, Keep, OnTerminate, Output, ProcessError},
+    process::{self, Command, End, Keep, OnTerminate, Orphaned, Output, ProcessError},
     secret::Secret,
     shutdown::Shutdown,
 };
@@ -145,6 +145,7 @@ impl Asked<'_> {
             deadline: Some(self.deadline),
             grace: deadline::GRACE,
             on_terminate: self.on_terminate,
+            orphaned: Orphaned::HoldPipes,
             ..Command::default()
         };
         let mut data = self.operation == Operation::Template;

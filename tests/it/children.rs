@@ -1,13 +1,17 @@
 //! A child never outlives the program that started it, even one that is killed.
 
 use std::{
+    fs::File,
     io::{BufRead, BufReader, Read},
     process::{Child, Command, Stdio},
 };
 
 use nix::{
-    sys::signal::{Signal, kill},
-    unistd::Pid,
+    sys::{
+        signal::{Signal, kill},
+        stat::Mode,
+    },
+    unistd::{Pid, mkfifo},
 };
 
 /// A shell in place of a program that starts children, with a guard before its child.
@@ -30,7 +34,7 @@ fn parent(script: &str) -> Child {
 fn a_child_dies_with_a_parent_that_is_killed() {
     // The child holds the pipe too: its end of file is the death of both.
     let mut parent = parent(
-        r#""$STACKCTL" __stackctl-exec $$ -- sh -c 'echo "$0 started"; exec sleep 1000' child & wait"#,
+        r#""$STACKCTL" __stackctl-exec $$ drop -- sh -c 'echo "$0 started"; exec sleep 1000' child & wait"#,
     );
     let mut output = BufReader::new(parent.stdout.take().unwrap());
     let mut line = String::new();
@@ -42,24 +46,31 @@ fn a_child_dies_with_a_parent_that_is_killed() {
 }
 
 #[test]
-fn the_dying_parent_s_child_gets_sigterm_so_that_helm_can_close_its_record() {
-    let mut parent = parent(
-        r#""$STACKCTL" __stackctl-exec $$ -- sh -c 'sleep 1000 & trap "kill $!; echo closed; exit" TERM; echo started; wait' & wait"#,
-    );
-    let mut output = BufReader::new(parent.stdout.take().unwrap());
+fn an_orphan_gets_sigterm_and_can_finish_though_nobody_listens() {
+    let folder = tempfile::tempdir().unwrap();
+    let record = folder.path().join("record");
+    mkfifo(&record, Mode::from_bits_truncate(0o600)).unwrap();
+    // As helm does: says so first, then closes its record. Only the record is listened to.
+    let mut parent = parent(&format!(
+        r#""$STACKCTL" __stackctl-exec $$ hold -- sh -c 'exec 3>"$0"; sleep 1000 3>&- & trap "kill $!; echo cancelled; echo cancelled >&2; echo closed >&3; exit" TERM; echo started >&3; wait' {} & wait"#,
+        record.display()
+    ));
+    let mut record = BufReader::new(File::open(record).unwrap());
     let mut line = String::new();
-    output.read_line(&mut line).unwrap();
+    record.read_line(&mut line).unwrap();
+    assert_eq!(line, "started\n");
+    drop((parent.stdout.take(), parent.stderr.take()));
     kill(Pid::from_raw(parent.id().cast_signed()), Signal::SIGKILL).unwrap();
     parent.wait().unwrap();
     let mut rest = String::new();
-    output.read_to_string(&mut rest).unwrap();
+    record.read_to_string(&mut rest).unwrap();
     assert_eq!(rest, "closed\n");
 }
 
 #[test]
 fn a_child_whose_parent_is_gone_already_is_not_started() {
     // 1 is not the parent, as after an orphan's adoption.
-    let output = parent(r#""$STACKCTL" __stackctl-exec 1 -- echo started"#)
+    let output = parent(r#""$STACKCTL" __stackctl-exec 1 drop -- echo started"#)
         .wait_with_output()
         .unwrap();
     assert_eq!(String::from_utf8_lossy(&output.stdout), "");
@@ -68,7 +79,7 @@ fn a_child_whose_parent_is_gone_already_is_not_started() {
 
 #[test]
 fn a_program_that_cannot_be_started_is_told_by_its_system_error() {
-    let output = parent(r#""$STACKCTL" __stackctl-exec $$ -- /nonexistent/program & wait $!"#)
+    let output = parent(r#""$STACKCTL" __stackctl-exec $$ drop -- /nonexistent/program & wait $!"#)
         .wait_with_output()
         .unwrap();
     assert_eq!(
@@ -81,7 +92,7 @@ fn a_program_that_cannot_be_started_is_told_by_its_system_error() {
 #[test]
 fn a_guard_leaves_its_child_arguments_environment_and_signals_as_it_got_them() {
     let output = parent(
-        r#"MARK=1 "$STACKCTL" __stackctl-exec $$ -- sh -c 'echo "$MARK $#: $*"; grep SigIgn /proc/$$/status' sh a '' '-- b' & wait"#,
+        r#"MARK=1 "$STACKCTL" __stackctl-exec $$ drop -- sh -c 'echo "$MARK $#: $*"; grep SigIgn /proc/$$/status' sh a '' '-- b' & wait"#,
     )
     .wait_with_output()
     .unwrap();

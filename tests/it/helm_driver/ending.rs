@@ -70,19 +70,29 @@ async fn uninstalls_and_rollbacks_are_left_to_finish() {
     let script = "trap 'note TERM' TERM; echo started; read -r _ <\"$home/gate-$1\"";
     let fake = FakeHelm::new("v4.3.1")
         .on("uninstall", script)
-        .on("rollback", script);
+        .on("rollback", script)
+        .on(
+            "upgrade",
+            "trap 'note TERM; exit 1' TERM; cat \"$home/never\" & echo started; wait",
+        );
+    let _never = fake.gate("never");
     let mut gates = [fake.gate("gate-uninstall"), fake.gate("gate-rollback")];
     let mut run = Run::with(&fake).await;
     let removed = run.start_uninstall();
     run.until("started").await;
     let rolled_back = run.start_rollback();
     run.until("started").await;
+    let upgraded = run.start_upgrade(upgrade());
+    run.until("started").await;
     run.raise(Level::Terminate);
+    // Who is to get a signal has it when this one is over.
+    assert!(upgraded.await.unwrap().is_err());
     for gate in &mut gates {
         gate.open();
     }
     assert!(removed.await.unwrap().unwrap());
     rolled_back.await.unwrap().unwrap();
+    assert_eq!(fake.only("upgrade").signals, ["TERM"]);
     assert_eq!(fake.only("uninstall").signals, [""; 0]);
     assert_eq!(fake.only("rollback").signals, [""; 0]);
 }
