@@ -100,11 +100,16 @@ impl Session {
         let (flag, env) = (self.settings.helm.as_deref(), &self.settings.env);
         let helm = Helm::detect(flag, env, &trigger.shutdown()).await?;
         match &self.stack.helm {
-            Some(range) if !range.matches(&helm.version) => Err(RunError::HelmVersion {
-                binary: helm.binary.clone(),
-                found: helm.version.clone(),
-                wanted: range.to_string(),
-            }),
+            // A pre-release counts as the release it leads to.
+            Some(range)
+                if !range.matches(&helm.version) && !range.matches(&release_of(&helm.version)) =>
+            {
+                Err(RunError::HelmVersion {
+                    binary: helm.binary.clone(),
+                    found: helm.version.clone(),
+                    wanted: range.to_string(),
+                })
+            }
             _ => Ok(helm),
         }
     }
@@ -135,6 +140,10 @@ impl Session {
             redactor: self.redactor.clone(),
         }
     }
+}
+
+fn release_of(version: &semver::Version) -> semver::Version {
+    semver::Version::new(version.major, version.minor, version.patch)
 }
 
 /// Start-up CPU bounds Helm: beyond two processes a core nothing is gained (helm.md section 12),

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use super::{Context, Payload, StepError, expand};
 use crate::{
-    process::{self, Command, End, Keep, OnTerminate},
+    process::{self, Command, End, Keep, OnTerminate, Orphaned},
     secret::Secret,
     stack::{Step, Template},
 };
@@ -31,7 +31,8 @@ pub(super) async fn run(
             .map(|word| word.map(Into::into))
             .collect::<Result<_, _>>()?,
         env: environment(cx, phase, step, env)?,
-        keep: Keep::Tail,
+        keep: Keep::Data,
+        orphaned: Orphaned::DropPipes,
         dir: Some(cx.run.stack.root.clone()),
         stdin: Some(Secret::new(payload.to_json())),
         deadline: Some(step.timeout),
