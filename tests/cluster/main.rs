@@ -27,6 +27,7 @@ mod offline;
 mod order;
 mod quickstart;
 mod seed;
+mod steps;
 mod support;
 mod target;
 
@@ -61,6 +62,7 @@ fn main() -> ExitCode {
         interrupts::TESTS,
         commands::TESTS,
         seed::TESTS,
+        steps::TESTS,
     ];
     let mut trials: Vec<Trial> = on_a_cluster
         .into_iter()
