@@ -63,7 +63,8 @@ pub async fn upgrade(cx: &Context<'_>) -> Result<(), StepError> {
 /// Uninstalls what `reinstall_below` says must go first. The plan decided it, preflight asked for
 /// consent.
 pub(super) async fn remove_old(cx: &Context<'_>) -> Result<(), StepError> {
-    remove::uninstall(cx).await
+    remove::uninstall(cx).await?;
+    cx.unpark().await
 }
 
 /// The newest revision right before exec; remembered, since rollback goes back to what was good
