@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use super::{Context, Payload, StepError, expand};
 use crate::{
+    lifecycle::words::in_words,
     process::{self, Command, End, Keep, OnTerminate},
     secret::Secret,
     stack::{Step, Template},
@@ -49,8 +50,8 @@ pub(super) async fn run(
             ..StepError::new("the run was interrupted")
         }),
         End::TimedOut => Err(StepError::new(format!(
-            "`{program}` did not end within {:?}",
-            step.timeout
+            "`{program}` did not end within {}",
+            in_words(step.timeout)
         ))
         .cause(tail)),
         End::Exited if !output.status.success() => {
