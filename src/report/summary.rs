@@ -231,7 +231,9 @@ fn failure_block(chart: &ChartName, failure: &Failure, palette: &Palette) -> Str
         let bar = paint(palette.faint, "│");
         line(&mut text, &format!("  {bar} {}", clean(cause)));
     }
-    for found in failure.dossier.iter().flat_map(|found| found.lines()) {
+    let news = |found: &&str| !failure.error.contains(found.trim());
+    let dossier = failure.dossier.iter().flat_map(|found| found.lines());
+    for found in dossier.filter(news) {
         line(&mut text, &format!("  {}", clean(found)));
     }
     for also in &failure.attached {
