@@ -3,6 +3,9 @@
 /// Lines kept when helm does not say which of its lines is the error (it crashed, say).
 const MOST_LINES: usize = 40;
 
+/// Advice for who called `helm template` by hand: we do not have this flag.
+const ADVICE: &str = "Use --debug flag to render out invalid YAML";
+
 /// What helm writes before the error itself.
 const PREFIXES: [&str; 3] = ["Error: ", "UPGRADE FAILED: ", "INSTALLATION FAILED: "];
 
@@ -15,7 +18,7 @@ pub fn words(stderr: &str) -> Vec<String> {
     let told: Vec<&str> = lines[error.unwrap_or(0)..]
         .iter()
         .map(|line| line.trim())
-        .filter(|line| !line.is_empty() && !is_log(line))
+        .filter(|line| !line.is_empty() && *line != ADVICE && !is_log(line))
         .collect();
     let start = match error {
         Some(_) => 0,
@@ -58,7 +61,11 @@ mod tests {
 
     #[test]
     fn an_error_keeps_its_words_and_loses_the_noise() {
-        let cases: [(&str, &[&str]); 7] = [
+        let cases: [(&str, &[&str]); 8] = [
+            (
+                "Error: parse error at (app/templates/x.yaml:1): function \"nope\" not defined\n\nUse --debug flag to render out invalid YAML\n",
+                &["parse error at (app/templates/x.yaml:1): function \"nope\" not defined"],
+            ),
             (
                 "Error: UPGRADE FAILED: pre-upgrade hooks failed: 1 error occurred:\n\t* job r-ok-hook failed: BackoffLimitExceeded\n\n\n",
                 &[

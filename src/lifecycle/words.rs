@@ -10,11 +10,12 @@ pub(super) fn in_words(duration: Duration) -> String {
         // A fraction is only ever written on purpose, of something short.
         return format!("{duration:?}");
     }
-    [(hours, "h"), (minutes, "m"), (seconds, "s")]
+    let parts: Vec<String> = [(hours, "h"), (minutes, "m"), (seconds, "s")]
         .into_iter()
         .filter(|&(count, _)| count > 0)
         .map(|(count, unit)| format!("{count}{unit}"))
-        .collect()
+        .collect();
+    parts.concat()
 }
 
 #[cfg(test)]

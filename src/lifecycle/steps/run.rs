@@ -55,7 +55,9 @@ pub(super) async fn run(
         ))
         .cause(tail)),
         End::Exited if !output.status.success() => {
-            Err(StepError::new(format!("`{program}` failed: {}", output.status)).cause(tail))
+            // `exit status: 3`: one colon too many in a chain of them.
+            let how = output.status.to_string().replace(": ", " ");
+            Err(StepError::new(format!("`{program}` failed: {how}")).cause(tail))
         }
         End::Exited => Ok(Payload::from_output(&output.stdout).unwrap_or_else(|| payload.clone())),
     }
