@@ -36,7 +36,7 @@ impl Shell {
         for (chart, version) in [("db", "1.2.0"), ("api", "2.0.1"), ("web", "0.3.0")] {
             shell.file(
                 &format!("charts/{chart}/Chart.yaml"),
-                &format!("apiVersion: v2\nname: {chart}\nversion: {version}\n"),
+                format!("apiVersion: v2\nname: {chart}\nversion: {version}\n"),
             );
         }
         shell.file("stack.toml", SHOP);
@@ -60,6 +60,10 @@ impl Shell {
     }
 
     fn command(&self, line: &str) -> Command {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "a person's shell is none of our processes"
+        )]
         let mut command = Command::new(env!("CARGO_BIN_EXE_stackctl"));
         command
             .args(line.split_whitespace())
@@ -82,12 +86,11 @@ impl Shell {
         // A program that reads nothing may be gone by then.
         let _ = child.stdin.take().unwrap().write_all(stdin);
         let output = child.wait_with_output().unwrap();
-        let mut text = self.redact(&String::from_utf8(output.stdout).unwrap());
+        let stdout = self.redact(&String::from_utf8(output.stdout).unwrap());
         let stderr = self.redact(&String::from_utf8(output.stderr).unwrap());
-        if !stderr.is_empty() {
-            text += &format!("stderr:\n{stderr}");
-        }
-        text + &format!("exit {}", output.status.code().unwrap())
+        let label = if stderr.is_empty() { "" } else { "stderr:\n" };
+        let code = output.status.code().unwrap();
+        format!("{stdout}{label}{stderr}exit {code}")
     }
 
     /// Nothing of this machine, and no version of ours.

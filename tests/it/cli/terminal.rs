@@ -62,13 +62,15 @@ fn colour_only_where_it_was_asked_for() {
 #[test]
 fn a_reader_that_has_seen_enough_is_no_failure() {
     let shell = Shell::new();
-    let mut text = String::from("[stack]\nname = \"many\"\n");
     shell.file("c/Chart.yaml", "apiVersion: v2\nname: c\nversion: 1.0.0\n");
     // More than a pipe holds.
-    for index in 0..2000 {
-        text += &format!("[charts.a-chart-with-a-long-name-{index}]\nchart = \"./c\"\n");
-    }
-    shell.file("stack.toml", text);
+    let charts: Vec<String> = (0..2000)
+        .map(|index| format!("[charts.a-chart-with-a-long-name-{index}]\nchart = \"./c\"\n"))
+        .collect();
+    shell.file(
+        "stack.toml",
+        format!("[stack]\nname = \"many\"\n{}", charts.concat()),
+    );
     for line in ["plan --offline", "graph -o dot", "plan --offline -o json"] {
         let mut child = shell.command(line).spawn().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
