@@ -176,7 +176,10 @@ fn draw(diagnostic: &Diagnostic, renderer: &Renderer) -> String {
     for help in &diagnostic.help {
         group = group.element(Level::HELP.message(&**help));
     }
-    renderer.render(&[group])
+    // The lines of a help are indented, its empty ones, too.
+    let drawn = renderer.render(&[group]);
+    let lines: Vec<&str> = drawn.lines().map(str::trim_end).collect();
+    lines.join("\n")
 }
 
 #[cfg(test)]

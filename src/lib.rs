@@ -47,6 +47,11 @@
 //! implement for a chart that needs code of its own. A program that wants helm children to die
 //! with it calls [`process::guard`] first thing in `main`.
 
+/// The README's program compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 pub mod chart;
 pub mod cli;
 pub mod cluster;

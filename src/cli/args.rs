@@ -42,8 +42,7 @@ Exit codes:
     max_term_width = 100,
     after_help = EXAMPLES,
     subcommand_required = true,
-    arg_required_else_help = true,
-    disable_help_subcommand = true
+    arg_required_else_help = true
 )]
 pub(super) struct Cli {
     #[command(flatten)]
@@ -282,7 +281,14 @@ pub(super) struct RunArgs {
     #[arg(short, long)]
     pub(super) yes: bool,
     /// Helm processes at once; 0 is no limit
-    #[arg(short = 'j', long, visible_alias = "parallelism", value_name = "N")]
+    #[arg(
+        short = 'j',
+        long,
+        visible_alias = "parallelism",
+        value_name = "N",
+        value_parser = values::concurrency,
+        allow_negative_numbers = true
+    )]
     pub(super) concurrency: Option<usize>,
     /// What happens to charts that do not need a failed one: `stop` starts nothing new, `continue`
     /// lets them go on

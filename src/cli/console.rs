@@ -144,8 +144,13 @@ fn problem(problem: &Problem) -> Vec<String> {
         .as_ref()
         .map(|chart| format!("{chart}: "))
         .unwrap_or_default();
-    let mut lines = vec![format!("  {about}{}", problem.message)];
-    lines.extend(problem.hint.iter().map(|hint| format!("    {hint}")));
+    let said = format!("{about}{}", problem.message);
+    let mut lines: Vec<String> = said
+        .lines()
+        .enumerate()
+        .map(|(index, line)| format!("{}{line}", if index == 0 { "  " } else { "    " }))
+        .collect();
+    lines.extend(problem.hint.iter().map(|hint| format!("    hint: {hint}")));
     lines
 }
 
@@ -185,6 +190,30 @@ mod tests {
                 "{when:?} {variables:?} {terminal}"
             );
         }
+    }
+
+    #[test]
+    fn what_belongs_to_a_problem_is_indented_below_it() {
+        let refused = RunError::Preflight(vec![
+            Problem {
+                chart: Some(crate::name::ChartName::new("web").unwrap()),
+                message: "the values violate the chart's schema:\n- at '/replicas': got string"
+                    .to_owned(),
+                hint: Some("correct the chart's values".to_owned()),
+            },
+            Problem {
+                chart: None,
+                message: "no right to list secrets in shop".to_owned(),
+                hint: None,
+            },
+        ]);
+        insta::assert_snapshot!(explain(&refused.into(), false).0, @r"
+        error: 2 problems were found before anything was changed
+          web: the values violate the chart's schema:
+            - at '/replicas': got string
+            hint: correct the chart's values
+          no right to list secrets in shop
+        ");
     }
 
     #[test]

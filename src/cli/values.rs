@@ -12,14 +12,14 @@ pub(super) fn input(text: &str) -> Result<InputValue, String> {
             name: name.to_owned(),
             value: value.to_owned(),
         }),
-        _ => Err("expected NAME=VALUE".to_owned()),
+        _ => Err("expected NAME=VALUE, such as `region=eu`".to_owned()),
     }
 }
 
 /// `--set CHART:PATH=VALUE`. The path ends at the first `=` without a backslash before it, as in
 /// Helm's own `--set`.
 pub(super) fn chart_value(text: &str) -> Result<ChartValue, String> {
-    let expected = || "expected CHART:PATH=VALUE".to_owned();
+    let expected = || "expected CHART:PATH=VALUE, such as `web:replicas=3`".to_owned();
     let (chart, edit) = text.split_once(':').ok_or_else(expected)?;
     let equals = unescaped_equals(edit).ok_or_else(expected)?;
     let (path, value) = (&edit[..equals], &edit[equals + 1..]);
@@ -52,13 +52,19 @@ pub(super) fn chart_values_file(text: &str) -> Result<ChartValuesFile, String> {
             chart: chart_name(chart)?,
             file: PathBuf::from(file),
         }),
-        _ => Err("expected CHART=FILE".to_owned()),
+        _ => Err("expected CHART=FILE, such as `web=values/web.yaml`".to_owned()),
     }
 }
 
 /// A chart's name.
 pub(super) fn chart_name(text: &str) -> Result<ChartName, String> {
     ChartName::new(text).map_err(|error| error.to_string())
+}
+
+/// `--concurrency`.
+pub(super) fn concurrency(text: &str) -> Result<usize, String> {
+    text.parse()
+        .map_err(|_| "expected a whole number of Helm processes, 0 for no limit".to_owned())
 }
 
 /// `--failure-policy`.

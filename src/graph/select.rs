@@ -154,11 +154,14 @@ impl Graph<'_> {
     }
 }
 
-/// The most similar name, if it is similar enough to be a slip.
+/// The most similar name, if it is similar enough to be a slip: as in a stack file's own
+/// suggestions, one edit (swapped neighbours are one) for every three characters.
 fn similar<'n>(text: &str, names: impl Iterator<Item = &'n ChartName>) -> Option<ChartName> {
-    let scored = names.map(|name| (strsim::jaro_winkler(text, name.as_str()), name));
-    let likely = scored.filter(|&(score, _)| score > 0.8);
-    let best = likely.max_by(|(a, _), (b, _)| a.total_cmp(b));
+    let length = text.chars().count();
+    let limit = length.div_ceil(3);
+    let scored = names.map(|name| (strsim::osa_distance(text, name.as_str()), name));
+    let likely = scored.filter(|&(edits, _)| edits <= limit && edits < length);
+    let best = likely.min_by_key(|&(edits, _)| edits);
     best.map(|(_, name)| name.clone())
 }
 

@@ -44,7 +44,8 @@ const OLDEST_MINOR_OF_3: u64 = 14;
 pub enum DetectError {
     /// None was named and none is in `PATH`.
     #[error(
-        "no `helm` in PATH ({path}); install Helm 4, or name one with --helm-binary or HELM_BINARY"
+        "no `helm` in PATH ({}); install Helm 4, or name one with --helm-binary or HELM_BINARY",
+        if path.is_empty() { "which is not set" } else { path }
     )]
     NotFound {
         /// Where it was looked for.
@@ -168,9 +169,10 @@ fn find(flag: Option<&Path>, env: &BTreeMap<OsString, OsString>) -> Result<PathB
     let named = env.get(OsStr::new("HELM_BINARY")).map(Path::new);
     let named = named.filter(|name| !name.as_os_str().is_empty());
     let (name, origin) = match (flag, named) {
+        // The command line's parser fills the flag in from the variable.
+        (flag, Some(name)) if flag.is_none_or(|flag| flag == name) => (name, "HELM_BINARY"),
         (Some(name), _) => (name, "--helm-binary"),
-        (None, Some(name)) => (name, "HELM_BINARY"),
-        (None, None) => {
+        (None, _) => {
             return process::find_in_path(Path::new("helm"), &path).ok_or_else(|| {
                 let path = path.to_string_lossy().into_owned();
                 DetectError::NotFound { path }

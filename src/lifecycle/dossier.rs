@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures::StreamExt as _;
 
-use super::{Context, StepError};
+use super::{Context, StepError, words::in_words};
 use crate::{
     cluster::{self, ObjectRef, Readiness, ready::readiness},
     release::manifest_objects,
@@ -24,7 +24,10 @@ const SHOWN: usize = 10;
 pub(super) async fn collect(cx: &Context<'_>) {
     let lines = match tokio::time::timeout(DEADLINE, find_out(cx)).await {
         Ok(lines) => lines,
-        Err(_) => vec![format!("the cluster did not tell more within {DEADLINE:?}")],
+        Err(_) => vec![format!(
+            "the cluster did not tell more within {}",
+            in_words(DEADLINE)
+        )],
     };
     let lines: Vec<String> = lines
         .iter()

@@ -45,6 +45,7 @@ pub mod ready;
 pub mod remove;
 mod rollback;
 mod steps;
+mod words;
 
 pub use context::{Context, RunContext};
 pub use error::StepError;

@@ -8,7 +8,7 @@ use std::future::Future;
 
 use tokio::time::Instant;
 
-use super::{Context, StepError};
+use super::{Context, StepError, words::in_words};
 use crate::{
     cluster::{NotReady, ObjectRef, Progress},
     engine::Cancelled,
@@ -111,8 +111,8 @@ fn status(cx: &Context<'_>) -> impl FnMut(&Progress) + Send {
 fn late(cx: &Context<'_>, error: &NotReady, wanted: &str) -> StepError {
     let message = if error.failed.is_empty() {
         format!(
-            "not {wanted} after {:?}: {}",
-            cx.chart.timeout,
+            "not {wanted} after {}: {}",
+            in_words(cx.chart.timeout),
             list(&error.late)
         )
     } else {

@@ -6,6 +6,9 @@ use crate::{
     stack::{Chart, Intent, ReinstallBelow},
 };
 
+/// Why every action of a plan that did not look at a cluster is as it is.
+pub(super) const OFFLINE: &str = "offline: the cluster was not looked at";
+
 /// What the stack wants of one chart.
 #[derive(Debug, Clone, Copy)]
 pub struct Desired<'a> {
@@ -26,7 +29,7 @@ impl Desired<'_> {
             Wish::Remove => Action::Uninstall,
             Wish::Skip => return skip(),
         };
-        (action, "offline: the cluster was not looked at".into())
+        (action, OFFLINE.into())
     }
 
     /// With the newest revision of its release; `None` = there is no release.

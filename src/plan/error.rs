@@ -7,19 +7,13 @@ use crate::name::ChartName;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PlanError {
     /// `down` met charts that are `protected`.
-    #[error(
-        "{} protected: leave {} out, or say --include-protected",
-        is_are(.0), it_them(.0)
-    )]
+    #[error("{} protected", is_are(.0))]
     Protected(Vec<ChartName>),
     /// Charts of the run need charts outside of it that are not deployed.
-    #[error("{}; add what is missing to the run (--with-needs does)", each(.0, ""))]
+    #[error("{}", missing(.0))]
     NeedsMissing(Vec<MissingNeed>),
     /// Charts to be removed are needed by installed charts outside the run.
-    #[error(
-        "{}; add what depends on it to the run (--with-dependents does)",
-        each(.0, ", which is installed and not part of this run")
-    )]
+    #[error("{}", each(.0, ", which is installed and not part of this run"))]
     DependentsInstalled(Vec<Barred>),
     /// Charts with `action = "destroy"` are needed by charts that stay.
     #[error("{}", each(.0, ", but the stack file says to destroy it"))]
@@ -29,9 +23,24 @@ pub enum PlanError {
     Cyclic(CyclicPlan),
 }
 
+impl PlanError {
+    /// What to do about it, when there is something to say.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Protected(_) => {
+                Some("select charts without what is protected, or say --include-protected")
+            }
+            Self::NeedsMissing(_) => Some("--with-needs adds what is missing to the run"),
+            Self::DependentsInstalled(_) => {
+                Some("--with-dependents adds what depends on it to the run")
+            }
+            Self::StillNeeded(_) | Self::Cyclic(_) => None,
+        }
+    }
+}
+
 /// A need outside the run that does not hold.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{chart}` needs `{need}`, which is not part of this run and {state}")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MissingNeed {
     /// The chart of the run.
     pub chart: ChartName,
@@ -51,6 +60,21 @@ pub struct Barred {
     pub dependent: ChartName,
 }
 
+/// One part a chart; needs of a chart in the same state are said together.
+fn missing(needs: &[MissingNeed]) -> String {
+    let groups = needs.chunk_by(|a, b| a.chart == b.chart && a.state == b.state);
+    let parts = groups.map(|group| {
+        let names: Vec<String> = group.iter().map(|one| format!("`{}`", one.need)).collect();
+        let (chart, state) = (&group[0].chart, &group[0].state);
+        let each = if names.len() > 1 { "each of " } else { "" };
+        format!(
+            "`{chart}` needs {}, {each}which is not part of this run and {state}",
+            names.join(", ")
+        )
+    });
+    parts.collect::<Vec<_>>().join("; ")
+}
+
 fn each<T: ToString>(items: &[T], what: &str) -> String {
     let each = items.iter().map(|item| item.to_string() + what);
     each.collect::<Vec<_>>().join("; ")
@@ -60,8 +84,4 @@ fn is_are(charts: &[ChartName]) -> String {
     let names: Vec<String> = charts.iter().map(|name| format!("`{name}`")).collect();
     let verb = if charts.len() == 1 { "is" } else { "are" };
     format!("{} {verb}", names.join(", "))
-}
-
-fn it_them(charts: &[ChartName]) -> &'static str {
-    if charts.len() == 1 { "it" } else { "them" }
 }

@@ -234,8 +234,11 @@ fn a_run_that_cannot_end_well_is_refused_with_every_reason() {
             refused(up(&shop(), &["api", "loki"], &[("db", failed)])),
             "`api` needs `db`, which is not part of this run and is failed (revision 3); `api` \
              needs `cache`, which is not part of this run and is not installed; `loki` needs \
-             `db`, which is not part of this run and is failed (revision 3); add what is missing \
-             to the run (--with-needs does)",
+             `db`, which is not part of this run and is failed (revision 3)",
+        ),
+        (
+            refused(up(&shop(), &["api"], &[])),
+            "`api` needs `db`, `cache`, each of which is not part of this run and is not installed",
         ),
         (
             refused(down(
@@ -244,12 +247,11 @@ fn a_run_that_cannot_end_well_is_refused_with_every_reason() {
                 &[("loki", failed), ("api", ReleaseStatus::Uninstalled)],
                 false,
             )),
-            "`db` is needed by `loki`, which is installed and not part of this run; add what \
-             depends on it to the run (--with-dependents does)",
+            "`db` is needed by `loki`, which is installed and not part of this run",
         ),
         (
             refused(down(&protected, &[], &[], false)),
-            "`api`, `db` are protected: leave them out, or say --include-protected",
+            "`api`, `db` are protected",
         ),
         (
             refused(up(&needed, &["web", "db"], &[])),

@@ -2,7 +2,7 @@
 
 use unicode_width::UnicodeWidthStr;
 
-use super::{Node, NodeIx, Plan};
+use super::{Node, NodeIx, Plan, decide::OFFLINE};
 use crate::name::{Action, ChartName, Direction, Milestone};
 
 /// The plan as text, without colour: header, waves, critical path, and a count of the actions as
@@ -24,8 +24,10 @@ pub fn text(plan: &Plan) -> String {
         let cells = [(name, widths[0]), (action, widths[1]), (release, widths[2])];
         let aligned: String = cells.map(|(text, width)| padded(text, width)).concat();
         lines.push(format!("  {aligned}{chart}"));
-        let indent = padded("", widths[0]);
-        lines.push(format!("  {indent}{}", explanation(plan, node)));
+        let why = explanation(plan, node);
+        if !why.is_empty() {
+            lines.push(format!("  {}{why}", padded("", widths[0])));
+        }
     }
     if plan.critical_path.len() > 1 {
         let names = plan
@@ -75,7 +77,7 @@ fn row(node: &Node) -> [String; 4] {
     ]
 }
 
-/// Why, and what it waits for.
+/// Why, and what it waits for. Offline there is one reason for all, and the header says it.
 fn explanation(plan: &Plan, node: &Node) -> String {
     let waited_for = |soft: bool| {
         let waits = node.waits.iter().filter(|wait| wait.soft == soft);
@@ -84,7 +86,9 @@ fn explanation(plan: &Plan, node: &Node) -> String {
             .collect();
         (!names.is_empty()).then(|| names.join(", "))
     };
-    let mut words = vec![node.reason.clone()];
+    let said_above = plan.offline && node.reason == OFFLINE;
+    let mut words: Vec<String> = Vec::new();
+    words.extend((!said_above).then(|| node.reason.clone()));
     words.extend(waited_for(false).map(|names| format!("waits for {names}")));
     words.extend(waited_for(true).map(|names| format!("after {names}")));
     words.join("; ")

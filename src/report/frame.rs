@@ -10,6 +10,9 @@ use super::{
 const WIDEST_NAME: usize = 30;
 const WIDEST_STEP: usize = 24;
 
+/// On wider terminals the times stay this near: the eye must find the line they belong to.
+const WIDEST_LINE: usize = 120;
+
 /// Columns of the overall bar.
 const BAR: usize = 20;
 
@@ -25,7 +28,7 @@ pub struct Size {
 /// The lines to show now: a line per running chart, as many as fit, then the overall bar. No line
 /// is as wide as the terminal, so that none wraps.
 pub(super) fn frame(board: &Board, elapsed_ms: u64, size: Size, palette: &Palette) -> Vec<String> {
-    let columns = size.columns.saturating_sub(1);
+    let columns = size.columns.saturating_sub(1).min(WIDEST_LINE);
     let running = board.running();
     // One row for the bar, one for the cursor.
     let room = size.rows.saturating_sub(2).max(1);
@@ -46,7 +49,10 @@ pub(super) fn frame(board: &Board, elapsed_ms: u64, size: Size, palette: &Palett
             }
         })
         .collect();
-    let mut lines = running_lines(&doing, columns, palette);
+    // Of all charts, not only of those that run: columns that jump cannot be read.
+    let names = board.charts.keys().map(|name| width(name.as_str()));
+    let name_columns = names.max().unwrap_or(0).min(WIDEST_NAME);
+    let mut lines = running_lines(&doing, name_columns, columns, palette);
     if running.len() > shown {
         let more = format!("… and {} more", running.len() - shown);
         lines.push(paint(palette.faint, &fit(&more, columns)));
@@ -62,9 +68,13 @@ struct Doing {
     since: String,
 }
 
-fn running_lines(doing: &[Doing], columns: usize, palette: &Palette) -> Vec<String> {
+fn running_lines(
+    doing: &[Doing],
+    name_columns: usize,
+    columns: usize,
+    palette: &Palette,
+) -> Vec<String> {
     let widest = |of: fn(&Doing) -> &String| doing.iter().map(|one| width(of(one))).max();
-    let name_columns = widest(|one| &one.name).unwrap_or(0);
     let step_columns = widest(|one| &one.step).unwrap_or(0);
     let since_columns = widest(|one| &one.since).unwrap_or(0);
     doing

@@ -150,7 +150,6 @@ mod tests {
            0.0s  storage-class  unchanged
            0.0s  db             install
            0.2s  db             warning: namespace shop was created
-          12.3s  db             ready
           12.3s  db             succeeded in 12.2s
           12.3s  api            upgrade
           16.5s  api            failed after 4.2s at exec: helm upgrade of shop/api failed

@@ -50,7 +50,9 @@ impl Summary {
                 blocks.push(table.render());
             }
         }
-        for (name, failure) in self.failures() {
+        // Its row says that it was cancelled, and where: without more to tell it is no failure.
+        let telling = |failure: &Failure| closing.quiet || !is_merely_cancelled(failure);
+        for (name, failure) in self.failures().filter(|(_, failure)| telling(failure)) {
             blocks.push(failure_block(name, failure, &palette));
         }
         blocks.push(last + &self.next_steps(closing, &palette));
@@ -205,6 +207,15 @@ fn ending(chart: &Chart) -> &'static str {
     }
 }
 
+fn is_merely_cancelled(failure: &Failure) -> bool {
+    failure.cancelled
+        && failure.error.lines().count() == 1
+        && failure.cause.is_empty()
+        && failure.dossier.is_empty()
+        && failure.attached.is_empty()
+        && failure.hints.is_empty()
+}
+
 /// One failed chart: what, where, in whose words, what was found, what to do.
 fn failure_block(chart: &ChartName, failure: &Failure, palette: &Palette) -> String {
     let mut text = String::new();
@@ -231,7 +242,9 @@ fn failure_block(chart: &ChartName, failure: &Failure, palette: &Palette) -> Str
         let bar = paint(palette.faint, "│");
         line(&mut text, &format!("  {bar} {}", clean(cause)));
     }
-    for found in failure.dossier.iter().flat_map(|found| found.lines()) {
+    let news = |found: &&str| !failure.error.contains(found.trim());
+    let dossier = failure.dossier.iter().flat_map(|found| found.lines());
+    for found in dossier.filter(news) {
         line(&mut text, &format!("  {}", clean(found)));
     }
     for also in &failure.attached {
@@ -365,20 +378,29 @@ mod tests {
             cancelled: true,
             ..Failure::default()
         };
-        let events = Script::new(Direction::Down, &["web", "api"])
+        let waiting = Failure {
+            step: "ready".to_owned(),
+            error: "the run was interrupted".to_owned(),
+            cancelled: true,
+            ..Failure::default()
+        };
+        let events = Script::new(Direction::Down, &["web", "cdn", "api"])
             .start(0, "web", Action::Uninstall)
+            .start(0, "cdn", Action::Uninstall)
+            .fail(4_100, "cdn", waiting)
             .fail(4_200, "web", cancelled)
             .not_run(4_200, "api", None)
             .done(4_300, RunOutcome::Cancelled);
         insta::assert_snapshot!(render(&events, false, false), @r"
         CHART  ACTION     OUTCOME    TIME
         web    uninstall  cancelled  4.2s  at exec
+        cdn    uninstall  cancelled  4.2s  at ready
         api    -          not run       -
 
         web: cancelled at exec: helm was interrupted
           its release may be pending
 
-        platform: down interrupted after 4.3s: 1 cancelled, 1 not run
+        platform: down interrupted after 4.3s: 2 cancelled, 1 not run
           details in .stackctl/runs/20261122t163501-ab12cd
           go on with stackctl up -f platform.toml
         ");

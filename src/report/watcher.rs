@@ -11,7 +11,7 @@ use std::{
 use tokio::time::Instant;
 
 use super::Reporter;
-use crate::event::Event;
+use crate::event::{Event, EventKind};
 
 /// How often reporters may redraw while nothing happens.
 const TICK: Duration = Duration::from_millis(100);
@@ -87,6 +87,18 @@ struct Clock {
 }
 
 impl Clock {
+    /// Never goes back for an event that was long under way, except to a run's beginning: what
+    /// was before it (preflight) is not part of its time.
+    fn hear(&mut self, event: &Event) {
+        let begins = matches!(event.kind, EventKind::RunStarted { .. });
+        if begins || event.elapsed_ms > self.elapsed_ms() {
+            *self = Self {
+                elapsed_ms: event.elapsed_ms,
+                at: Instant::now(),
+            };
+        }
+    }
+
     fn elapsed_ms(self) -> u64 {
         let since = u64::try_from(self.at.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.elapsed_ms.saturating_add(since)
@@ -108,12 +120,7 @@ fn watch(receiver: &Receiver<Message>, mut reporters: Vec<Box<dyn Reporter>>) {
         for message in first.into_iter().chain(receiver.try_iter()).take(BURST) {
             match message {
                 Message::Event(event) => {
-                    if event.elapsed_ms > clock.elapsed_ms() {
-                        clock = Clock {
-                            elapsed_ms: event.elapsed_ms,
-                            at: Instant::now(),
-                        };
-                    }
+                    clock.hear(&event);
                     reporters.retain_mut(|reporter| reporter.event(&event).is_ok());
                 }
                 Message::Notice(text) => {
@@ -185,6 +192,23 @@ mod tests {
         let text = String::from_utf8(kept.0.lock().unwrap().clone()).unwrap();
         assert_eq!(text.lines().count(), events.len());
         assert_eq!(*notices.0.lock().unwrap(), b"stopping\n");
+    }
+
+    #[test]
+    fn a_run_has_the_time_its_events_say_not_that_since_the_command_was_given() {
+        let mut clock = Clock {
+            elapsed_ms: 0,
+            at: Instant::now().checked_sub(Duration::from_hours(1)).unwrap(),
+        };
+        let mut events = samples::failed_run();
+        clock.hear(&events.remove(0));
+        assert!(clock.elapsed_ms() < 60_000);
+        clock = Clock {
+            elapsed_ms: 3_600_000,
+            at: Instant::now(),
+        };
+        clock.hear(&events.remove(0));
+        assert!(clock.elapsed_ms() >= 3_600_000);
     }
 
     #[test]

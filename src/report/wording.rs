@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     event::{ChartOutcome, Event, EventKind, Stream},
-    name::{Action, ChartName, Milestone},
+    name::{Action, ChartName},
 };
 
 /// Names longer than this are not lined up with.
@@ -44,10 +44,8 @@ pub(super) fn line(
         EventKind::ChartStarted { action } if progress && *action != Action::Unchanged => {
             action.to_string()
         }
-        EventKind::Milestone { milestone } => {
-            let shown = everything || (progress && *milestone == Milestone::Ready);
-            shown.then(|| paint(palette.good, milestone.as_str()))?
-        }
+        // Without steps after it, being ready and being done are the same line twice.
+        EventKind::Milestone { milestone } if everything => paint(palette.good, milestone.as_str()),
         EventKind::StepStarted { step } if everything => format!("step {}", clean(step)),
         EventKind::StepOutput {
             stream: Stream::Warning,

@@ -105,6 +105,10 @@ impl RunError {
             Self::Cluster(error) | Self::Release(StoreError::Cluster(error)) => {
                 error.hint().map(str::to_owned)
             }
+            Self::Plan(error) => error.hint().map(str::to_owned),
+            Self::Connect(ConnectError::NoKubeconfig { .. }) => {
+                Some("`check`, `graph` and `plan --offline` need no cluster".into())
+            }
             Self::Locked { .. } => Some("wait for it with --lock-timeout 10m".into()),
             _ => None,
         }

@@ -122,20 +122,28 @@ async fn rights(session: &Session, plan: &Plan) -> Result<Vec<Problem>, RunError
                 .map(|allowed| (namespace, verb, allowed))
         })
         .buffered(AT_ONCE);
-    let mut problems = Vec::new();
+    let mut denied: BTreeMap<&Namespace, Vec<&str>> = BTreeMap::new();
     while let Some(answer) = answers.next().await {
         let (namespace, verb, allowed) = answer?;
         if !allowed {
-            problems.push(Problem {
-                chart: None,
-                message: format!(
-                    "you may not {verb} secrets in namespace {namespace}, where Helm keeps its records"
-                ),
-                hint: Some(format!("kubectl auth can-i {verb} secrets -n {namespace}")),
-            });
+            denied.entry(namespace).or_default().push(verb);
         }
     }
-    Ok(problems)
+    Ok(denied.into_iter().map(no_right).collect())
+}
+
+fn no_right((namespace, verbs): (&Namespace, Vec<&str>)) -> Problem {
+    let said = verbs.join(", ");
+    Problem {
+        chart: None,
+        message: format!(
+            "you may not {said} secrets in namespace {namespace}, where Helm keeps its records"
+        ),
+        hint: Some(format!(
+            "check with `kubectl auth can-i {} secrets -n {namespace}`",
+            verbs[0]
+        )),
+    }
 }
 
 /// A reinstall removes what the release holds; for some kinds that needs consent.

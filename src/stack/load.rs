@@ -151,7 +151,7 @@ fn read(source: &FileSource) -> Result<File, Diagnostic> {
 }
 
 fn read_text(path: &Path) -> Result<String, Diagnostic> {
-    let name = path.display();
+    let name = path.display().to_string();
     let bytes = std::fs::read(path).map_err(|error| match error.kind() {
         ErrorKind::NotFound => Diagnostic::error(format!("there is no stack file `{name}`"))
             .help("name another one with `--file`"),
@@ -163,6 +163,14 @@ fn read_text(path: &Path) -> Result<String, Diagnostic> {
         }
         _ => Diagnostic::error(format!("failed to read `{name}`: {error}")),
     })?;
+    utf8(&name, bytes)
+}
+
+/// The text of a stack file called `name`.
+///
+/// # Errors
+/// It is not UTF-8, and where.
+pub fn utf8(name: &str, bytes: Vec<u8>) -> Result<String, Diagnostic> {
     String::from_utf8(bytes).map_err(|error| {
         let good = error.utf8_error().valid_up_to();
         let line = String::from_utf8_lossy(&error.as_bytes()[..good])

@@ -29,7 +29,7 @@ mod values;
 mod tests;
 
 pub use layers::Layers;
-pub use load::{FileSource, LoadOptions, Loaded, Overrides, load};
+pub use load::{FileSource, LoadOptions, Loaded, Overrides, load, utf8};
 pub use model::*;
 pub use range::{InvalidRange, VersionRange};
 pub use template::{

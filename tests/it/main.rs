@@ -4,5 +4,6 @@
 
 mod borders;
 mod children;
+mod cli;
 mod helm_driver;
 mod support;

@@ -24,12 +24,12 @@ pub(super) fn run(settings: &CheckSettings, console: &Console) -> anyhow::Result
             }) => {
                 let mut findings = run::check(&stack);
                 findings.extend(warnings);
-                let sentence = format!(
-                    "{}: {} charts, no problems\n",
-                    stack.name,
-                    stack.charts.len()
-                );
-                (findings, sentence)
+                let charts = counted(stack.charts.len(), "chart");
+                let found = match findings.len() {
+                    0 => "no problems".to_owned(),
+                    warnings => counted(warnings, "warning"),
+                };
+                (findings, format!("{}: {charts}, {found}\n", stack.name))
             }
             Err(error) => match error.downcast::<Problems>() {
                 Ok(Problems(findings)) => (findings, String::new()),
@@ -55,6 +55,11 @@ pub(super) fn run(settings: &CheckSettings, console: &Console) -> anyhow::Result
     } else {
         ExitCode::Success
     })
+}
+
+fn counted(number: usize, noun: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {noun}{plural}")
 }
 
 /// `{"problems":[{"severity","message","file","line","help":[…]}…]}`.

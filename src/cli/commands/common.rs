@@ -7,15 +7,20 @@ use anyhow::Context as _;
 use crate::{
     cli::{
         console::Console,
-        settings::{ClusterSettings, RunSettings, SelectionSettings, StackFile, StackSettings},
+        settings::{
+            ClusterSettings, RunSettings, SelectionSettings, StackFile, StackSettings, Verbosity,
+        },
     },
-    diagnostic,
+    diagnostic::{self, Problems},
     name::Direction,
     run::{PlanRequest, Session, Settings},
     stack::{self, FileSource, LoadOptions, Loaded, Overrides, Stack},
 };
 
-/// Reads and validates the stack; prints its warnings.
+/// More warnings than these are `check`'s to print: they would hide what was asked for.
+const MOST_WARNINGS: usize = 3;
+
+/// Reads and validates the stack; prints its warnings, unless told to be quiet.
 pub(super) fn load(
     settings: &StackSettings,
     overrides: Overrides,
@@ -24,8 +29,19 @@ pub(super) fn load(
     let Loaded {
         stack, warnings, ..
     } = load_quietly(settings, overrides, console)?;
-    if !warnings.is_empty() {
-        console.say(&diagnostic::render(&warnings, console.color_stderr));
+    match warnings.len() {
+        _ if console.verbosity == Verbosity::Quiet => {}
+        0 => {}
+        1..=MOST_WARNINGS => console.say(&diagnostic::render(&warnings, console.color_stderr)),
+        many => {
+            let file = match &settings.file {
+                StackFile::Path(path) => format!(" -f {}", path.display()),
+                StackFile::Stdin => " -f -".to_owned(),
+            };
+            console.say(&format!(
+                "warning: the stack file has {many} warnings; `stackctl check{file}` shows them"
+            ));
+        }
     }
     Ok(stack)
 }
@@ -43,10 +59,10 @@ pub(super) fn load_quietly(
             std::io::stdin()
                 .read_to_end(&mut bytes)
                 .context("could not read the stack from standard input")?;
-            let text = String::from_utf8(bytes)
-                .map_err(|_| anyhow::anyhow!("the stack on standard input is not UTF-8"))?;
+            let name = "standard input".to_owned();
+            let text = stack::utf8(&name, bytes).map_err(|problem| Problems(vec![problem]))?;
             FileSource::Text {
-                name: "standard input".into(),
+                name,
                 text,
                 root: PathBuf::from("."),
             }

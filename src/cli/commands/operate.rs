@@ -91,7 +91,11 @@ async fn execute(
         quiet: console.verbosity == Verbosity::Quiet,
         color: console.color_stderr,
     };
-    console.say(&summary.render(&closing));
+    let summary = summary.render(&closing);
+    if console.verbosity != Verbosity::Quiet {
+        console.say("");
+    }
+    console.say(summary.trim_end());
     if plan.direction == Direction::Down && console.verbosity != Verbosity::Quiet {
         console.say(&kept(plan));
     }

@@ -4,7 +4,7 @@ mod http;
 mod pods;
 mod run;
 
-use super::{Context, Payload, StepError};
+use super::{Context, Payload, StepError, words::in_words};
 use crate::stack::{Step, Template, Verb};
 
 /// Runs the entries of one phase that are meant for the chart's action, in order. Each gets the
@@ -90,7 +90,10 @@ async fn once(
         result = check => result,
         // `run` ends its own child, and says so better.
         () = tokio::time::sleep(step.timeout), if !matches!(step.verb, Verb::Run { .. }) => {
-            Err(StepError::new(format!("no result within {:?}", step.timeout)))
+            Err(StepError::new(format!(
+                "no result within {}",
+                in_words(step.timeout)
+            )))
         }
     }
 }

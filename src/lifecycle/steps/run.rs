@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use super::{Context, Payload, StepError, expand};
 use crate::{
+    lifecycle::words::in_words,
     process::{self, Command, End, Keep, OnTerminate, Orphaned},
     secret::Secret,
     stack::{Step, Template},
@@ -50,12 +51,14 @@ pub(super) async fn run(
             ..StepError::new("the run was interrupted")
         }),
         End::TimedOut => Err(StepError::new(format!(
-            "`{program}` did not end within {:?}",
-            step.timeout
+            "`{program}` did not end within {}",
+            in_words(step.timeout)
         ))
         .cause(tail)),
         End::Exited if !output.status.success() => {
-            Err(StepError::new(format!("`{program}` failed: {}", output.status)).cause(tail))
+            // `exit status: 3`: one colon too many in a chain of them.
+            let how = output.status.to_string().replace(": ", " ");
+            Err(StepError::new(format!("`{program}` failed: {how}")).cause(tail))
         }
         End::Exited => Ok(Payload::from_output(&output.stdout).unwrap_or_else(|| payload.clone())),
     }

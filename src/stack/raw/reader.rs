@@ -219,6 +219,16 @@ pub(crate) fn texts<'a>(node: &'a Node, key: &str, f: &mut Findings) -> Option<V
                 })
                 .collect(),
         ),
+        Value::Text(only) => {
+            f.add(
+                Finding::error(format!(
+                    "`{key}`: expected an array of strings, found a string"
+                ))
+                .at(node.origin, "")
+                .help(format!("write `[{only:?}]`")),
+            );
+            None
+        }
         _ => wrong(f, key, "an array of strings", node),
     }
 }

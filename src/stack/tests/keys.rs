@@ -117,7 +117,7 @@ fn each_wrong_chart_key_says_why() {
       error: values from a command are not supported by this version of stackctl / values_files = ["nope.yaml", { command = ["sops"] }, "empty"] / ^^^^^^^^^^^^^^^^^^^^^^ expected the path of a file
       error: `ROOT/empty` is a folder / values_files = ["nope.yaml", { command = ["sops"] }, "empty"] / ^^^^^^^ expected a values file
     values_yaml = "a: yes\nb: [1"
-      error: unclosed bracket '[' / values_yaml = "a: yes\nb: [1" / ^^^^^^^^^^^^^^^ line 2 of the YAML
+      error: the YAML cannot be read: unclosed bracket '[' / values_yaml = "a: yes\nb: [1" / ^^^^^^^^^^^^^^^ line 2 of the YAML
     values_yaml = '''
     a: 1
     b: [no, 012]
@@ -132,7 +132,7 @@ fn each_wrong_chart_key_says_why() {
     crds = "upgrade"
       error: `crds` is not supported by this version of stackctl / crds = "upgrade" / ^^^^
     needs = "db"
-      error: `needs`: expected an array of strings, found a string / needs = "db" / ^^^^
+      error: `needs`: expected an array of strings, found a string / needs = "db" / ^^^^ / help: write `["db"]`
     needs = [1]
       error: `needs`: expected an array of strings, found an integer / needs = [1] / ^
     enabled = "no"

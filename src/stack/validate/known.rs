@@ -140,8 +140,13 @@ impl Known<'_> {
             None if self.charts.is_empty() => Err(Finding::error(
                 "`${charts.…}` cannot be used in a namespace, a release or the stack's own settings",
             )),
-            None => Err(Finding::error(format!("undefined chart `{chart}`"))
-                .suggest(chart, self.charts.keys().copied())),
+            None => {
+                let mut defined: Vec<&str> = self.charts.keys().copied().collect();
+                defined.sort_unstable();
+                Err(Finding::error(format!("undefined chart `{chart}`"))
+                    .suggest(chart, defined.iter().copied())
+                    .help(format!("defined charts: {}", list(defined))))
+            }
         }
     }
 }

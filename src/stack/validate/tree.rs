@@ -96,7 +96,8 @@ pub(crate) fn of_yaml_text(
     match yaml::parse(said.value) {
         Ok(entries) => Some(of_yaml(&Yaml::Table(entries), said, known, f)),
         Err(error) => {
-            f.add(yaml_finding(&error, said, f));
+            let message = format!("the YAML cannot be read: {}", error.message);
+            f.add(yaml_finding(&YamlError { message, ..error }, said, f));
             None
         }
     }
