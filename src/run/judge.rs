@@ -139,3 +139,75 @@ fn same(one: &Diagnostic, other: &Diagnostic) -> bool {
         && one.help == other.help
         && labels(one) == labels(other)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        diagnostic::render,
+        stack::{FileSource, LoadOptions},
+    };
+
+    const STACK: &str = r#"
+[stack]
+name = "platform"
+[charts.web]
+chart = "./missing"
+[charts.db]
+chart = "./chart"
+[environments.dev]
+[environments.staging]
+charts.web.enabled = false
+[environments.prod]
+charts.web.timeout = "soon"
+charts.db.timeout = "late"
+"#;
+
+    #[test]
+    fn a_finding_is_said_once_with_the_environments_it_is_limited_to() {
+        let root = tempfile::TempDir::new().unwrap();
+        std::fs::create_dir(root.path().join("chart")).unwrap();
+        let chart = "apiVersion: v2\nname: chart\nversion: 1.0.0\n";
+        std::fs::write(root.path().join("chart/Chart.yaml"), chart).unwrap();
+        let options = |text: &str| {
+            LoadOptions::new(FileSource::Text {
+                name: "stack.toml".into(),
+                text: text.into(),
+                root: root.path().into(),
+            })
+        };
+        let verdict = judge(&options(STACK)).unwrap();
+        assert!(verdict.failed());
+        let name = |name: &str| EnvironmentName::new(name).unwrap();
+        assert_eq!(
+            verdict.sound,
+            [Sound {
+                stack: StackName::new("platform").unwrap(),
+                environment: Some(name("staging")),
+                charts: 1,
+            }]
+        );
+        let only: Vec<_> = verdict
+            .findings
+            .iter()
+            .map(|one| one.only_in.clone())
+            .collect();
+        assert_eq!(
+            only,
+            [
+                vec![name("dev"), name("prod")],
+                vec![name("prod")],
+                vec![name("prod")]
+            ]
+        );
+        let drawn = render(&verdict.diagnostics()[..1], false);
+        assert!(
+            drawn.contains("only in environments `dev`, `prod`"),
+            "{drawn}"
+        );
+
+        let everywhere = STACK.replace("charts.web.enabled = false", "");
+        let verdict = judge(&options(&everywhere)).unwrap();
+        assert!(verdict.findings[0].only_in.is_empty(), "{verdict:?}");
+    }
+}
