@@ -12,7 +12,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::name::{Action, ChartName, Direction, Milestone, RunId, StackName};
+use crate::name::{Action, ChartName, Direction, EnvironmentName, Milestone, RunId, StackName};
 
 /// One thing that happened.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -41,6 +41,9 @@ pub enum EventKind {
     RunStarted {
         /// The stack.
         stack: StackName,
+        /// Its environment, when one was chosen.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        environment: Option<EnvironmentName>,
         /// Up or down.
         direction: Direction,
         /// Context of the kubeconfig, if any.

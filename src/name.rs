@@ -139,8 +139,18 @@ names! {
     Namespace, "namespace", check_dns_label;
     /// `[stack] name`.
     StackName, "stack name", check_dns_label;
+    /// Key of an `[environments.NAME]` table.
+    EnvironmentName, "environment name", check_dns_label;
     /// Identifies one run: sortable by start time, usable as a label value and a file name.
     RunId, "run id", check_run;
+}
+
+/// A stack and its environment, for people: `platform`, or `platform (staging)`.
+pub fn identity(stack: &StackName, environment: Option<&EnvironmentName>) -> String {
+    match environment {
+        Some(environment) => format!("{stack} ({environment})"),
+        None => stack.to_string(),
+    }
 }
 
 /// One Helm release of one cluster: what Helm itself is keyed by.

@@ -113,6 +113,7 @@ Examples:
 Examples:
   stackctl up                           the whole stack
   stackctl up api web                   these charts only; what they need must be installed
+  stackctl up -e staging                one environment of it
   stackctl up web --with-needs          a chart, and all it needs
   stackctl up -l tier=base,team!=data   charts by label
   stackctl up --set web:replicas=3      with a value changed
@@ -200,7 +201,8 @@ pub(super) struct StatusArgs {
 #[command(after_help = "\
 Examples:
   stackctl check
-  stackctl check -f platform.toml -o json")]
+  stackctl check -f platform.toml -o json
+  stackctl check -e staging              one environment; without -e, every one")]
 pub(super) struct CheckArgs {
     /// Form of the findings
     #[arg(short, long, value_name = "FORMAT", default_value = "table")]
@@ -246,6 +248,9 @@ pub(super) struct SelectionArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Stack options")]
 pub(super) struct StackArgs {
+    /// The environment of the stack (`[environments.NAME]`)
+    #[arg(short, long, value_name = "NAME")]
+    pub(super) environment: Option<String>,
     /// Give an input of the stack a value
     #[arg(long, value_name = "NAME=VALUE", value_parser = values::input)]
     pub(super) input: Vec<InputValue>,

@@ -143,6 +143,7 @@ mod tests {
             .collect();
         Plan {
             stack: StackName::new("platform").unwrap(),
+            environment: None,
             direction,
             context: Some("prod-eu".to_owned()),
             offline: false,

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     diagnostic::{self, Problems},
-    run::{Problem, RunError},
+    run::{InputsError, Problem, RunError},
     secret::Redactor,
 };
 
@@ -110,8 +110,13 @@ pub(super) fn explain(error: &anyhow::Error, color: bool) -> (String, ExitCode) 
         return (diagnostic::render(found, color), ExitCode::BadStack);
     }
     let refused = error.downcast_ref::<RunError>();
-    if let Some(RunError::Inputs(Problems(found))) = refused {
-        return (diagnostic::render(found, color), ExitCode::BadStack);
+    if let Some(RunError::Inputs(error)) = refused {
+        let (InputsError::Wrong(found) | InputsError::Commands(found)) = error;
+        let code = match error {
+            InputsError::Wrong(_) => ExitCode::BadStack,
+            InputsError::Commands(_) => ExitCode::Failure,
+        };
+        return (diagnostic::render(&found.0, color), code);
     }
     let usage = matches!(refused, Some(RunError::Select(_) | RunError::Selector(_)));
     let code = if usage || error.is::<UsageError>() {

@@ -36,6 +36,7 @@ pub(super) enum Verbosity {
 #[derive(Debug, Clone)]
 pub(super) struct StackSettings {
     pub(super) file: StackFile,
+    pub(super) environment: Option<String>,
     pub(super) inputs: Vec<InputValue>,
     pub(super) set: Vec<ChartValue>,
     pub(super) values: Vec<ChartValuesFile>,
@@ -263,6 +264,7 @@ fn stack_file(path: PathBuf) -> StackFile {
 fn stack(args: args::StackArgs, file: StackFile) -> StackSettings {
     StackSettings {
         file,
+        environment: args.environment,
         inputs: args.input,
         set: args.set,
         values: args.values,

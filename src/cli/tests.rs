@@ -205,6 +205,7 @@ fn no_flag_lacks_its_variable() {
             );
             let free = [
                 "file",
+                "environment",
                 "kube-context",
                 "kubeconfig",
                 "helm-binary",

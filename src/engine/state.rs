@@ -49,6 +49,7 @@ impl<'a> State<'a> {
         let mut log = Log::new(options.run, sink);
         log.run(EventKind::RunStarted {
             stack: plan.stack.clone(),
+            environment: plan.environment.clone(),
             direction: plan.direction,
             context: plan.context.clone(),
             charts: plan.nodes.iter().map(|node| node.key.clone()).collect(),

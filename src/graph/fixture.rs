@@ -21,6 +21,7 @@ pub(crate) fn stack(charts: &[(&str, &[&str])]) -> Stack {
     });
     Stack {
         name: StackName::new("shop").unwrap(),
+        environment: None,
         file: "stack.toml".into(),
         root: PathBuf::from("."),
         helm: None,

@@ -1,52 +1,162 @@
-//! Resolves a stack's inputs once, before a run; never for `check`.
+//! Resolves a stack's inputs once, before a run, and runs the commands whose output a run needs:
+//! of inputs, and among `values_files`. Never for `check`, never for a plan without a cluster.
 //!
-//! Uses `stack`, which has checked what can be checked without values; its product is the
-//! [`Scope`] every template of the run is expanded with.
+//! Uses `stack`, which has checked what can be checked without values and knows what a run refers
+//! to ([`Uses`]); its product is the [`Scope`] every template of the run is expanded with.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod command;
 
-use crate::{
-    diagnostic::Diagnostic,
-    secret::{Redactor, Secret},
-    stack::{Input, Reference, Resolved, Scope, Stack, is_secret_env, secrets_of},
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ffi::OsString,
 };
 
-/// Inputs or environment variables that the stack uses have no value, or not a good one.
-#[derive(Debug, Clone, thiserror::Error)]
-#[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
-pub struct InputsError(pub Vec<Diagnostic>);
+use futures::{StreamExt as _, stream};
 
-/// Gives every input its value: `--input` (the last one of a name), else its environment variable,
-/// else its default. Inputs without a value that nothing refers to are left out. Secret values
-/// become known to the redactor: those of secret inputs, and of the environment variables the
-/// stack refers to whose names say so.
-///
-/// # Errors
-/// Everything at once: a value for an input that is not declared, a value of a wrong type,
-/// something a template refers to that has no value.
-pub fn resolve(
+use crate::{
+    diagnostic::{Diagnostic, Problems},
+    secret::{Redactor, Secret},
+    shutdown::Shutdown,
+    stack::{
+        Input, Reference, Resolved, Scope, Stack, Uses, is_secret_env, secrets_of, values_document,
+    },
+};
+
+/// Commands at once: they wait for the network more than they compute.
+const AT_ONCE: usize = 8;
+
+/// Why there is no [`Scope`]. Everything at once.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum InputsError {
+    /// A value for an input that is not declared, a value that is not valid, something a template
+    /// refers to that has no value. No command was run.
+    #[error(transparent)]
+    Wrong(Problems),
+    /// Commands failed, or printed what they should not.
+    #[error(transparent)]
+    Commands(Problems),
+}
+
+/// What inputs are resolved with.
+#[derive(Debug, Clone, Copy)]
+pub struct Given<'a> {
+    /// The process's environment; commands get all of it.
+    pub env: &'a BTreeMap<OsString, OsString>,
+    /// `--input`, in order; the last one of a name wins.
+    pub inputs: &'a [(String, String)],
+    /// Gets to know every secret value.
+    pub redactor: &'a Redactor,
+    /// Ends commands.
+    pub shutdown: &'a Shutdown,
+}
+
+/// Gives every input its value: `--input`, else its environment variable, else its command, else
+/// its default. Commands are run, each once, if the run uses what they print; inputs without a
+/// value that it does not use are left out. Secret values become known to the redactor: those of
+/// secret inputs and commands, and of the environment variables in use whose names say so.
+pub async fn resolve(
     stack: &Stack,
-    env: &BTreeMap<String, String>,
-    given: &[(String, String)],
-    redactor: &Redactor,
+    uses: &Uses<'_>,
+    given: Given<'_>,
 ) -> Result<Scope, InputsError> {
+    let mut scope = known(stack, uses, given).map_err(InputsError::Wrong)?;
+    let mut problems = Vec::new();
+    let missing = uses
+        .references
+        .iter()
+        .filter_map(|reference| match reference {
+            Reference::Input(name) if !scope.inputs.contains_key(name) => Some(name),
+            _ => None,
+        });
+    let inputs: Vec<_> = missing
+        .filter_map(|name| stack.inputs.get_key_value(name))
+        .filter_map(|(name, input)| Some((name, input, input.command.as_ref()?)))
+        .collect();
+    let outputs = inputs.into_iter().map(|(name, input, command)| async move {
+        let run = command::run(command, given).await;
+        let value = run.and_then(|output| {
+            let value = input.parse.read(&output, input.secret);
+            value.map_err(|reason| command::unreadable(command, &reason))
+        });
+        (name, input, value)
+    });
+    let mut outputs = stream::iter(outputs).buffered(AT_ONCE);
+    while let Some((name, input, value)) = outputs.next().await {
+        match value {
+            Ok(value) => {
+                let secret = input.secret;
+                if secret {
+                    hide(&value, given.redactor);
+                }
+                let resolved = Resolved { value, secret };
+                scope.inputs.insert(name.clone(), resolved);
+            }
+            Err(wrong) => {
+                let what = format!("input `{name}` has no value");
+                problems.push(wrong.into_diagnostic(what, input.place.clone()));
+            }
+        }
+    }
+    drop(outputs);
+    let documents = uses.commands.values().map(|said| async move {
+        let run = command::run(&said.command, given).await;
+        let value = run.and_then(|output| {
+            let value = values_document(&output, said.secret);
+            value.map_err(|reason| command::unreadable(&said.command, &reason))
+        });
+        (said, value)
+    });
+    let mut documents = stream::iter(documents).buffered(AT_ONCE);
+    while let Some((said, value)) = documents.next().await {
+        match value {
+            Ok(value) => {
+                if said.secret {
+                    hide(&value, given.redactor);
+                }
+                scope.documents.insert(said.command.clone(), value);
+            }
+            Err(wrong) => {
+                let what = "values from a command are missing".to_owned();
+                problems.push(wrong.into_diagnostic(what, said.place.clone()));
+            }
+        }
+    }
+    if problems.is_empty() {
+        Ok(scope)
+    } else {
+        for problem in &mut problems {
+            let shown = |text: &String| given.redactor.redact(text).into_string();
+            problem.message = shown(&problem.message);
+            problem.help = problem.help.iter().map(shown).collect();
+        }
+        Err(InputsError::Commands(Problems(problems)))
+    }
+}
+
+/// What is known without running anything; everything in use but not known must come from a
+/// command.
+fn known(stack: &Stack, uses: &Uses<'_>, given: Given<'_>) -> Result<Scope, Problems> {
+    let redactor = given.redactor;
+    let env: BTreeMap<String, String> = given
+        .env
+        .iter()
+        .filter_map(|(name, value)| Some((name.to_str()?.to_owned(), value.to_str()?.to_owned())))
+        .collect();
     let mut problems = Vec::new();
     let mut invalid = BTreeSet::new();
-    for (name, _) in given {
+    for (name, _) in given.inputs {
         if !stack.inputs.contains_key(name) {
             problems.push(stack.undefined_input(name));
         }
     }
-    let given: BTreeMap<&str, &str> = given
+    let said: BTreeMap<&str, &str> = given
+        .inputs
         .iter()
         .map(|(name, value)| (name.as_str(), value.as_str()))
         .collect();
-    let mut scope = Scope {
-        inputs: BTreeMap::new(),
-        env: env.clone(),
-    };
+    let mut scope = Scope::default();
     for (name, input) in &stack.inputs {
-        match input.value(given.get(name.as_str()).copied(), env) {
+        match input.value(said.get(name.as_str()).copied(), &env) {
             Ok(Some(value)) => {
                 let secret = input.secret;
                 if secret {
@@ -64,11 +174,13 @@ pub fn resolve(
             }
         }
     }
-    for reference in stack.references() {
+    for reference in &uses.references {
         match reference {
             Reference::Input(name) => {
-                if !scope.inputs.contains_key(name) && !invalid.contains(name) {
-                    problems.push(missing(name, stack.inputs.get(name)));
+                let input = stack.inputs.get(name);
+                let comes = input.is_some_and(|input| input.command.is_some());
+                if !scope.inputs.contains_key(name) && !invalid.contains(name) && !comes {
+                    problems.push(missing(name, input));
                 }
             }
             Reference::Env(name) => match env.get(name) {
@@ -81,10 +193,11 @@ pub fn resolve(
             },
         }
     }
+    scope.env = env;
     if problems.is_empty() {
         Ok(scope)
     } else {
-        Err(InputsError(problems))
+        Err(Problems(problems))
     }
 }
 
@@ -108,90 +221,4 @@ fn missing(name: &str, declared: Option<&Input>) -> Diagnostic {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-    use crate::{
-        diagnostic::render,
-        stack::{FileSource, LoadOptions, load},
-    };
-
-    const STACK: &str = r#"
-[stack]
-name = "demo"
-[inputs]
-region = { default = "eu", env = "REGION" }
-replicas = { default = 2 }
-token = { env = "GRAFANA_TOKEN", secret = true }
-unused = {}
-[charts.web]
-chart = "./Chart"
-values = { a = "${inputs.region}", b = "${inputs.token}", c = "${env.DB_PASSWORD}", d = "${inputs.replicas}" }
-"#;
-
-    fn stack() -> Stack {
-        let root = tempfile::TempDir::new().unwrap();
-        std::fs::create_dir(root.path().join("Chart")).unwrap();
-        std::fs::write(root.path().join("Chart/Chart.yaml"), "").unwrap();
-        let options = LoadOptions::new(FileSource::Text {
-            name: "stack.toml".into(),
-            text: STACK.into(),
-            root: root.path().into(),
-        });
-        load(options).unwrap().stack
-    }
-
-    fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
-        let owned = |&(name, value): &(&str, &str)| (name.to_owned(), value.to_owned());
-        pairs.iter().map(owned).collect()
-    }
-
-    #[test]
-    fn values_come_from_where_they_are_given_and_secrets_are_hidden() {
-        let env = pairs(&[
-            ("GRAFANA_TOKEN", "from-env"),
-            ("DB_PASSWORD", "hunter2"),
-            ("REGION", "us"),
-        ]);
-        let given = pairs(&[("region", "first"), ("region", "asia"), ("replicas", "3")]);
-        let redactor = Redactor::default();
-        let scope = resolve(&stack(), &env.into_iter().collect(), &given, &redactor).unwrap();
-        assert_eq!(scope.inputs["region"].value, json!("asia"));
-        assert_eq!(scope.inputs["replicas"].value, json!(3));
-        assert_eq!(scope.inputs["token"].value, json!("from-env"));
-        assert!(!scope.inputs.contains_key("unused"));
-        let shown = redactor.redact("from-env hunter2 asia");
-        assert_eq!(shown.as_str(), "*** *** asia");
-    }
-
-    #[test]
-    fn what_has_no_value_is_named_with_its_declaration() {
-        let given = pairs(&[("regoin", "x"), ("replicas", "many")]);
-        let error = resolve(&stack(), &BTreeMap::new(), &given, &Redactor::default()).unwrap_err();
-        insta::assert_snapshot!(render(&error.0, false), @r#"
-    error: undefined input `regoin`
-     |
-     = help: did you mean `region`?
-     = help: defined inputs: `region`, `replicas`, `token` and `unused`
-
-    error: the value of input `replicas` is not valid: expected a number, as its default is
-     --> stack.toml:6:1
-      |
-    6 | replicas = { default = 2 }
-      | ^^^^^^^^ declared here
-
-    error: input `token` has no value
-     --> stack.toml:7:1
-      |
-    7 | token = { env = "GRAFANA_TOKEN", secret = true }
-      | ^^^^^ declared here
-      |
-      = help: give it with `--input token=…`, or set `GRAFANA_TOKEN`
-
-    error: environment variable `DB_PASSWORD` is not set
-     |
-     = help: the stack refers to it as `${env.DB_PASSWORD}`
-    "#);
-    }
-}
+mod tests;

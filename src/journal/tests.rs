@@ -208,6 +208,7 @@ fn kind() -> impl Strategy<Value = EventKind> {
             .prop_map(
                 |(stack, direction, context, charts)| EventKind::RunStarted {
                     stack: StackName::new(stack.as_str()).unwrap(),
+                    environment: None,
                     direction,
                     context,
                     charts,

@@ -125,6 +125,7 @@ fn labels(cx: &Context<'_>, expected: u32) -> Result<BTreeMap<String, String>, S
         .map(|chart| chart.version.to_string());
     let marks = Marks {
         stack: Some(cx.run.stack.name.clone()),
+        environment: cx.run.stack.environment.clone(),
         run: Some(cx.run.id.clone()),
         revision: Some(expected),
         chart_version: version,

@@ -20,7 +20,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 pub use machine::{Input, Lock, Output};
 
-use crate::name::{RunId, StackName};
+use crate::name::{EnvironmentName, RunId, StackName};
 
 /// How long a lease holds without renewal, by the observer's clock.
 pub const DURATION: Duration = Duration::from_mins(1);
@@ -47,9 +47,14 @@ pub struct Record {
     pub resource_version: String,
 }
 
-/// Name of the Lease of a stack: `stackctl-STACK`, always a valid DNS subdomain.
-pub fn lease_name(stack: &StackName) -> String {
-    format!("stackctl-{stack}")
+/// Name of the Lease of a stack: `stackctl-STACK`, of one environment of it
+/// `stackctl-STACK.ENVIRONMENT`. Always a valid DNS subdomain. Neither name can hold a dot, so that
+/// the environment `b` of `a` and a stack `a-b` never share a lease.
+pub fn lease_name(stack: &StackName, environment: Option<&EnvironmentName>) -> String {
+    match environment {
+        Some(environment) => format!("stackctl-{stack}.{environment}"),
+        None => format!("stackctl-{stack}"),
+    }
 }
 
 /// `spec.holderIdentity` of a run: `user@host pid run`. Never empty, and different for each run.
@@ -64,7 +69,12 @@ mod tests {
     #[test]
     fn names_say_who_and_what() {
         let stack = StackName::new("platform").unwrap();
-        assert_eq!(lease_name(&stack), "stackctl-platform");
+        assert_eq!(lease_name(&stack, None), "stackctl-platform");
+        let staging = EnvironmentName::new("staging").unwrap();
+        assert_eq!(
+            lease_name(&stack, Some(&staging)),
+            "stackctl-platform.staging"
+        );
         let run = RunId::new("r1").unwrap();
         assert_eq!(identity("ada", "host", 7, &run), "ada@host 7 r1");
     }

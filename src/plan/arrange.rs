@@ -17,7 +17,7 @@ pub struct CyclicPlan {
 impl Plan {
     /// A plan of these nodes, whose waits point into the list as given. They are put in order (by
     /// wave, then as given); their `wave` and `priority` are found here. What a plan says about
-    /// selection and cluster is left neutral: all charts, offline.
+    /// selection, environment and cluster is left neutral: all charts, none, offline.
     pub fn from_nodes(
         stack: StackName,
         direction: Direction,
@@ -39,6 +39,7 @@ impl Plan {
         let nodes = reorder(nodes, &layers, &longest);
         Ok(Self {
             stack,
+            environment: None,
             direction,
             context: None,
             offline: true,

@@ -1,19 +1,21 @@
 //! A plan for programs.
 //!
 //! ```json
-//! {"stack":"…","direction":"up","context":"…","waves":[["db"],["web"]],
+//! {"stack":"…","environment":"…","direction":"up","context":"…","waves":[["db"],["web"]],
 //!  "charts":[{"name":"web","release":"web","namespace":"shop","chart":"./charts/web",
 //!    "version":"1.2.3","action":"install","reason":"not installed",
 //!    "needs":[{"chart":"db","until":"validated"}],"wave":1}],
 //!  "critical_path":["db","web"]}
 //! ```
-//! `context` and `version` are null when not known; waves count from 0; `needs` is all that a chart
+//! `environment`, `context` and `version` are null when there is none or it is not known; waves count from 0; `needs` is all that a chart
 //! waits for in this run, `after` included (on the way down: until `gone`).
 
 use serde::Serialize;
 
 use super::{Node, NodeIx, Plan};
-use crate::name::{Action, ChartName, Direction, Milestone, Namespace, ReleaseName, StackName};
+use crate::name::{
+    Action, ChartName, Direction, EnvironmentName, Milestone, Namespace, ReleaseName, StackName,
+};
 
 /// The plan as one JSON document, indented, ending with a line end.
 pub fn json(plan: &Plan) -> String {
@@ -25,6 +27,7 @@ pub fn json(plan: &Plan) -> String {
     }
     let document = Document {
         stack: &plan.stack,
+        environment: plan.environment.as_ref(),
         direction: plan.direction,
         context: plan.context.as_deref(),
         waves,
@@ -38,6 +41,7 @@ pub fn json(plan: &Plan) -> String {
 #[derive(Serialize)]
 struct Document<'a> {
     stack: &'a StackName,
+    environment: Option<&'a EnvironmentName>,
     direction: Direction,
     context: Option<&'a str>,
     waves: Vec<Vec<&'a ChartName>>,

@@ -191,10 +191,11 @@ impl<'a> Draft<'a> {
     }
 
     fn plan(&self) -> Result<Plan, PlanError> {
-        let stack = &self.graph.stack().name;
-        let plan = Plan::from_nodes(stack.clone(), self.direction, self.nodes());
+        let stack = self.graph.stack();
+        let plan = Plan::from_nodes(stack.name.clone(), self.direction, self.nodes());
         let plan = plan.map_err(PlanError::Cyclic)?;
         Ok(Plan {
+            environment: stack.environment.clone(),
             context: self.known.context.clone(),
             offline: self.observed.is_none(),
             selection: self.selection.sentence().to_owned(),

@@ -1,7 +1,8 @@
 //! The plan itself: an oriented graph of nodes, ready to run.
 
 use crate::name::{
-    Action, ChartName, Direction, Milestone, Namespace, ReleaseId, ReleaseName, StackName,
+    Action, ChartName, Direction, EnvironmentName, Milestone, Namespace, ReleaseId, ReleaseName,
+    StackName,
 };
 
 /// Index of a [`Node`] in its [`Plan`].
@@ -13,6 +14,8 @@ pub struct NodeIx(pub u32);
 pub struct Plan {
     /// The stack.
     pub stack: StackName,
+    /// The environment of the stack, when one was chosen.
+    pub environment: Option<EnvironmentName>,
     /// Up or down.
     pub direction: Direction,
     /// Context of the cluster; `None` offline or in a cluster.

@@ -168,7 +168,7 @@ fn json_is_what_its_doc_says() {
     let plan = down(&stack, &["web", "api"], &[("web", DEPLOYED)], false).unwrap();
     let found: serde_json::Value = serde_json::from_str(&json(&plan)).unwrap();
     let expected = serde_json::json!({
-        "stack": "shop", "direction": "down", "context": null,
+        "stack": "shop", "environment": null, "direction": "down", "context": null,
         "waves": [["web"], ["api"]],
         "charts": [
             {"name": "web", "release": "web", "namespace": "shop", "chart": "./charts/web",

@@ -3,7 +3,7 @@
 use unicode_width::UnicodeWidthStr;
 
 use super::{Node, NodeIx, Plan, decide::OFFLINE};
-use crate::name::{Action, ChartName, Direction, Milestone};
+use crate::name::{Action, ChartName, Direction, Milestone, identity};
 
 /// The plan as text, without colour: header, waves, critical path, and a count of the actions as
 /// its last line.
@@ -49,7 +49,7 @@ fn header(plan: &Plan) -> Vec<String> {
         (false, _, None) => "the one this runs in",
     };
     let mut lines = vec![
-        ("stack", plan.stack.to_string()),
+        ("stack", identity(&plan.stack, plan.environment.as_ref())),
         ("direction", plan.direction.to_string()),
         ("cluster", cluster.to_owned()),
         ("selected", plan.selection.clone()),

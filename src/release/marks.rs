@@ -5,9 +5,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::name::{RunId, StackName};
+use crate::name::{EnvironmentName, RunId, StackName};
 
 const STACK: &str = "stackctl.io/stack";
+const ENVIRONMENT: &str = "stackctl.io/environment";
 const RUN: &str = "stackctl.io/run";
 const REVISION: &str = "stackctl.io/rev";
 const DIGEST: &str = "stackctl.io/digest";
@@ -36,6 +37,9 @@ pub struct LabelError {
 pub struct Marks {
     /// `stackctl.io/stack`.
     pub stack: Option<StackName>,
+    /// `stackctl.io/environment`; absent for a stack without one. A label of its own, so that both
+    /// names may be as long as a label's value, and so that either can be selected by.
+    pub environment: Option<EnvironmentName>,
     /// `stackctl.io/run`.
     pub run: Option<RunId>,
     /// `stackctl.io/rev`: the revision the writer expected to make.
@@ -58,6 +62,10 @@ impl Marks {
             .map(|version| version.replace('+', "_"));
         [
             (STACK, self.stack.as_ref().map(ToString::to_string)),
+            (
+                ENVIRONMENT,
+                self.environment.as_ref().map(ToString::to_string),
+            ),
             (RUN, self.run.as_ref().map(ToString::to_string)),
             (REVISION, self.revision.map(|revision| revision.to_string())),
             (DIGEST, self.digest.clone()),
@@ -81,6 +89,7 @@ impl Marks {
         let text = |key: &str| labels.get(key).filter(|value| !value.is_empty());
         Self {
             stack: text(STACK).and_then(|value| StackName::new(value).ok()),
+            environment: text(ENVIRONMENT).and_then(|value| EnvironmentName::new(value).ok()),
             run: text(RUN).and_then(|value| RunId::new(value).ok()),
             revision: text(REVISION).and_then(|value| value.parse().ok()),
             digest: text(DIGEST).cloned(),
@@ -110,6 +119,7 @@ mod tests {
     fn marks() -> Marks {
         Marks {
             stack: Some(StackName::new("platform").unwrap()),
+            environment: Some(EnvironmentName::new("staging").unwrap()),
             run: Some(RunId::new("20260101-x").unwrap()),
             revision: Some(7),
             digest: Some("a".repeat(63)),

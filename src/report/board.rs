@@ -4,7 +4,7 @@ use indexmap::IndexMap;
 
 use crate::{
     event::{ChartOutcome, Event, EventKind, Failure, RunOutcome, Stream},
-    name::{Action, ChartName, Direction, StackName},
+    name::{Action, ChartName, Direction, identity},
 };
 
 /// A run, as far as its events have told.
@@ -22,7 +22,8 @@ pub(super) struct Board {
 /// What the first event tells.
 #[derive(Debug, Clone)]
 pub(super) struct Head {
-    pub(super) stack: StackName,
+    /// Name, and environment if it has one.
+    pub(super) stack: String,
     pub(super) direction: Direction,
 }
 
@@ -74,6 +75,7 @@ impl Board {
             (
                 EventKind::RunStarted {
                     stack,
+                    environment,
                     direction,
                     charts,
                     ..
@@ -81,7 +83,7 @@ impl Board {
                 _,
             ) => {
                 self.head = Some(Head {
-                    stack: stack.clone(),
+                    stack: identity(stack, environment.as_ref()),
                     direction: *direction,
                 });
                 self.charts = charts

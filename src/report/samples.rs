@@ -21,6 +21,7 @@ impl Script {
             None,
             EventKind::RunStarted {
                 stack: StackName::new("platform").unwrap(),
+                environment: None,
                 direction,
                 context: Some("kind-dev".to_owned()),
                 charts,

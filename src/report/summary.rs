@@ -142,7 +142,7 @@ impl Summary {
         };
         Some(format!(
             "{}: {} {}: {counts}\n",
-            paint(palette.strong, head.stack.as_str()),
+            paint(palette.strong, &head.stack),
             paint(style, &words),
             duration(elapsed_ms),
         ))

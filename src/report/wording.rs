@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     event::{ChartOutcome, Event, EventKind, Stream},
-    name::{Action, ChartName},
+    name::{Action, ChartName, identity},
 };
 
 /// Names longer than this are not lined up with.
@@ -109,6 +109,7 @@ fn name(board: &Board, chart: &ChartName, palette: &Palette) -> String {
 fn run_line(event: &Event, palette: &Palette) -> Option<String> {
     let EventKind::RunStarted {
         stack,
+        environment,
         direction,
         context,
         charts,
@@ -122,7 +123,7 @@ fn run_line(event: &Event, palette: &Palette) -> Option<String> {
     };
     Some(format!(
         "{}: {direction}, {}{place}, run {}",
-        paint(palette.strong, stack.as_str()),
+        paint(palette.strong, &identity(stack, environment.as_ref())),
         count(charts.len(), "chart"),
         event.run
     ))

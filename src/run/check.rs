@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Opens every chart of the stack and compares versions: findings with their places.
-pub fn check(stack: &Stack) -> Vec<Diagnostic> {
+pub(super) fn check(stack: &Stack) -> Vec<Diagnostic> {
     let mut library = Library::default();
     stack
         .charts

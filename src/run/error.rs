@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use crate::{
     cluster::{ClusterError, ConnectError, Guarded},
-    diagnostic::Problems,
     graph::{SelectError, SelectorError},
     helm::DetectError,
+    inputs::InputsError,
     journal::JournalError,
     name::ChartName,
     plan::PlanError,
@@ -44,9 +44,9 @@ pub enum RunError {
         /// As given.
         name: String,
     },
-    /// Inputs have no value: findings with their places.
+    /// Inputs have no value, or a command that gives one failed: findings with their places.
     #[error(transparent)]
-    Inputs(#[from] Problems),
+    Inputs(#[from] InputsError),
     /// A selector that is none.
     #[error(transparent)]
     Selector(#[from] SelectorError),

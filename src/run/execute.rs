@@ -1,6 +1,7 @@
 //! From a plan to an outcome: preflight, run folder, lease, engine, and cleaning up after it.
 
 use std::{
+    collections::BTreeMap,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -10,17 +11,16 @@ use jiff::Timestamp;
 use super::{RunError, Session, lease, preflight, render::Renderer};
 use crate::{
     cluster::Watches,
-    diagnostic::Problems,
     engine::{self, Options, Outcome, Policy, Sink, SinkError},
     event::Event,
     helm::{Helm, Surroundings},
-    inputs::{self, InputsError},
+    inputs::{self, Given},
     journal::{self, Journal},
     lifecycle::{Executor, Implementations, RunContext},
     name::RunId,
     plan::Plan,
-    shutdown::Trigger,
-    stack::{FailurePolicy, Schedule},
+    shutdown::{Shutdown, Trigger},
+    stack::{FailurePolicy, Schedule, Scope},
 };
 
 /// Sees every event of a run, after the journal.
@@ -47,9 +47,8 @@ impl Session {
         watch: Watch<'_>,
     ) -> Result<Finished, RunError> {
         let helm = self.helm(trigger).await?;
-        let env = self.settings.text_env();
-        let scope = inputs::resolve(&self.stack, &env, &self.settings.inputs, &self.redactor)
-            .map_err(|InputsError(findings)| Problems(findings))?;
+        let shutdown = trigger.shutdown();
+        let scope = self.scope(plan, &shutdown).await?;
         let private = tempfile::Builder::new()
             .prefix("stackctl-")
             .tempdir()
@@ -57,7 +56,6 @@ impl Session {
         let surroundings = self.surroundings(private.path())?;
         let options = self.options(journal::new_run_id(Timestamp::now()));
         let id = options.run.clone();
-        let shutdown = trigger.shutdown();
         let renderer = Renderer {
             helm: &helm,
             surroundings: &surroundings,
@@ -112,6 +110,23 @@ impl Session {
             }
             _ => Ok(helm),
         }
+    }
+
+    /// Values of what the plan's charts refer to; this is where commands of the file are run.
+    async fn scope(&self, plan: &Plan, shutdown: &Shutdown) -> Result<Scope, RunError> {
+        let actions: BTreeMap<_, _> = plan
+            .nodes
+            .iter()
+            .map(|node| (&node.key, node.action))
+            .collect();
+        let uses = self.stack.uses(|chart| actions.get(chart).copied());
+        let given = Given {
+            env: &self.settings.env,
+            inputs: &self.settings.inputs,
+            redactor: &self.redactor,
+            shutdown,
+        };
+        Ok(inputs::resolve(&self.stack, &uses, given).await?)
     }
 
     /// What helm's children get: a kubeconfig of their own, with exactly this cluster.

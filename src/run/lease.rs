@@ -111,7 +111,7 @@ impl Keeper {
             lock: Lock::new(identity.clone()),
             cluster: session.cluster.clone(),
             namespace: session.stack.state_namespace.clone(),
-            name: lock::lease_name(&session.stack.name),
+            name: lock::lease_name(&session.stack.name, session.stack.environment.as_ref()),
             identity,
             annotations,
             started: Instant::now(),

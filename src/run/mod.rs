@@ -1,16 +1,18 @@
 //! The application: the only place that puts the parts together.
 //!
 //! A [`Session`] is one stack and one cluster; it makes plans, executes them and tells the status.
-//! [`Up`] and [`Down`] are the same in one call, for programs that embed stackctl. [`check`] and
+//! [`Up`] and [`Down`] are the same in one call, for programs that embed stackctl. [`judge`] and
 //! [`offline_plan`] need neither cluster nor Helm. Nothing here prints: events go to whoever
 //! watches, results and errors to the caller.
 
 mod check;
 mod error;
 mod execute;
+mod judge;
 mod lease;
 mod observe;
 mod operation;
+mod ownership;
 mod preflight;
 mod process_mark;
 mod render;
@@ -18,10 +20,10 @@ mod session;
 mod settings;
 mod status;
 
-pub use crate::lifecycle::Implementations;
-pub use check::check;
+pub use crate::{inputs::InputsError, lifecycle::Implementations};
 pub use error::{Problem, RunError};
 pub use execute::{Finished, Watch};
+pub use judge::{Found, Sound, Verdict, judge};
 pub use operation::{Down, Up};
 pub use session::{Session, offline_plan, select};
 pub use settings::{PlanRequest, Settings};

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use super::{PlanRequest, RunError, Settings, check::Library, observe};
+use super::{PlanRequest, RunError, Settings, check::Library, observe, ownership};
 use crate::{
     cluster::{self, Cluster, guard},
     graph::{Graph, Request, Selection, Selector},
@@ -83,7 +83,9 @@ impl Session {
         let listed = self.releases.list(&self.namespaces()).await?;
         let observed = observe::observed(&self.stack, &self.releases, &listed).await?;
         let context = self.cluster.context().map(str::to_owned);
-        make(&self.stack, request, Some(&observed), context)
+        let mut plan = make(&self.stack, request, Some(&observed), context)?;
+        ownership::bar(&self.stack, &listed, &mut plan);
+        Ok(plan)
     }
 }
 

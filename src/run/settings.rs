@@ -44,16 +44,6 @@ impl Settings {
             .get(std::ffi::OsStr::new(name))
             .and_then(|value| value.to_str())
     }
-
-    /// The part of the environment that is text.
-    pub(crate) fn text_env(&self) -> BTreeMap<String, String> {
-        self.env
-            .iter()
-            .filter_map(|(name, value)| {
-                Some((name.to_str()?.to_owned(), value.to_str()?.to_owned()))
-            })
-            .collect()
-    }
 }
 
 /// Which charts, which way.

@@ -5,7 +5,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{
-    PlanRequest, RunError, Session, check::Library, observe::observed_release, session::select,
+    PlanRequest, RunError, Session, check::Library, observe::observed_release, ownership::owner,
+    session::select,
 };
 use crate::{
     graph::Graph,
@@ -52,6 +53,9 @@ pub struct StatusRow {
     pub installed: Option<String>,
     /// Version of the chart on disk.
     pub wanted: Option<String>,
+    /// The other stack, or other environment of this one, it belongs to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
     /// When the newest revision was made.
     pub updated: Option<Timestamp>,
 }
@@ -86,6 +90,7 @@ impl Session {
                         state: State::NotInstalled,
                         installed: None,
                         wanted,
+                        owner: last.and_then(|last| owner(&self.stack, last)),
                         updated: None,
                     };
                     let Some(last) = last else {

@@ -9,10 +9,11 @@ use crate::stack::model::Input;
 impl Input {
     /// The input's value: given on the command line, else in the environment, else its default.
     /// `None` if nothing gives it. A given text takes the type of the default: with
-    /// `default = 3`, `--input replicas=5` is a number.
+    /// `default = 3`, `--input replicas=5` is a number; in the stead of a command's output it is
+    /// read as that would be. The command itself is not run here.
     ///
     /// # Errors
-    /// A given text is not of the default's type.
+    /// A given text is not of the default's type, or cannot be read as the output.
     pub fn value(
         &self,
         given: Option<&str>,
@@ -26,6 +27,9 @@ impl Input {
     }
 
     fn typed(&self, text: &str) -> Result<Value, String> {
+        if self.command.is_some() {
+            return self.parse.read(text, self.secret);
+        }
         let expected = match &self.default {
             None | Some(Value::String(_) | Value::Null) => return Ok(Value::from(text)),
             Some(Value::Bool(_)) => "a boolean",
@@ -50,11 +54,14 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::stack::model::{DataCommand, Parse};
 
     fn input(default: Option<Value>) -> Input {
         Input {
             default,
             env: Some("VAR".into()),
+            command: None,
+            parse: Parse::Text,
             secret: false,
             place: None,
         }
@@ -85,5 +92,26 @@ mod tests {
             let value = input(Some(default)).value(Some(given), &env);
             assert_eq!(value.ok().flatten(), expected, "{given}");
         }
+    }
+
+    #[test]
+    fn a_given_text_is_read_as_the_output_it_replaces() {
+        let env = BTreeMap::from([("VAR".to_owned(), "[1]".to_owned())]);
+        let input = Input {
+            command: Some(DataCommand {
+                words: vec!["terraform".into()],
+                dir: ".".into(),
+                timeout: std::time::Duration::from_secs(1),
+            }),
+            parse: Parse::Json,
+            ..input(None)
+        };
+        assert_eq!(input.value(None, &env), Ok(Some(json!([1]))));
+        assert_eq!(
+            input.value(Some("{\"a\": 2}"), &env),
+            Ok(Some(json!({"a": 2})))
+        );
+        assert!(input.value(Some("eu"), &env).is_err());
+        assert_eq!(input.value(None, &BTreeMap::new()), Ok(None));
     }
 }

@@ -8,9 +8,10 @@ use std::{
 
 use crate::{
     diagnostic::{Diagnostic, Problems},
+    name::EnvironmentName,
     stack::{
         findings::Findings,
-        layers::{Layers, command_line},
+        layers::{Layers, command_line, include},
         model::Stack,
         raw,
         validate::{self, Surroundings, disk::Disk},
@@ -22,6 +23,8 @@ use crate::{
 pub struct LoadOptions {
     /// The stack file.
     pub file: FileSource,
+    /// `--environment`: which of `[environments]` is laid over the file.
+    pub environment: Option<String>,
     /// The environment `${env.X}` and `[inputs] env` see.
     pub env: BTreeMap<String, String>,
     /// `--input k=v`, in order; the last one of a name wins.
@@ -39,6 +42,7 @@ impl LoadOptions {
     pub fn new(file: FileSource) -> Self {
         Self {
             file,
+            environment: None,
             env: BTreeMap::new(),
             inputs: Vec::new(),
             set: Vec::new(),
@@ -92,9 +96,60 @@ pub struct Loaded {
 /// # Errors
 /// Everything that is wrong, and the warnings, in the order of the file.
 pub fn load(options: LoadOptions) -> Result<Loaded, Problems> {
-    let file = read(&options.file).map_err(|problem| Problems(vec![problem]))?;
-    let mut layers =
-        Layers::of_file(&file.name, file.text).map_err(|problem| Problems(vec![problem]))?;
+    let (file, layers) = read_layers(&options.file)?;
+    load_layers(file, layers, options)
+}
+
+/// Loads a stack once for each of its environments, in the order of the file, and judges each on
+/// its own. A stack without environments is loaded as it is, as is any for which
+/// [`LoadOptions::environment`] names one.
+///
+/// # Errors
+/// The file, or one it includes, cannot be read.
+pub fn load_each(options: &LoadOptions) -> Result<Vec<Judged>, Problems> {
+    let (file, layers) = read_layers(&options.file)?;
+    let names = match &options.environment {
+        Some(_) => Vec::new(),
+        None => layers.environments(),
+    };
+    let load = |environment: Option<EnvironmentName>| {
+        let mut options = options.clone();
+        if let Some(name) = &environment {
+            options.environment = Some(name.to_string());
+        }
+        Judged {
+            environment,
+            result: load_layers(file.clone(), layers.clone(), options),
+        }
+    };
+    Ok(if names.is_empty() {
+        vec![load(None)]
+    } else {
+        names.into_iter().map(|name| load(Some(name))).collect()
+    })
+}
+
+/// What became of one environment in [`load_each`].
+#[derive(Debug)]
+pub struct Judged {
+    /// The environment; `None` if the stack has none, or one was asked for.
+    pub environment: Option<EnvironmentName>,
+    /// As [`load`].
+    pub result: Result<Loaded, Problems>,
+}
+
+fn read_layers(source: &FileSource) -> Result<(File, Layers), Problems> {
+    let mut file = read(source).map_err(|problem| Problems(vec![problem]))?;
+    let path = match source {
+        FileSource::Path(path) => Some(path.as_path()),
+        FileSource::Text { .. } => None,
+    };
+    let text = std::mem::take(&mut file.text);
+    let layers = include::read(&file.name, text, &file.root, path)?;
+    Ok((file, layers))
+}
+
+fn load_layers(file: File, mut layers: Layers, options: LoadOptions) -> Result<Loaded, Problems> {
     let mut command_line = command_line::read(&options, &mut layers);
     let mut findings = Findings::new(layers.sources.clone());
     for finding in command_line.wrong.drain(..) {
@@ -104,9 +159,10 @@ pub fn load(options: LoadOptions) -> Result<Loaded, Problems> {
     let raw = raw::read(&layers, &merged, &mut findings);
     let surroundings = Surroundings {
         file: file.name,
+        root: file.root,
         env: options.env,
         command_line,
-        disk: Disk::new(file.root),
+        disk: Disk::default(),
     };
     let stack = validate::validate(&raw, surroundings, &mut findings);
     let warnings = findings.into_result()?;
@@ -119,6 +175,7 @@ pub fn load(options: LoadOptions) -> Result<Loaded, Problems> {
 }
 
 /// A stack file's text, and the folder its paths start from.
+#[derive(Clone)]
 struct File {
     name: String,
     text: String,

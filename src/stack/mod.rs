@@ -13,6 +13,7 @@
 //! loading, each [`Template`] is expanded with a [`Scope`] (made by [`crate::inputs`]), and
 //! [`Values::compose`] computes what Helm gets.
 
+mod data;
 mod findings;
 mod input;
 mod layers;
@@ -28,12 +29,16 @@ mod values;
 #[cfg(test)]
 mod tests;
 
+pub use data::values_document;
 pub use layers::Layers;
-pub use load::{FileSource, LoadOptions, Loaded, Overrides, load, utf8};
+pub use load::{
+    FileSource, Judged, LoadOptions, Loaded, Overrides, load, load_each, utf8,
+};
 pub use model::*;
 pub use range::{InvalidRange, VersionRange};
 pub use template::{
     ExpandError, Expanded, Part, Reference, Resolved, Scope, Template, TemplateError, is_secret_env,
 };
+pub use uses::Uses;
 pub(crate) use values::secrets_of;
 pub use values::{Composed, ValuesError};

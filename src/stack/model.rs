@@ -10,18 +10,20 @@ use indexmap::IndexMap;
 
 use crate::{
     diagnostic::Place,
-    name::{Action, ChartName, Milestone, Namespace, ReleaseId, StackName},
+    name::{Action, ChartName, EnvironmentName, Milestone, Namespace, ReleaseId, StackName},
     stack::{range::VersionRange, template::Template},
 };
 
 /// A whole stack.
 #[derive(Debug, Clone)]
 pub struct Stack {
-    /// `[stack] name`: the identity, in labels and lease.
+    /// `[stack] name`: the identity, in labels and lease, with the environment.
     pub name: StackName,
+    /// The environment that was chosen.
+    pub environment: Option<EnvironmentName>,
     /// The file it came from, as given (`-` for standard input).
     pub file: String,
-    /// Folder the file's relative paths start from; commands run here.
+    /// Folder the stack file's relative paths start from. Files it includes have their own.
     pub root: PathBuf,
     /// Which Helm versions may run it (`[stack] helm`).
     pub helm: Option<VersionRange>,
@@ -88,10 +90,38 @@ pub struct Input {
     pub default: Option<serde_json::Value>,
     /// Environment variable that gives it.
     pub env: Option<String>,
+    /// Command that gives it, when neither the command line nor the environment does. Never
+    /// together with a default.
+    pub command: Option<DataCommand>,
+    /// How the command's output is read; so is a text given in its stead.
+    pub parse: Parse,
     /// Never shown.
     pub secret: bool,
     /// Its declaration, for messages.
     pub place: Option<Place>,
+}
+
+/// `parse`: what the output of an input's command is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Parse {
+    /// A text, without the white space around it.
+    #[default]
+    Text,
+    /// One JSON value.
+    Json,
+    /// One YAML document, in which Helm and YAML 1.2 must agree on every value.
+    Yaml,
+}
+
+/// A command of the stack file whose standard output is data.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct DataCommand {
+    /// Program and arguments; nothing in them is left to be expanded.
+    pub words: Vec<String>,
+    /// Folder of the file that says it: it runs there.
+    pub dir: PathBuf,
+    /// Its deadline.
+    pub timeout: Duration,
 }
 
 /// `[namespaces.NAME]`.
@@ -222,20 +252,37 @@ pub struct ReinstallBelow {
 /// What makes a chart's values: Helm reads the files first, then one document made of the layers.
 #[derive(Debug, Clone, Default)]
 pub struct Values {
-    /// Values files, given to Helm untouched.
+    /// Values files, given to Helm untouched: those before the first command.
     pub files: Vec<PathBuf>,
-    /// Everything that is computed, in order, later wins: `values_yaml`, `values`, `set`, `unset`,
-    /// then what the command line says.
+    /// Everything that is computed, in order, later wins: `values_files` from the first command on,
+    /// `values_yaml`, `values`, `set`, `unset`, then what the command line says.
     pub layers: Vec<ValuesLayer>,
 }
 
 /// One layer of computed values.
 #[derive(Debug, Clone)]
 pub enum ValuesLayer {
+    /// What a command of `values_files` prints: a YAML document.
+    Command(ValuesCommand),
+    /// A values file that stands behind a command. Helm reads its files before the computed
+    /// document, so it could not win over the command's values there: it becomes part of the
+    /// document. Read when the values are composed.
+    File(PathBuf),
     /// A tree, merged over what is there as Helm merges: tables deep, everything else replaced.
     Merge(TemplatedValue),
     /// One change at one path.
     Edit(Edit),
+}
+
+/// A command among `values_files`.
+#[derive(Debug, Clone)]
+pub struct ValuesCommand {
+    /// What is run, once a run however many charts name it.
+    pub command: DataCommand,
+    /// Everything it prints is secret.
+    pub secret: bool,
+    /// Its entry, for messages.
+    pub place: Option<Place>,
 }
 
 /// A JSON tree whose strings may hold `${…}`.
@@ -321,6 +368,8 @@ pub enum Verb {
     Run {
         /// Program and arguments. A text in the file becomes `["sh", "-c", text]`.
         command: Vec<Template>,
+        /// Folder of the file that says it: it runs there.
+        dir: PathBuf,
         /// Additional environment.
         env: BTreeMap<String, Template>,
     },

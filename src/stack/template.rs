@@ -5,6 +5,8 @@
 
 use std::{collections::BTreeMap, fmt, ops::Range};
 
+use crate::stack::model::DataCommand;
+
 /// A text with references.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Template {
@@ -38,6 +40,8 @@ pub struct Scope {
     pub inputs: BTreeMap<String, Resolved>,
     /// The process's environment.
     pub env: BTreeMap<String, String>,
+    /// What the commands among `values_files` printed.
+    pub documents: BTreeMap<DataCommand, serde_json::Value>,
 }
 
 /// The value of one input.
@@ -286,6 +290,7 @@ mod tests {
                 ("HOME".into(), "/root".into()),
                 ("DB_PASSWORD".into(), "pw".into()),
             ]),
+            documents: BTreeMap::new(),
         }
     }
 

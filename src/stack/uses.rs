@@ -1,26 +1,36 @@
 //! What a stack's texts refer to.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     diagnostic::Diagnostic,
+    name::{Action, ChartName},
     stack::{
         findings::Finding,
         layers::origin::Sources,
-        model::{Chart, HttpTarget, Stack, Step, Verb},
+        model::{Chart, DataCommand, HttpTarget, Stack, Step, ValuesCommand, Verb},
         template::{Reference, Template},
         validate::known,
     },
 };
 
 impl Stack {
-    /// Every input and environment variable that values and steps refer to.
-    pub fn references(&self) -> BTreeSet<&Reference> {
-        let templates = self.charts.values().flat_map(|chart| {
-            let in_steps = steps(chart).flat_map(templates_of);
-            chart.values.templates().chain(in_steps)
-        });
-        templates.flat_map(Template::references).collect()
+    /// What a run refers to that does an action to some of the charts: their values if it deploys
+    /// them, and those of their steps that it may run.
+    pub fn uses(&self, action: impl Fn(&ChartName) -> Option<Action>) -> Uses<'_> {
+        let mut uses = Uses::default();
+        for chart in self.charts.values() {
+            let Some(action) = action(&chart.name) else {
+                continue;
+            };
+            if action.deploys() {
+                uses.add_templates(chart.values.templates());
+                uses.add_commands(chart.values.commands());
+            }
+            let may_run = |step: &&Step| action == Action::Decide || step.actions.contains(&action);
+            uses.add_templates(steps(chart).filter(may_run).flat_map(templates_of));
+        }
+        uses
     }
 
     /// What is wrong with a value for an input that is not declared.
@@ -28,6 +38,31 @@ impl Stack {
         let declared: Vec<&str> = self.inputs.keys().map(String::as_str).collect();
         let finding: Finding = known::undefined_input(name, &declared);
         finding.into_diagnostic(&Sources::default())
+    }
+}
+
+/// What part of a stack refers to.
+#[derive(Debug, Default)]
+pub struct Uses<'a> {
+    /// Inputs and environment variables.
+    pub references: BTreeSet<&'a Reference>,
+    /// Commands among `values_files`. One that is said several times is secret if it is once.
+    pub commands: BTreeMap<&'a DataCommand, &'a ValuesCommand>,
+}
+
+impl<'a> Uses<'a> {
+    fn add_templates(&mut self, templates: impl Iterator<Item = &'a Template>) {
+        self.references
+            .extend(templates.flat_map(Template::references));
+    }
+
+    fn add_commands(&mut self, commands: impl Iterator<Item = &'a ValuesCommand>) {
+        for said in commands {
+            let known = self.commands.entry(&said.command).or_insert(said);
+            if said.secret {
+                *known = said;
+            }
+        }
     }
 }
 
@@ -40,7 +75,7 @@ fn steps(chart: &Chart) -> impl Iterator<Item = &Step> {
 
 fn templates_of(step: &Step) -> Vec<&Template> {
     match &step.verb {
-        Verb::Run { command, env } => command.iter().chain(env.values()).collect(),
+        Verb::Run { command, env, .. } => command.iter().chain(env.values()).collect(),
         Verb::Pods {
             selector,
             namespace,

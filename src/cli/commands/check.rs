@@ -11,46 +11,30 @@ use crate::{
         settings::{CheckSettings, OutputFormat},
     },
     diagnostic::{self, Diagnostic, Problems, Severity},
-    run,
-    stack::{Loaded, Overrides},
+    name::identity,
+    run::{self, Found, Sound, Verdict},
+    stack::Overrides,
 };
 
-/// Runs the command: every problem of the file and of the charts it names.
+/// Runs the command: every problem of the file and of the charts it names, in every environment.
 pub(super) fn run(settings: &CheckSettings, console: &Console) -> anyhow::Result<ExitCode> {
-    let (findings, sentence) =
-        match common::load_quietly(&settings.stack, Overrides::default(), console) {
-            Ok(Loaded {
-                stack, warnings, ..
-            }) => {
-                let mut findings = run::check(&stack);
-                findings.extend(warnings);
-                let charts = counted(stack.charts.len(), "chart");
-                let found = match findings.len() {
-                    0 => "no problems".to_owned(),
-                    warnings => counted(warnings, "warning"),
-                };
-                (findings, format!("{}: {charts}, {found}\n", stack.name))
-            }
-            Err(error) => match error.downcast::<Problems>() {
-                Ok(Problems(findings)) => (findings, String::new()),
-                Err(error) => return Err(error),
-            },
-        };
-    let failed = findings
-        .iter()
-        .any(|finding| finding.severity == Severity::Error);
+    let options = common::load_options(&settings.stack, Overrides::default(), console)?;
+    let verdict = run::judge(&options).unwrap_or_else(|Problems(findings)| Verdict {
+        findings: findings.into_iter().map(everywhere).collect(),
+        sound: Vec::new(),
+    });
     match settings.output {
-        OutputFormat::Json => output::print(&as_json(&findings))?,
+        OutputFormat::Json => output::print(&as_json(&verdict))?,
         OutputFormat::Table => {
-            if !findings.is_empty() {
+            if !verdict.findings.is_empty() {
+                let findings = verdict.diagnostics();
                 console.say(&diagnostic::render(&findings, console.color_stderr));
             }
-            if !failed {
-                output::print(&sentence)?;
-            }
+            let sentences = verdict.sound.iter().map(sentence);
+            output::print(&sentences.collect::<String>())?;
         }
     }
-    Ok(if failed {
+    Ok(if verdict.failed() {
         ExitCode::BadStack
     } else {
         ExitCode::Success
@@ -62,11 +46,30 @@ fn counted(number: usize, noun: &str) -> String {
     format!("{number} {noun}{plural}")
 }
 
-/// `{"problems":[{"severity","message","file","line","help":[…]}…]}`.
-fn as_json(findings: &[Diagnostic]) -> String {
-    let problems: Vec<_> = findings
+fn everywhere(finding: Diagnostic) -> Found {
+    Found {
+        finding,
+        only_in: Vec::new(),
+    }
+}
+
+fn sentence(sound: &Sound) -> String {
+    let stack = identity(&sound.stack, sound.environment.as_ref());
+    let charts = counted(sound.charts, "chart");
+    let found = match sound.warnings {
+        0 => "no problems".to_owned(),
+        warnings => counted(warnings, "warning"),
+    };
+    format!("{stack}: {charts}, {found}\n")
+}
+
+/// `{"problems":[{"severity","message","file","line","help":[…],"environments":[…]}…]}`;
+/// `environments` is empty for what is so in all of them.
+fn as_json(verdict: &Verdict) -> String {
+    let problems: Vec<_> = verdict
+        .findings
         .iter()
-        .map(|finding| {
+        .map(|Found { finding, only_in }| {
             let place = finding.labels.first().map(|label| &label.place);
             json!({
                 "severity": match finding.severity {
@@ -77,6 +80,7 @@ fn as_json(findings: &[Diagnostic]) -> String {
                 "file": place.map(|place| &place.source.name),
                 "line": place.map(diagnostic::Place::line),
                 "help": finding.help,
+                "environments": only_in,
             })
         })
         .collect();

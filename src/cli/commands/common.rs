@@ -28,7 +28,7 @@ pub(super) fn load(
 ) -> anyhow::Result<Stack> {
     let Loaded {
         stack, warnings, ..
-    } = load_quietly(settings, overrides, console)?;
+    } = stack::load(load_options(settings, overrides, console)?)?;
     match warnings.len() {
         _ if console.verbosity == Verbosity::Quiet => {}
         0 => {}
@@ -46,12 +46,12 @@ pub(super) fn load(
     Ok(stack)
 }
 
-/// Reads and validates the stack.
-pub(super) fn load_quietly(
+/// What the stack library is to load.
+pub(super) fn load_options(
     settings: &StackSettings,
     overrides: Overrides,
     console: &Console,
-) -> anyhow::Result<Loaded> {
+) -> anyhow::Result<LoadOptions> {
     let file = match &settings.file {
         StackFile::Path(path) => FileSource::Path(path.clone()),
         StackFile::Stdin => {
@@ -68,8 +68,9 @@ pub(super) fn load_quietly(
             }
         }
     };
-    let options = LoadOptions {
+    Ok(LoadOptions {
         file,
+        environment: settings.environment.clone(),
         env: text_env(console),
         inputs: inputs(settings),
         set: settings
@@ -83,8 +84,7 @@ pub(super) fn load_quietly(
             .map(|values| (values.chart.to_string(), values.file.clone()))
             .collect(),
         overrides,
-    };
-    Ok(stack::load(options)?)
+    })
 }
 
 fn text_env(console: &Console) -> BTreeMap<String, String> {

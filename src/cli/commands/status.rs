@@ -8,8 +8,9 @@ use crate::{
         console::Console,
         exit::ExitCode,
         output,
-        settings::{OutputFormat, StatusSettings},
+        settings::{OutputFormat, StatusSettings, Verbosity},
     },
+    name::identity,
     report::{Align, Table},
     run::StatusRow,
     stack::Overrides,
@@ -25,7 +26,13 @@ pub(super) async fn run(settings: StatusSettings, console: &Console) -> anyhow::
         OutputFormat::Json => {
             output::print(&format!("{}\n", serde_json::to_string_pretty(&rows)?))?;
         }
-        OutputFormat::Table => output::print(&table(&rows, Timestamp::now()))?,
+        OutputFormat::Table => {
+            let stack = session.stack();
+            if stack.environment.is_some() && console.verbosity != Verbosity::Quiet {
+                console.say(&identity(&stack.name, stack.environment.as_ref()));
+            }
+            output::print(&table(&rows, Timestamp::now()))?;
+        }
     }
     Ok(ExitCode::Success)
 }
@@ -46,7 +53,10 @@ fn table(rows: &[StatusRow], now: Timestamp) -> String {
             row.release.to_string(),
             row.namespace.to_string(),
             or_dash(row.revision.map(|revision| revision.to_string())),
-            row.state.to_string(),
+            match &row.owner {
+                Some(owner) => format!("{}, of {owner}", row.state),
+                None => row.state.to_string(),
+            },
             or_dash(row.installed.clone()),
             or_dash(row.wanted.clone()),
             or_dash(row.updated.map(|time| age(time, now))),

@@ -67,7 +67,10 @@ async fn once(
 ) -> Result<Payload, StepError> {
     let check = async {
         match &step.verb {
-            Verb::Run { command, env } => run::run(cx, phase, step, command, env, payload).await,
+            Verb::Run { command, env, dir } => {
+                let asked = run::Asked { command, env, dir };
+                run::run(cx, phase, step, asked, payload).await
+            }
             Verb::Pods {
                 selector,
                 namespace,

@@ -1,6 +1,10 @@
 //! `run`: a command of the user's, with the payload on its standard input.
 
-use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use super::{Context, Payload, StepError, expand};
 use crate::{
@@ -16,25 +20,32 @@ const GRACE: Duration = Duration::from_secs(5);
 /// Lines of its standard error shown when it fails.
 const SHOWN: usize = 20;
 
+/// What a step wants to be run.
+#[derive(Clone, Copy)]
+pub(super) struct Asked<'a> {
+    pub(super) command: &'a [Template],
+    pub(super) env: &'a BTreeMap<String, Template>,
+    pub(super) dir: &'a Path,
+}
+
 pub(super) async fn run(
     cx: &Context<'_>,
     phase: &str,
     step: &Step,
-    command: &[Template],
-    env: &BTreeMap<String, Template>,
+    asked: Asked<'_>,
     payload: &Payload,
 ) -> Result<Payload, StepError> {
-    let mut words = command.iter().map(|word| argument(cx, word));
+    let mut words = asked.command.iter().map(|word| argument(cx, word));
     let program = words.next().transpose()?.unwrap_or_default();
     let child = Command {
         program: PathBuf::from(&program),
         args: words
             .map(|word| word.map(Into::into))
             .collect::<Result<_, _>>()?,
-        env: environment(cx, phase, step, env)?,
+        env: environment(cx, phase, step, asked.env)?,
         keep: Keep::Data,
         orphaned: Orphaned::DropPipes,
-        dir: Some(cx.run.stack.root.clone()),
+        dir: Some(asked.dir.to_owned()),
         stdin: Some(Secret::new(payload.to_json())),
         deadline: Some(step.timeout),
         grace: GRACE,
@@ -96,6 +107,9 @@ fn environment(
         ("STACKCTL_STEP", &step.name),
     ] {
         env.insert(name.into(), value.into());
+    }
+    if let Some(environment) = &cx.run.stack.environment {
+        env.insert("STACKCTL_ENVIRONMENT".into(), environment.as_str().into());
     }
     for (name, template) in own {
         env.insert(name.into(), expand(cx, template)?.into());

@@ -4,10 +4,11 @@
 
 use std::{ops::Range, path::PathBuf};
 
+use crate::name::EnvironmentName;
 use crate::stack::{
     findings::Finding,
     layers::{
-        Layers,
+        Layers, environment,
         node::{Node, Table, Value},
         origin::{Located, SourceIx, Text},
     },
@@ -19,6 +20,8 @@ use crate::stack::{
 /// What the command line says beyond settings.
 #[derive(Debug, Default)]
 pub(crate) struct CommandLine {
+    /// `--environment`, if there is such a one. Its overlay is in the layers.
+    pub(crate) environment: Option<EnvironmentName>,
     /// `--input`: name and value.
     pub(crate) inputs: Vec<(Located<String>, String)>,
     /// `--values`: chart and file.
@@ -29,9 +32,11 @@ pub(crate) struct CommandLine {
     pub(crate) wrong: Vec<Finding>,
 }
 
-/// Reads the command line and puts its settings on top of the layers.
+/// Reads the command line; puts the environment it chooses and its settings on top of the layers.
 pub(crate) fn read(options: &LoadOptions, layers: &mut Layers) -> CommandLine {
     let mut shown = Shown::default();
+    let chosen = options.environment.as_ref();
+    let chosen = chosen.map(|name| (shown.say("--environment", name), name));
     let settings = settings(options, &mut shown);
     let inputs: Vec<_> = options
         .inputs
@@ -61,10 +66,12 @@ pub(crate) fn read(options: &LoadOptions, layers: &mut Layers) -> CommandLine {
         value: value.to_owned(),
         origin: source.origin(span),
     };
+    let mut command_line = CommandLine::default();
+    let chosen = chosen.map(|(span, name)| located(span, name));
+    command_line.environment = environment::apply(layers, chosen.as_ref(), &mut command_line.wrong);
     if !settings.is_empty() {
         layers.push(settings_layer(settings, source));
     }
-    let mut command_line = CommandLine::default();
     for (span, name, value) in inputs {
         command_line
             .inputs

@@ -1,16 +1,25 @@
 //! What all sources of a stack say together, and who said what.
 //!
-//! A layer is a table from one source; later ones win. Today: the file and the command line, and
-//! within the file `[defaults]` under every chart. Whatever comes later is one more
-//! [`Layers::push`].
+//! A layer is a table from one source; later ones win:
+//!
+//! 1. the files a stack file includes, in order, each over what it includes itself (`include`);
+//! 2. the stack file;
+//! 3. the overlay of the chosen environment, itself merged from all files (`environment`);
+//! 4. the command line.
+//!
+//! Tables merge deep, everything else is replaced. Within the result `[defaults]` lie under every
+//! chart. A value keeps its place, and with that the folder its paths and commands belong to,
+//! whatever layer it ends up in.
 
 pub(crate) mod command_line;
+pub(crate) mod environment;
+pub(crate) mod include;
 pub(crate) mod node;
 pub(crate) mod origin;
 
 use self::node::{Node, Table, Value};
 use self::origin::{Origin, SourceIx, Sources};
-use crate::diagnostic::{Diagnostic, Place, Source};
+use crate::diagnostic::{Place, Source};
 
 /// The merged tables of all sources.
 #[derive(Debug, Clone)]
@@ -29,34 +38,6 @@ pub(crate) struct Defaults<'a> {
 }
 
 impl Layers {
-    /// The lowest layer: a stack file's text.
-    ///
-    /// # Errors
-    /// The text is not TOML.
-    pub(crate) fn of_file(name: &str, text: String) -> Result<Self, Diagnostic> {
-        let mut sources = Sources::default();
-        let source = sources.add(Source {
-            name: name.to_owned(),
-            text,
-        });
-        let whole = source.origin(0..0);
-        let place = sources.place(whole);
-        let text = place.as_ref().map_or("", |place| &*place.source.text);
-        match toml::de::DeTable::parse(text) {
-            Ok(table) => {
-                let root = Table::read(table.into_inner(), source);
-                Ok(Self { sources, root })
-            }
-            Err(error) => {
-                let place = error
-                    .span()
-                    .and_then(|span| sources.place(source.origin(span)));
-                Err(Diagnostic::error("the stack file is not valid TOML")
-                    .at(place, error.message()))
-            }
-        }
-    }
-
     /// Adds a text that findings may point at.
     pub(crate) fn add_source(&mut self, name: &str, text: String) -> SourceIx {
         self.sources.add(Source {
@@ -67,7 +48,7 @@ impl Layers {
 
     /// Puts a layer on top.
     pub(crate) fn push(&mut self, over: Table) {
-        self.root.merge(over);
+        put_over(&mut self.root, over);
     }
 
     /// For every chart, in order, the keys for which both it and `[defaults]` have tables, merged.
@@ -124,6 +105,35 @@ impl Layers {
     }
 }
 
+/// Merges a layer over another. An input has one source: a layer that gives it a `default` takes
+/// the `command` below away, and the other way round.
+fn put_over(under: &mut Table, over: Table) {
+    if let (Some(inputs), Some(said)) = (
+        under.get_mut("inputs").and_then(Node::as_table_mut),
+        over.get("inputs").and_then(Node::as_table),
+    ) {
+        for (name, _, input) in said.iter() {
+            let (Some(below), Some(input)) = (
+                inputs.get_mut(name).and_then(Node::as_table_mut),
+                input.as_table(),
+            ) else {
+                continue;
+            };
+            let says = |key| input.get(key).is_some();
+            match (says("default"), says("command")) {
+                (true, false) => ["command", "parse", "timeout"].iter().for_each(|key| {
+                    below.remove(key);
+                }),
+                (false, true) => {
+                    below.remove("default");
+                }
+                _ => {}
+            }
+        }
+    }
+    under.merge(over);
+}
+
 fn find(table: &Table, path: &[&str]) -> Option<Origin> {
     let (key, rest) = path.split_first()?;
     descend(table.get(key)?, rest)
@@ -154,7 +164,13 @@ mod tests {
     fn every_leaf_knows_who_said_it() {
         let file = "[charts.web]\nneeds = [\"db\", \"cache\"]\nvalues.a.b = 1\n\
                     [defaults]\nwait = false\nvalues.c = 2\n";
-        let mut layers = Layers::of_file("stack.toml", file.to_owned()).unwrap();
+        let mut layers = include::read(
+            "stack.toml",
+            file.to_owned(),
+            std::path::Path::new("."),
+            None,
+        )
+        .unwrap();
         let text = "--concurrency 3";
         let source = layers.add_source("command line", text.to_owned());
         let mut settings = Table::default();

@@ -62,6 +62,13 @@ impl Value {
 }
 
 impl Node {
+    pub(crate) fn as_table_mut(&mut self) -> Option<&mut Table> {
+        match &mut self.value {
+            Value::Table(table) => Some(table),
+            _ => None,
+        }
+    }
+
     pub(crate) fn as_table(&self) -> Option<&Table> {
         match &self.value {
             Value::Table(table) => Some(table),
@@ -139,6 +146,19 @@ impl Table {
         self.entries
             .iter()
             .map(|entry| (entry.name.as_str(), entry.key, &entry.node))
+    }
+
+    pub(crate) fn get_mut(&mut self, key: &str) -> Option<&mut Node> {
+        let at = self.position(key)?;
+        self.entries.get_mut(at).map(|entry| &mut entry.node)
+    }
+
+    /// Takes a key out.
+    pub(crate) fn remove(&mut self, key: &str) -> Option<Node> {
+        let at = self.position(key)?;
+        let entry = self.entries.remove(at);
+        self.index.take();
+        Some(entry.node)
     }
 
     /// Adds a key that is not there yet.

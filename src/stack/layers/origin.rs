@@ -1,6 +1,10 @@
 //! Where a value was said, in eight bytes and a bit, so that every leaf of a large stack can know.
 
-use std::{ops::Range, sync::Arc};
+use std::{
+    ops::Range,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use crate::diagnostic::{Place, Source};
 
@@ -12,9 +16,17 @@ pub(crate) struct Origin {
     end: u32,
 }
 
-/// The texts a stack is made of, in order of precedence: the file first, the command line last.
+/// The texts a stack is made of, in the order findings are told: the file, what it includes, the
+/// command line.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Sources(Vec<Arc<Source>>);
+pub(crate) struct Sources(Vec<Known>);
+
+#[derive(Debug, Clone)]
+struct Known {
+    source: Arc<Source>,
+    /// Where its relative paths start and its commands run.
+    folder: Option<Arc<Path>>,
+}
 
 /// Which of the [`Sources`].
 #[derive(Debug, Clone, Copy)]
@@ -52,16 +64,34 @@ impl SourceIx {
 }
 
 impl Sources {
-    /// Adds a text.
+    /// Adds a text that says no paths.
     pub(crate) fn add(&mut self, source: Source) -> SourceIx {
+        self.push(source, None)
+    }
+
+    /// Adds a stack file, whose relative paths start from a folder.
+    pub(crate) fn add_file(&mut self, source: Source, folder: &Path) -> SourceIx {
+        self.push(source, Some(folder.into()))
+    }
+
+    fn push(&mut self, source: Source, folder: Option<Arc<Path>>) -> SourceIx {
         let index = u16::try_from(self.0.len()).unwrap_or(u16::MAX);
-        self.0.push(Arc::new(source));
+        let source = Arc::new(source);
+        self.0.push(Known { source, folder });
         SourceIx(index)
+    }
+
+    /// The folder of the file that says something: its relative paths start there, its commands
+    /// run there.
+    pub(crate) fn folder(&self, origin: Origin) -> PathBuf {
+        let known = self.0.get(usize::from(origin.source));
+        let folder = known.and_then(|known| known.folder.as_deref());
+        folder.unwrap_or(Path::new(".")).to_owned()
     }
 
     /// The place an origin stands for.
     pub(crate) fn place(&self, origin: Origin) -> Option<Place> {
-        let source = self.0.get(usize::from(origin.source))?;
+        let source = &self.0.get(usize::from(origin.source))?.source;
         Some(Place {
             source: Arc::clone(source),
             span: origin.start as usize..origin.end as usize,
@@ -76,7 +106,7 @@ impl Sources {
         let found = self
             .0
             .get(usize::from(whole.source))
-            .and_then(|source| source.text.get(range))
+            .and_then(|known| known.source.text.get(range))
             .and_then(|raw| raw.find(text.value))
             .filter(|_| !text.value.is_empty() && part.end <= text.value.len());
         match found {

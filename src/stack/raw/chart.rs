@@ -11,6 +11,7 @@ use crate::stack::{
     },
     model::{Intent, RollbackOnFailure, Wait},
     raw::{
+        data::{RawValuesFile, read_values_files},
         history_max, one_or_more,
         reader::{self, Reader, table, wrong},
         steps::{RawSteps, read_steps},
@@ -35,7 +36,7 @@ pub(crate) struct RawChart<'a> {
     pub(crate) labels: Vec<(Text<'a>, Text<'a>)>,
     pub(crate) protected: bool,
     pub(crate) values: Option<&'a Node>,
-    pub(crate) values_files: Vec<Text<'a>>,
+    pub(crate) values_files: Vec<RawValuesFile<'a>>,
     pub(crate) values_yaml: Vec<Text<'a>>,
     pub(crate) set: Vec<(Text<'a>, &'a Node)>,
     pub(crate) unset: Vec<Text<'a>>,
@@ -145,32 +146,6 @@ fn read_set<'a>(chart: &mut Reader<'a>, f: &mut Findings) -> Vec<(Text<'a>, &'a 
             .collect()
     };
     table(node, "set", f).map(pairs).unwrap_or_default()
-}
-
-fn read_values_files<'a>(chart: &mut Reader<'a>, f: &mut Findings) -> Vec<Text<'a>> {
-    let Some(node) = chart.node("values_files") else {
-        return Vec::new();
-    };
-    let Value::List(items) = &node.value else {
-        wrong::<()>(f, "values_files", "an array of paths", node);
-        return Vec::new();
-    };
-    let mut files = Vec::with_capacity(items.len());
-    for item in items {
-        match &item.value {
-            Value::Text(_) => files.extend(reader::text(item, "values_files", f)),
-            Value::Table(_) => f.add(
-                Finding::error(
-                    "values from a command are not supported by this version of stackctl",
-                )
-                .at(item.origin, "expected the path of a file"),
-            ),
-            _ => {
-                wrong::<()>(f, "values_files", "a path", item);
-            }
-        }
-    }
-    files
 }
 
 fn read_wait(chart: &mut Reader<'_>, f: &mut Findings) -> Wait {

@@ -2,6 +2,7 @@
 //! yet. [`super::validate`] makes a [`super::Stack`] of it.
 
 pub(crate) mod chart;
+pub(crate) mod data;
 mod duration;
 pub(crate) mod reader;
 pub(crate) mod steps;
@@ -9,6 +10,7 @@ pub(crate) mod steps;
 use std::time::Duration;
 
 use self::chart::RawChart;
+use self::data::RawCommand;
 use self::reader::{Reader, table, texts, wrong};
 use crate::stack::{
     findings::{Finding, Findings},
@@ -17,7 +19,7 @@ use crate::stack::{
         node::{Node, Table, Value},
         origin::{Located, Text},
     },
-    model::{FailurePolicy, Schedule},
+    model::{FailurePolicy, Parse, Schedule},
 };
 
 /// The whole file.
@@ -50,6 +52,8 @@ pub(crate) struct RawInput<'a> {
     pub(crate) name: Text<'a>,
     pub(crate) default: Option<&'a Node>,
     pub(crate) env: Option<Text<'a>>,
+    pub(crate) command: Option<RawCommand<'a>>,
+    pub(crate) parse: Parse,
     pub(crate) secret: bool,
 }
 
@@ -76,11 +80,9 @@ pub(crate) const MINIMAL: &str = "a minimal stack file is\n\n[stack]\nname = \"d
 /// [`Layers::merged_with_defaults`].
 pub(crate) fn read<'a>(layers: &'a Layers, merged: &'a [Table], f: &mut Findings) -> RawStack<'a> {
     let mut raw = RawStack::default();
-    let mut root = Reader::new("a stack file", &layers.root).later(&[
-        "environments",
-        "include",
-        "repositories",
-    ]);
+    let mut root = Reader::new("a stack file", &layers.root).later(&["repositories"]);
+    // Read while the layers were made.
+    root.node("environments");
     match root.node("stack") {
         Some(node) => read_stack(node, &mut raw, f),
         None => f.add(Finding::error("there is no `[stack]` table with a `name`").help(MINIMAL)),
@@ -134,7 +136,9 @@ fn read_stack<'a>(node: &'a Node, raw: &mut RawStack<'a>, f: &mut Findings) {
     let Some(table) = table(node, "stack", f) else {
         return;
     };
-    let mut stack = Reader::new("`[stack]`", table).later(&["include"]);
+    let mut stack = Reader::new("`[stack]`", table);
+    // Taken out while the files were read.
+    stack.node("include");
     let present = stack.has("name");
     let name = stack.text("name", f);
     raw.name = reader::required(name, "`[stack]`", "name", present, node.origin, f);
@@ -208,14 +212,35 @@ fn read_input<'a>(name: Text<'a>, node: &'a Node, f: &mut Findings) -> Option<Ra
         );
         return None;
     };
-    let mut input = Reader::new("an input", table).later(&["command", "parse"]);
+    let mut input = Reader::new("an input", table);
+    data::only_with_command(&input, node.origin, f);
+    let forms = [
+        ("text", Parse::Text),
+        ("json", Parse::Json),
+        ("yaml", Parse::Yaml),
+    ];
     let raw = RawInput {
         default: input.node("default"),
         env: input.text("env", f),
+        command: data::read_command(&mut input, f),
+        parse: input.word("parse", &forms, f).unwrap_or_default(),
         secret: input.flag("secret", f).unwrap_or_default(),
         name,
     };
     input.finish(f);
+    if let (Some(command), Some(default)) = (&raw.command, raw.default) {
+        f.add(
+            Finding::error(format!(
+                "input `{}` has a `default` and a `command`",
+                name.value
+            ))
+            .at(
+                command.origin,
+                "this gives it a value whenever a run needs one",
+            )
+            .at(default.origin, "so this would never be used"),
+        );
+    }
     Some(raw)
 }
 

@@ -186,22 +186,26 @@ fn read_run<'a>(node: &'a Node, f: &mut Findings) -> Option<RawVerb<'a>> {
         Value::Table(table) => {
             let mut run = Reader::new("`run`", table);
             let present = run.has("command");
-            let command = run.node("command").and_then(|node| command(node, f));
+            let command = run.node("command").and_then(|node| command(node, "run", f));
             let env = run.text_table("env", f).unwrap_or_default();
             run.finish(f);
             let command = reader::required(command, "`run`", "command", present, node.origin, f);
             (command?, env)
         }
-        _ => (command(node, f)?, Vec::new()),
+        _ => (command(node, "run", f)?, Vec::new()),
     };
     Some(RawVerb::Run { command, env })
 }
 
 /// A text is a shell's command line; an array is a program and its arguments.
-fn command<'a>(node: &'a Node, f: &mut Findings) -> Option<Vec<Text<'a>>> {
+pub(crate) fn command<'a>(
+    node: &'a Node,
+    key: &'static str,
+    f: &mut Findings,
+) -> Option<Vec<Text<'a>>> {
     let command = match &node.value {
         Value::Text(_) => {
-            let line = reader::text(node, "run", f)?;
+            let line = reader::text(node, key, f)?;
             let word = |value: &'static str| Text {
                 value,
                 origin: node.origin,
@@ -212,14 +216,17 @@ fn command<'a>(node: &'a Node, f: &mut Findings) -> Option<Vec<Text<'a>>> {
                 vec![word("sh"), word("-c"), line]
             }
         }
-        Value::List(_) => reader::texts(node, "run", f)?,
-        _ => return wrong(f, "run", "a string, an array of strings or a table", node),
+        Value::List(_) => reader::texts(node, key, f)?,
+        _ if key == "run" => {
+            return wrong(f, key, "a string, an array of strings or a table", node);
+        }
+        _ => return wrong(f, key, "a string or an array of strings", node),
     };
     if command
         .first()
         .is_none_or(|program| program.value.is_empty())
     {
-        f.add(Finding::error("`run` names no command").at(node.origin, ""));
+        f.add(Finding::error(format!("`{key}` names no command")).at(node.origin, ""));
         return None;
     }
     Some(command)

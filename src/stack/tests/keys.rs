@@ -114,7 +114,6 @@ fn each_wrong_chart_key_says_why() {
       warning: Helm prints 1000000 as 1e+06 / values = { a = 1000000, b = 999999 } / ^^^^^^^ numbers in values become floats / help: quote it, or let the chart's template convert it with `int64`
     values_files = ["nope.yaml", { command = ["sops"] }, "empty"]
       error: values file `ROOT/nope.yaml` does not exist / values_files = ["nope.yaml", { command = ["sops"] }, "empty"] / ^^^^^^^^^^^
-      error: values from a command are not supported by this version of stackctl / values_files = ["nope.yaml", { command = ["sops"] }, "empty"] / ^^^^^^^^^^^^^^^^^^^^^^ expected the path of a file
       error: `ROOT/empty` is a folder / values_files = ["nope.yaml", { command = ["sops"] }, "empty"] / ^^^^^^^ expected a values file
     values_yaml = "a: yes\nb: [1"
       error: the YAML cannot be read: unclosed bracket '[' / values_yaml = "a: yes\nb: [1" / ^^^^^^^^^^^^^^^ line 2 of the YAML

@@ -1,6 +1,7 @@
 //! Whole files in, stacks or findings out.
 
 mod edges;
+mod environments;
 mod keys;
 mod parse;
 mod problems;

@@ -118,7 +118,12 @@ fn the_design_s_example_is_read() {
     );
     let references: Vec<_> = {
         let stack = load(options(&root, DESIGN)).unwrap().stack;
-        stack.references().into_iter().cloned().collect()
+        stack
+            .uses(|_| Some(crate::name::Action::Decide))
+            .references
+            .into_iter()
+            .cloned()
+            .collect()
     };
     assert_eq!(references, [Reference::Input("domain".into())]);
 
@@ -315,7 +320,11 @@ path = {}
     };
     assert_eq!((port.as_str(), path.as_literal()), ("8080", Some("/")));
     assert_eq!(steps.on_failure[0].actions, [Action::Uninstall]);
-    let references: Vec<_> = stack.references().into_iter().collect();
+    let references: Vec<_> = stack
+        .uses(|_| Some(crate::name::Action::Decide))
+        .references
+        .into_iter()
+        .collect();
     assert_eq!(
         references,
         [

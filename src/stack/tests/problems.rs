@@ -13,7 +13,7 @@ fn several_problems_are_reported_in_one_go() {
 [stack]
 name = "Demo"
 requires = ">=9"
-include = ["common.toml"]
+# a remark
 
 [settings]
 concurrency = "many"
@@ -45,12 +45,6 @@ retry = { attempts = 3 }
       |
     4 | requires = ">=9"
       |            ^^^^^ this is stackctl 0.1.0
-
-    error: `include` is not supported by this version of stackctl
-     --> stack.toml:5:1
-      |
-    5 | include = ["common.toml"]
-      | ^^^^^^^
 
     error: `concurrency`: expected an integer, found a string
      --> stack.toml:8:15

@@ -4,10 +4,13 @@ use std::{collections::BTreeMap, time::Duration};
 
 use crate::stack::{
     findings::{Finding, Findings},
-    layers::origin::Text,
-    model::{Chart, Edit, ReinstallBelow, ValuePath, Values, ValuesLayer},
+    layers::origin::{Origin, Text},
+    model::{Chart, Edit, ReinstallBelow, ValuePath, Values, ValuesCommand, ValuesLayer},
     range,
-    raw::chart::{RawChart, RawReinstall},
+    raw::{
+        chart::{RawChart, RawReinstall},
+        data::RawValuesFile,
+    },
     validate::{
         self,
         disk::Disk,
@@ -138,11 +141,7 @@ fn reinstall_below(
 fn values(raw: &RawChart<'_>, parts: &mut Parts<'_>, f: &mut Findings) -> Values {
     let known = parts.known;
     let mut values = Values::default();
-    for &said in &raw.values_files {
-        if let Some(said) = known.now(said, f) {
-            values.files.push(parts.disk.values_file(said.text(), f));
-        }
-    }
+    values_files(&raw.values_files, parts, &mut values, f);
     for &said in &raw.values_yaml {
         let layer = tree::of_yaml_text(said, Some(known), f);
         values.layers.extend(layer.map(ValuesLayer::Merge));
@@ -170,6 +169,60 @@ fn values(raw: &RawChart<'_>, parts: &mut Parts<'_>, f: &mut Findings) -> Values
     }
     values.layers.append(&mut parts.overrides);
     values
+}
+
+/// Files go to Helm untouched, up to the first command. From there on everything is part of the
+/// computed document, where a file behind a command still wins over it.
+fn values_files(
+    said: &[RawValuesFile<'_>],
+    parts: &mut Parts<'_>,
+    values: &mut Values,
+    f: &mut Findings,
+) {
+    let known = parts.known;
+    let mut command_before = None;
+    for one in said {
+        match one {
+            RawValuesFile::Path(path) => {
+                let Some(said) = known.now(*path, f) else {
+                    continue;
+                };
+                let file = parts.disk.values_file(said.text(), f);
+                match command_before {
+                    None => values.files.push(file),
+                    Some(command) => {
+                        if let Some(unclear) = parts.disk.unclear(&file) {
+                            f.add(behind_a_command(&unclear, path.origin, command));
+                        }
+                        values.layers.push(ValuesLayer::File(file));
+                    }
+                }
+            }
+            RawValuesFile::Command { command, secret } => {
+                command_before.get_or_insert(command.origin);
+                let place = f.sources.place(command.origin);
+                if let Some(command) = known.command(command, f) {
+                    values.layers.push(ValuesLayer::Command(ValuesCommand {
+                        command,
+                        secret: *secret,
+                        place,
+                    }));
+                }
+            }
+        }
+    }
+}
+
+fn behind_a_command(unclear: &str, file: Origin, command: Origin) -> Finding {
+    Finding::error("a values file behind a command must leave nothing to guess")
+        .at(file, unclear)
+        .at(
+            command,
+            "Helm gets this, and what is to win over it, as one document",
+        )
+        .help(
+            "make that line clear, or put the file before the command if the order does not matter",
+        )
 }
 
 fn path(said: Text<'_>, f: &mut Findings) -> Option<ValuePath> {

@@ -9,28 +9,16 @@ use crate::stack::{
     findings::{Finding, Findings},
     layers::origin::Text,
     model::ChartSource,
+    values::yaml::{self, Yaml},
 };
 
-/// The folder paths start from, and what was looked at already: charts share files.
-#[derive(Debug)]
+/// What was looked at already: charts share files.
+#[derive(Debug, Default)]
 pub(crate) struct Disk {
-    root: PathBuf,
     files: HashMap<PathBuf, bool>,
 }
 
 impl Disk {
-    pub(crate) fn new(root: PathBuf) -> Self {
-        Self {
-            root,
-            files: HashMap::new(),
-        }
-    }
-
-    /// The folder paths start from.
-    pub(crate) fn into_root(self) -> PathBuf {
-        self.root
-    }
-
     /// A chart's `chart`.
     pub(crate) fn chart(&mut self, said: Text<'_>, f: &mut Findings) -> Option<ChartSource> {
         let text = said.value;
@@ -38,7 +26,7 @@ impl Disk {
             f.add(finding.at(said.origin, ""));
             return None;
         }
-        let path = self.resolve(text);
+        let path = resolve(said, f);
         if path.extension().is_some_and(|extension| extension == "tgz") {
             if !self.is_file(&path) {
                 f.add(missing("chart", &path).at(said.origin, ""));
@@ -74,7 +62,7 @@ impl Disk {
 
     /// A values file.
     pub(crate) fn values_file(&mut self, said: Text<'_>, f: &mut Findings) -> PathBuf {
-        let path = self.resolve(said.value);
+        let path = resolve(said, f);
         if !self.is_file(&path) {
             f.add(if path.is_dir() {
                 let message = format!("`{}` is a folder", path.display());
@@ -86,14 +74,17 @@ impl Disk {
         path
     }
 
-    /// A path as the stack file means it. Helm takes `charts/web` for a chart of a repository, so
-    /// relative paths keep their `./`.
-    fn resolve(&self, text: &str) -> PathBuf {
-        let mut path = text;
-        while let Some(rest) = path.strip_prefix("./") {
-            path = rest.trim_start_matches('/');
+    /// Why a values file cannot be read without guessing; nothing if it is not there.
+    pub(crate) fn unclear(&mut self, file: &Path) -> Option<String> {
+        if !self.is_file(file) {
+            return None;
         }
-        self.root.join(path)
+        let text = match std::fs::read_to_string(file) {
+            Ok(text) => text,
+            Err(error) => return Some(error.to_string()),
+        };
+        let read = yaml::parse(&text).and_then(|entries| Yaml::Table(entries).to_json());
+        read.err().map(|error| error.to_string())
     }
 
     fn is_file(&mut self, path: &Path) -> bool {
@@ -104,6 +95,16 @@ impl Disk {
         self.files.insert(path.to_owned(), there);
         there
     }
+}
+
+/// A path as the file that says it means it. Helm takes `charts/web` for a chart of a repository,
+/// so relative paths keep their `./`.
+fn resolve(said: Text<'_>, f: &Findings) -> PathBuf {
+    let mut path = said.value;
+    while let Some(rest) = path.strip_prefix("./") {
+        path = rest.trim_start_matches('/');
+    }
+    f.sources.folder(said.origin).join(path)
 }
 
 fn missing(what: &str, path: &Path) -> Finding {

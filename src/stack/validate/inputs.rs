@@ -36,6 +36,9 @@ pub(crate) fn declared(raw: &[RawInput<'_>], f: &mut Findings) -> BTreeMap<Strin
         let model = Input {
             default: input.default.as_ref().map(|node| tree::json(node, f)),
             env: input.env.map(|env| env.value.to_owned()),
+            // What its words refer to is not known yet.
+            command: None,
+            parse: input.parse,
             secret: input.secret,
             place: f.sources.place(name.origin),
         };
@@ -84,6 +87,24 @@ pub(crate) fn give_values(
                 let message = format!("the value of input `{name}`{from} is not valid");
                 f.add(Finding::error(message).at(origin, reason));
             }
+        }
+    }
+}
+
+/// The commands of inputs: their words may refer to inputs that have a value now.
+pub(crate) fn commands(
+    raw: &[RawInput<'_>],
+    inputs: &mut BTreeMap<String, Input>,
+    known: &Known<'_>,
+    f: &mut Findings,
+) {
+    for declared in raw {
+        let Some(said) = &declared.command else {
+            continue;
+        };
+        let command = known.command(said, f);
+        if let Some(input) = inputs.get_mut(declared.name.value) {
+            input.command = command;
         }
     }
 }

@@ -1,15 +1,24 @@
 //! What `${…}` can refer to in one stack, and the checks of every text against it.
 
-use std::{borrow::Cow, collections::HashMap};
+use std::{
+    borrow::Cow,
+    collections::{BTreeSet, HashMap},
+    time::Duration,
+};
 
 use crate::{
     name::ReleaseId,
     stack::{
         findings::{Finding, Findings, list},
         layers::origin::{Located, Text},
+        model::DataCommand,
+        raw::data::RawCommand,
         template::{ExpandError, Part, Piece, Reference, Scope, Template, is_name, scan},
     },
 };
+
+/// Of a command whose output is data, unless it says otherwise.
+const COMMAND_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// A text that needed to be known while loading.
 pub(crate) type Now<'t> = Located<Cow<'t, str>>;
@@ -21,6 +30,8 @@ pub(crate) struct Known<'a> {
     pub(crate) scope: Scope,
     /// Names of all declared inputs, with a value or not.
     pub(crate) inputs: Vec<&'a str>,
+    /// Those of them that a command gives a value, when a run begins.
+    pub(crate) from_commands: BTreeSet<&'a str>,
     /// Charts; filled once their own names are known.
     pub(crate) charts: HashMap<&'a str, ChartNames<'a>>,
 }
@@ -65,8 +76,42 @@ impl Known<'_> {
         sound.then_some(template)
     }
 
+    /// A command whose output is data, in the folder of the file that says it.
+    pub(crate) fn command(&self, said: &RawCommand<'_>, f: &mut Findings) -> Option<DataCommand> {
+        let words: Vec<Option<String>> = said
+            .words
+            .iter()
+            .map(|word| {
+                let secret = || {
+                    Finding::error("an argument cannot hold a secret")
+                        .at(word.origin, "every user of the machine can see it")
+                        .help("the command has the environment of stackctl: let it read that")
+                };
+                Some(self.expanded(*word, secret, f)?.value.into_owned())
+            })
+            .collect();
+        Some(DataCommand {
+            words: words.into_iter().collect::<Option<_>>()?,
+            dir: f.sources.folder(said.origin),
+            timeout: said.timeout.unwrap_or(COMMAND_TIMEOUT),
+        })
+    }
+
     /// Expands a text that must be known while loading: a name, a path, a version, a label.
     pub(crate) fn now<'t>(&self, text: Text<'t>, f: &mut Findings) -> Option<Now<'t>> {
+        let secret = || {
+            Finding::error("a secret cannot be part of a name")
+                .at(text.origin, "this is shown in plans, events and labels")
+        };
+        self.expanded(text, secret, f)
+    }
+
+    fn expanded<'t>(
+        &self,
+        text: Text<'t>,
+        secret: impl FnOnce() -> Finding,
+        f: &mut Findings,
+    ) -> Option<Now<'t>> {
         if !text.value.contains("${") {
             return Some(Located {
                 value: Cow::Borrowed(text.value),
@@ -80,14 +125,14 @@ impl Known<'_> {
                 origin: text.origin,
             }),
             Ok(_) => {
-                f.add(
-                    Finding::error("a secret cannot be part of a name")
-                        .at(text.origin, "this is shown in plans, events and labels"),
-                );
+                f.add(secret());
                 None
             }
             Err(error) => {
                 let help = match &error {
+                    ExpandError::Input(name) if self.from_commands.contains(name.as_str()) => {
+                        "commands run when a run begins: use an input with a default here".into()
+                    }
                     ExpandError::Input(name) => format!("give input `{name}` a default"),
                     ExpandError::Env(name) => {
                         format!("set `{name}`, or use an input with a default")

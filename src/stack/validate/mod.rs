@@ -13,7 +13,10 @@ mod redundant;
 mod steps;
 mod tree;
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    path::PathBuf,
+};
 
 use indexmap::IndexMap;
 
@@ -39,6 +42,8 @@ const HISTORY_MAX: u32 = 10;
 pub(crate) struct Surroundings {
     /// Name of the stack file.
     pub(crate) file: String,
+    /// Its folder.
+    pub(crate) root: PathBuf,
     pub(crate) env: BTreeMap<String, String>,
     pub(crate) command_line: CommandLine,
     pub(crate) disk: Disk,
@@ -50,9 +55,15 @@ pub(crate) fn validate(
     mut around: Surroundings,
     f: &mut Findings,
 ) -> Option<Stack> {
-    let inputs = inputs::declared(&raw.inputs, f);
+    let mut inputs = inputs::declared(&raw.inputs, f);
     let mut known = Known {
         inputs: raw.inputs.iter().map(|input| input.name.value).collect(),
+        from_commands: raw
+            .inputs
+            .iter()
+            .filter(|input| input.command.is_some())
+            .map(|input| input.name.value)
+            .collect(),
         charts: HashMap::new(),
         ..Known::default()
     };
@@ -65,6 +76,7 @@ pub(crate) fn validate(
         f,
     );
     known.scope.env = std::mem::take(&mut around.env);
+    inputs::commands(&raw.inputs, &mut inputs, &known, f);
 
     let name = raw.name.and_then(|text| {
         let text = known.now(text, f)?;
@@ -115,11 +127,11 @@ pub(crate) fn validate(
     if raw.charts.is_empty() {
         f.add(Finding::warning("the stack has no charts"));
     }
-    let root = around.disk.into_root();
     Some(Stack {
         name: name?,
+        environment: around.command_line.environment,
         file: around.file,
-        root,
+        root: around.root,
         helm,
         state_namespace: state_namespace?,
         cluster,

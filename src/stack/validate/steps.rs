@@ -99,6 +99,10 @@ fn verb(raw: &RawVerb<'_>, known: &Known<'_>, f: &mut Findings) -> Verb {
                 .iter()
                 .map(|word| template(*word, known, f))
                 .collect(),
+            dir: command
+                .first()
+                .map(|word| f.sources.folder(word.origin))
+                .unwrap_or_default(),
             env: env
                 .iter()
                 .map(|(name, value)| (name.value.to_owned(), template(*value, known, f)))

@@ -1,7 +1,9 @@
 //! Computes what Helm gets as values.
 //!
 //! Users' values files go to Helm untouched; everything computed goes after them as one JSON
-//! document. Merging is Helm's: tables deep, everything else replaced, and a null stays in the
+//! document on Helm's standard input, which Helm reads last. So a command among the
+//! `values_files` makes everything behind it part of the document, too: files there are read by us,
+//! and refused if Helm could read them otherwise. Files before it stay files. Merging is Helm's: tables deep, everything else replaced, and a null stays in the
 //! document, where it makes Helm drop the key from the chart's own values.
 
 pub(crate) mod edit;
@@ -15,11 +17,11 @@ use std::{
 
 use serde_json::{Map, Value};
 
-use self::yaml::Yaml;
+use self::yaml::{Yaml, YamlError};
 use crate::{
     secret::Secret,
     stack::{
-        model::{Edit, PathPart, TemplatedValue, ValuePath, Values, ValuesLayer},
+        model::{Edit, PathPart, TemplatedValue, ValuePath, Values, ValuesCommand, ValuesLayer},
         template::{ExpandError, Scope, Template},
     },
 };
@@ -49,7 +51,13 @@ pub enum ValuesError {
         /// Why.
         reason: String,
     },
-    /// A values file that holds an edited list cannot be read.
+    /// A command whose output is part of the values was not run.
+    #[error("what `{program}` prints is not known")]
+    NotRun {
+        /// The command's program.
+        program: String,
+    },
+    /// A values file that is part of the document, or holds an edited list, cannot be read.
     #[error("failed to read {}", file.display())]
     Read {
         /// The file.
@@ -58,7 +66,7 @@ pub enum ValuesError {
         #[source]
         source: std::io::Error,
     },
-    /// A values file that holds an edited list cannot be understood.
+    /// Such a values file cannot be understood.
     #[error("{}, {reason}", file.display())]
     File {
         /// The file.
@@ -69,8 +77,8 @@ pub enum ValuesError {
 }
 
 impl Values {
-    /// Expands and merges all layers. Reads values files only if an edit by index needs a list
-    /// that only they have.
+    /// Expands and merges all layers. Reads values files only if they stand behind a command, or
+    /// an edit by index needs a list that only they have.
     ///
     /// # Errors
     /// A `${…}` without a value, or an edit that fits neither the document nor the files.
@@ -83,6 +91,21 @@ impl Values {
         };
         for layer in &self.layers {
             match layer {
+                ValuesLayer::Command(said) => {
+                    let output = scope.documents.get(&said.command);
+                    let output = output.ok_or_else(|| ValuesError::NotRun {
+                        program: said.command.words.first().cloned().unwrap_or_default(),
+                    })?;
+                    if said.secret {
+                        secrets_of(output, &mut secrets);
+                    }
+                    merge(&mut document, output.clone());
+                }
+                ValuesLayer::File(file) => {
+                    let tree = read(file)?.to_json();
+                    let tree = tree.map_err(|error| unclear(file, &error))?;
+                    merge(&mut document, tree);
+                }
                 ValuesLayer::Merge(tree) => {
                     merge(&mut document, expand(tree, scope, &mut secrets)?);
                 }
@@ -102,11 +125,20 @@ impl Values {
         })
     }
 
+    /// Every command whose output is part of the values.
+    pub(crate) fn commands(&self) -> impl Iterator<Item = &ValuesCommand> {
+        self.layers.iter().filter_map(|layer| match layer {
+            ValuesLayer::Command(said) => Some(said),
+            _ => None,
+        })
+    }
+
     /// Every text that may refer to something.
     pub(crate) fn templates(&self) -> impl Iterator<Item = &Template> {
         self.layers.iter().flat_map(|layer| {
             let mut found = Vec::new();
             match layer {
+                ValuesLayer::Command(_) | ValuesLayer::File(_) => {}
                 ValuesLayer::Merge(tree) => collect(tree, &mut found),
                 ValuesLayer::Edit(edit) => {
                     edit.value.iter().for_each(|tree| collect(tree, &mut found));
@@ -261,10 +293,7 @@ impl Lists<'_> {
                 .and_then(|tree| at(tree, path));
             if let Some(Yaml::List(_)) = found {
                 let json = found.map(Yaml::to_json).transpose();
-                return json.map_err(|error| ValuesError::File {
-                    file: file.clone(),
-                    reason: error.to_string(),
-                });
+                return json.map_err(|error| unclear(file, &error));
             }
         }
         Ok(None)
@@ -278,10 +307,14 @@ fn read(file: &Path) -> Result<Yaml, ValuesError> {
     })?;
     match yaml::parse(&text) {
         Ok(entries) => Ok(Yaml::Table(entries)),
-        Err(error) => Err(ValuesError::File {
-            file: file.to_owned(),
-            reason: error.to_string(),
-        }),
+        Err(error) => Err(unclear(file, &error)),
+    }
+}
+
+fn unclear(file: &Path, error: &YamlError) -> ValuesError {
+    ValuesError::File {
+        file: file.to_owned(),
+        reason: error.to_string(),
     }
 }
 

@@ -39,6 +39,25 @@ const MOST_NODES: usize = 1_000_000;
 
 /// Reads one document, a table. Nothing at all is an empty table, as for Helm.
 pub(crate) fn parse(text: &str) -> Result<Vec<(String, Yaml)>, YamlError> {
+    let (root, span) = document(text)?;
+    match root {
+        Yaml::Table(entries) => Ok(entries),
+        Yaml::Null => Ok(Vec::new()),
+        _ => Err(YamlError {
+            message: "values are a table of keys, not a list or a single value".to_owned(),
+            line: line_of(text, span.start),
+            span,
+        }),
+    }
+}
+
+/// Reads one document, whatever it holds.
+pub(crate) fn parse_value(text: &str) -> Result<Yaml, YamlError> {
+    document(text).map(|(root, _)| root)
+}
+
+/// The one document of a text, and where it stands.
+fn document(text: &str) -> Result<(Yaml, Range<usize>), YamlError> {
     let mut composer = Composer {
         parser: Parser::new_from_str(text),
         text,
@@ -63,15 +82,7 @@ pub(crate) fn parse(text: &str) -> Result<Vec<(String, Yaml)>, YamlError> {
             }
         }
     }
-    match root {
-        Yaml::Table(entries) => Ok(entries),
-        Yaml::Null => Ok(Vec::new()),
-        _ => Err(YamlError {
-            message: "values are a table of keys, not a list or a single value".to_owned(),
-            line: line_of(text, span.start),
-            span,
-        }),
-    }
+    Ok((root, span))
 }
 
 impl Yaml {
