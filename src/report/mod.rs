@@ -6,6 +6,7 @@
 //! neither a slow terminal nor a closed pipe holds up a run.
 
 mod board;
+mod echo;
 mod frame;
 mod json;
 mod lines;

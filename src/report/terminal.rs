@@ -10,6 +10,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::{
     Detail, Look, Reporter,
     board::Board,
+    echo::Silenced,
     frame::{Size, frame},
     text::Palette,
     wording::{self, Place},
@@ -39,6 +40,8 @@ pub struct Terminal {
     pending: Vec<String>,
     shown: Vec<String>,
     shown_ms: Option<u64>,
+    /// While the view is there.
+    echo: Option<Silenced>,
 }
 
 impl Terminal {
@@ -52,7 +55,10 @@ impl Terminal {
             None => DEFAULT_SIZE,
         };
         let target = ProgressDrawTarget::stderr_with_hz(DRAWS_PER_SECOND);
-        Self::new(target, size, look)
+        Self {
+            echo: Silenced::new(io::stderr()),
+            ..Self::new(target, size, look)
+        }
     }
 
     /// Draws on any terminal, whose size `size` tells.
@@ -71,6 +77,7 @@ impl Terminal {
             pending: Vec::new(),
             shown: Vec::new(),
             shown_ms: None,
+            echo: None,
         }
     }
 
@@ -114,6 +121,7 @@ impl Reporter for Terminal {
     fn end(&mut self) -> io::Result<()> {
         self.print_pending();
         self.bar.finish_and_clear();
+        self.echo = None;
         Ok(())
     }
 }
