@@ -1,6 +1,6 @@
 //! TOML values that know where they were said, and how layers of them merge.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::OnceLock};
 
 use toml::de::{DeTable, DeValue};
 
@@ -30,9 +30,10 @@ pub(crate) enum Value {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Table {
     entries: Vec<Entry>,
-    /// Positions by key, once there are so many that looking at each is slower. Most tables of a
-    /// stack hold a handful of keys, and there is one per chart.
-    index: Option<HashMap<String, usize>>,
+    /// Positions by key, made when a key is looked up among so many that looking at each is
+    /// slower. Most tables of a stack hold a handful of keys, and the large ones are mostly read
+    /// from end to end. Boxed, since every chart has a few tables.
+    index: OnceLock<Box<HashMap<String, usize>>>,
 }
 
 #[derive(Debug, Clone)]
@@ -104,7 +105,8 @@ impl Node {
 }
 
 impl Table {
-    /// Takes over what the TOML parser read. It sorts by key; people read by line.
+    /// Takes over what the TOML parser read. It has a table that is opened twice at its first
+    /// place; people read by line.
     pub(crate) fn read(table: DeTable<'_>, source: SourceIx) -> Self {
         let mut entries: Vec<Entry> = table
             .into_iter()
@@ -114,13 +116,11 @@ impl Table {
                 node: Node::read(value, source),
             })
             .collect();
-        entries.sort_by_key(|entry| entry.key);
-        let mut table = Self {
+        entries.sort_unstable_by_key(|entry| entry.key);
+        Self {
             entries,
-            index: None,
-        };
-        table.reindex();
-        table
+            index: OnceLock::new(),
+        }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -145,7 +145,7 @@ impl Table {
     pub(crate) fn insert(&mut self, name: &str, key: Origin, node: Node) {
         let name = name.to_owned();
         self.entries.push(Entry { name, key, node });
-        self.reindex();
+        self.index.take();
     }
 
     pub(crate) fn merge(&mut self, over: Self) {
@@ -162,7 +162,7 @@ impl Table {
             under.node.merge(entry.node);
         }
         if self.entries.len() > known {
-            self.reindex();
+            self.index.take();
         }
     }
 
@@ -171,14 +171,13 @@ impl Table {
     }
 
     fn position(&self, name: &str) -> Option<usize> {
-        match &self.index {
-            Some(index) => index.get(name).copied(),
-            None => self.entries.iter().position(|entry| entry.name == name),
+        if self.entries.len() <= FEW {
+            return self.entries.iter().position(|entry| entry.name == name);
         }
-    }
-
-    fn reindex(&mut self) {
         let names = || self.entries.iter().map(|entry| entry.name.clone());
-        self.index = (self.entries.len() > FEW).then(|| names().zip(0..).collect());
+        let index = self
+            .index
+            .get_or_init(|| Box::new(names().zip(0..).collect()));
+        index.get(name).copied()
     }
 }

@@ -121,10 +121,13 @@ fn each<'a, T>(
     let Some(table) = table(node, key, f) else {
         return Vec::new();
     };
-    table
+    let read = table
         .iter()
-        .filter_map(|(value, origin, node)| read(Located { value, origin }, node, f))
-        .collect()
+        .filter_map(|(value, origin, node)| read(Located { value, origin }, node, f));
+    // Charts are large: growing step by step would move all of them several times.
+    let mut all = Vec::with_capacity(table.len());
+    all.extend(read);
+    all
 }
 
 fn read_stack<'a>(node: &'a Node, raw: &mut RawStack<'a>, f: &mut Findings) {

@@ -28,7 +28,7 @@ pub(crate) fn identities(
     known: &Known<'_>,
     f: &mut Findings,
 ) -> Vec<Option<Identity>> {
-    let mut owners: HashMap<ReleaseId, &RawChart<'_>> = HashMap::new();
+    let mut owners: HashMap<ReleaseId, &RawChart<'_>> = HashMap::with_capacity(charts.len());
     let mut identities = Vec::with_capacity(charts.len());
     for chart in charts {
         let identity = if chart.enabled {
