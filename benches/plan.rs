@@ -10,6 +10,7 @@
 
 use std::{fmt::Write as _, fs, path::Path, time::Duration};
 
+use mimalloc::MiMalloc;
 use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
 use stackctl::{
     graph::{Graph, Request},
@@ -18,6 +19,10 @@ use stackctl::{
     stack::{FileSource, LoadOptions, load},
 };
 use tokio::time::Instant;
+
+/// As in the binary.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// Charts, and rounds of which the quickest counts.
 const SIZES: [(usize, usize); 3] = [(1_000, 51), (10_000, 21), (100_000, 7)];
