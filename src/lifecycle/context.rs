@@ -23,6 +23,9 @@ use crate::{
     stack::{self, Scope, Stack},
 };
 
+/// Between `Level::Kill` and the end of a step that does not end by itself.
+const LAST_WORDS: Duration = Duration::from_secs(3);
+
 /// What all charts of one run share.
 pub struct RunContext {
     /// The stack.
@@ -120,7 +123,8 @@ impl<'a> Context<'a> {
             .output(&step, stream, self.run.redactor.redact(text));
     }
 
-    /// Runs one step: reported, and not begun once the run was asked to terminate.
+    /// Runs one step: reported, not begun once the run was asked to terminate, and dropped a
+    /// moment after it was told to kill, whatever it waits for.
     pub async fn step<T>(
         &self,
         name: &str,
@@ -128,10 +132,20 @@ impl<'a> Context<'a> {
     ) -> Result<T, StepError> {
         let guard = self.progress.step(name).await?;
         let outer = std::mem::replace(&mut *self.lock_current(), name.to_owned());
-        let result = work.await;
+        let result = tokio::select! {
+            biased;
+            result = work => result,
+            () = self.last_moment() => Err(crate::engine::Cancelled.into()),
+        };
         *self.lock_current() = outer;
         guard.finish(result.is_ok());
         result
+    }
+
+    /// Children that are killed end at once, and tell more than that the run was interrupted.
+    async fn last_moment(&self) {
+        self.run.shutdown.reached(Level::Kill).await;
+        tokio::time::sleep(LAST_WORDS).await;
     }
 
     /// Runs one overridable phase; its error is the chart's failure.
