@@ -70,14 +70,21 @@ pub struct Context<'a> {
 /// What the built-in phases tell each other.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Memory {
-    /// The newest good revision before exec, to roll back to.
-    pub good_revision: Option<u32>,
-    /// The newest revision before exec, whatever its status.
-    pub last_revision: Option<u32>,
+    /// How the release was right before Helm changed it; `None` as long as it did not.
+    pub before: Option<Before>,
     /// The revision exec made.
     pub made_revision: Option<u32>,
-    /// Exec left the waiting to Helm.
+    /// Lines of the dossier for the terminal.
     pub dossier: Vec<String>,
+}
+
+/// A release right before Helm changes it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Before {
+    /// The revision to roll back to: the newest that was deployed once.
+    pub good_revision: Option<u32>,
+    /// The newest revision, whatever its status.
+    pub last_revision: Option<u32>,
 }
 
 impl<'a> Context<'a> {
