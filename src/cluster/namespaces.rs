@@ -76,6 +76,12 @@ impl Cluster {
         Ok(Ensured::Updated)
     }
 
+    /// Whether the namespace is being deleted; one that is not there is not.
+    pub async fn is_leaving(&self, namespace: &Namespace) -> Result<bool, ClusterError> {
+        let found = self.namespace(namespace).await?;
+        Ok(found.is_some_and(|found| !found["metadata"]["deletionTimestamp"].is_null()))
+    }
+
     async fn namespace(&self, namespace: &Namespace) -> Result<Option<Value>, ClusterError> {
         let operation = format!("GET Namespace/{namespace}");
         let request = Request::new(URL).get(namespace.as_str(), &GetParams::default());

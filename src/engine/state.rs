@@ -137,8 +137,12 @@ impl<'a> State<'a> {
             Word::StepStarted { step, recorded } => {
                 running.last_step.clone_from(&step);
                 self.event(node, EventKind::StepStarted { step });
-                // The node may have given up waiting.
-                let _ = recorded.send(());
+                // What the journal does not know of is not begun: without an answer the node takes
+                // itself for cancelled.
+                if !self.log.refused() {
+                    // The node may have given up waiting.
+                    let _ = recorded.send(());
+                }
             }
             Word::StepOutput { step, stream, line } => {
                 let line = line.into_string();

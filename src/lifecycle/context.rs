@@ -23,6 +23,9 @@ use crate::{
     stack::{self, Scope, Stack},
 };
 
+/// Between `Level::Kill` and the end of a step that does not end by itself.
+const LAST_WORDS: Duration = Duration::from_secs(3);
+
 /// What all charts of one run share.
 pub struct RunContext {
     /// The stack.
@@ -67,14 +70,21 @@ pub struct Context<'a> {
 /// What the built-in phases tell each other.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Memory {
-    /// The newest good revision before exec, to roll back to.
-    pub good_revision: Option<u32>,
-    /// The newest revision before exec, whatever its status.
-    pub last_revision: Option<u32>,
+    /// How the release was right before Helm changed it; `None` as long as it did not.
+    pub before: Option<Before>,
     /// The revision exec made.
     pub made_revision: Option<u32>,
-    /// Exec left the waiting to Helm.
+    /// Lines of the dossier for the terminal.
     pub dossier: Vec<String>,
+}
+
+/// A release right before Helm changes it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Before {
+    /// The revision to roll back to: the newest that was deployed once.
+    pub good_revision: Option<u32>,
+    /// The newest revision, whatever its status.
+    pub last_revision: Option<u32>,
 }
 
 impl<'a> Context<'a> {
@@ -120,7 +130,8 @@ impl<'a> Context<'a> {
             .output(&step, stream, self.run.redactor.redact(text));
     }
 
-    /// Runs one step: reported, and not begun once the run was asked to terminate.
+    /// Runs one step: reported, not begun once the run was asked to terminate, and dropped a
+    /// moment after it was told to kill, whatever it waits for.
     pub async fn step<T>(
         &self,
         name: &str,
@@ -128,10 +139,20 @@ impl<'a> Context<'a> {
     ) -> Result<T, StepError> {
         let guard = self.progress.step(name).await?;
         let outer = std::mem::replace(&mut *self.lock_current(), name.to_owned());
-        let result = work.await;
+        let result = tokio::select! {
+            biased;
+            result = work => result,
+            () = self.last_moment() => Err(crate::engine::Cancelled.into()),
+        };
         *self.lock_current() = outer;
         guard.finish(result.is_ok());
         result
+    }
+
+    /// Children that are killed end at once, and tell more than that the run was interrupted.
+    async fn last_moment(&self) {
+        self.run.shutdown.reached(Level::Kill).await;
+        tokio::time::sleep(LAST_WORDS).await;
     }
 
     /// Runs one overridable phase; its error is the chart's failure.

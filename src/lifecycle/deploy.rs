@@ -2,10 +2,10 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use super::{Context, StepError, remove};
+use super::{Context, StepError, context::Before, ready, remove};
 use crate::{
     helm::{Major, Upgrade, WaitMode},
-    name::ReleaseStatus,
+    name::{ReleaseStatus, parse_version},
     release::{Marks, Revision},
     secret::Secret,
     stack::Wait,
@@ -36,6 +36,8 @@ pub async fn upgrade(cx: &Context<'_>) -> Result<(), StepError> {
     }
     let expected = last.as_ref().map_or(1, |last| last.revision + 1);
     let values = compose(cx)?;
+    // After a reinstall's removal the chart has given its slot back.
+    cx.unpark().await?;
     let upgrade = Upgrade {
         release: cx.chart.release.clone(),
         chart: cx.chart_path(),
@@ -61,25 +63,69 @@ pub async fn upgrade(cx: &Context<'_>) -> Result<(), StepError> {
 }
 
 /// Uninstalls what `reinstall_below` says must go first. The plan decided it, preflight asked for
-/// consent.
+/// consent. Looked at once more: while this run waited for its lease or its turn, another one may
+/// have brought the new version, with its data.
 pub(super) async fn remove_old(cx: &Context<'_>) -> Result<(), StepError> {
+    if let Some(below) = &cx.chart.reinstall_below
+        && let Some(installed) = installed_version(cx).await?
+        && installed.cmp_precedence(&below.version).is_ge()
+    {
+        cx.warn(&format!(
+            "chart version {installed} was installed since the plan was made: it is upgraded, not removed"
+        ));
+        return Ok(());
+    }
     remove::uninstall(cx).await?;
     cx.unpark().await
+}
+
+async fn installed_version(cx: &Context<'_>) -> Result<Option<semver::Version>, StepError> {
+    let release = &cx.chart.release;
+    let Some(last) = cx.run.releases.history(release).await?.pop() else {
+        return Ok(None);
+    };
+    let record = cx.run.releases.get(release, last.revision).await?;
+    Ok(record.and_then(|record| parse_version(record.chart_version())))
 }
 
 /// The newest revision right before exec; remembered, since rollback goes back to what was good
 /// then.
 async fn newest(cx: &Context<'_>) -> Result<Option<Revision>, StepError> {
     let history = cx.run.releases.history(&cx.chart.release).await?;
-    let good = history
-        .iter()
-        .rev()
-        .find(|revision| revision.status == ReleaseStatus::Deployed);
-    cx.remember(|memory| {
-        memory.good_revision = good.map(|revision| revision.revision);
-        memory.last_revision = history.last().map(|revision| revision.revision);
-    });
+    let before = Before {
+        good_revision: good(cx, &history).await?,
+        last_revision: history.last().map(|revision| revision.revision),
+    };
+    cx.remember(|memory| memory.before = Some(before));
     Ok(history.last().cloned())
+}
+
+/// What to go back to: the deployed revision. There is none after an upgrade that Helm took for
+/// done and we found not ready; what that one replaced was good then, unless it had failed, too.
+async fn good(cx: &Context<'_>, history: &[Revision]) -> Result<Option<u32>, StepError> {
+    let newest_first = |status| {
+        let found = history.iter().rev();
+        found.filter(move |found| found.status == status)
+    };
+    if let Some(deployed) = newest_first(ReleaseStatus::Deployed).next() {
+        return Ok(Some(deployed.revision));
+    }
+    for old in newest_first(ReleaseStatus::Superseded) {
+        let record = cx.run.releases.get(&cx.chart.release, old.revision).await?;
+        if record.is_some_and(|record| !tells_failure(record.description())) {
+            return Ok(Some(old.revision));
+        }
+    }
+    Ok(None)
+}
+
+/// Whether a revision's description is that of one that was never good or had been uninstalled:
+/// ours, Helm's (`Upgrade "web" failed: …`), or that of a kept history which a new install
+/// replaced. Its status does not tell once it was superseded.
+fn tells_failure(description: &str) -> bool {
+    description.starts_with(ready::FAILED)
+        || description.contains("\" failed: ")
+        || description == "superseded by new release"
 }
 
 type ComposedValues = (Vec<PathBuf>, Secret);
@@ -132,4 +178,26 @@ fn labels(cx: &Context<'_>, expected: u32) -> Result<BTreeMap<String, String>, S
         ..Marks::default()
     };
     Ok(marks.labels()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_superseded_revision_still_tells_that_it_had_failed() {
+        for (description, failed) in [
+            ("stackctl: not ready after 5s: Deployment/web", true),
+            ("Upgrade \"web\" failed: context deadline exceeded", true),
+            ("Release \"web\" failed: context canceled", true),
+            ("superseded by new release", true),
+            ("Install complete", false),
+            ("Upgrade complete", false),
+            ("Rollback to 3", false),
+            ("try again what failed last week", false),
+            ("", false),
+        ] {
+            assert_eq!(tells_failure(description), failed, "{description}");
+        }
+    }
 }

@@ -20,6 +20,9 @@ use crate::{
 /// At most this many objects are named in one sentence.
 const NAMED: usize = 3;
 
+/// What the description of a revision begins with that we set to failed.
+pub(super) const FAILED: &str = "stackctl: ";
+
 /// Whether anybody waits for this chart.
 pub(super) fn is_awaited(cx: &Context<'_>) -> bool {
     cx.chart.wait != Wait::No
@@ -46,7 +49,7 @@ pub async fn wait(cx: &Context<'_>) -> Result<(), StepError> {
     if let Err(error) = &result
         && !error.cancelled
     {
-        let reason = format!("stackctl: {error}");
+        let reason = format!("{FAILED}{error}");
         if let Err(error) = cx.run.releases.set_failed(release, revision, &reason).await {
             cx.warn(&format!(
                 "revision {revision} of {release} could not be marked failed: {error}"

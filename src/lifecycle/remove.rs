@@ -1,11 +1,18 @@
 //! Uninstall.
 
+use futures::StreamExt as _;
+use serde_json::Value;
+
 use super::{Context, StepError, ready};
 use crate::{
     cluster::ObjectRef,
     helm::Uninstall,
+    name::ReleaseStatus,
     release::{Payload, Revision, manifest_objects},
 };
+
+/// Objects looked at at once.
+const AT_ONCE: usize = 8;
 
 /// Uninstalls the release if it is there, and waits until its objects are gone: as on the way up,
 /// by watching them ourselves, while the chart holds no slot. Helm's uninstall checks no lock, so
@@ -29,12 +36,38 @@ pub async fn uninstall(cx: &Context<'_>) -> Result<(), StepError> {
     };
     let going = record
         .as_ref()
+        // Only its history is left: what has these names now is somebody else's.
+        .filter(|_| last.status != ReleaseStatus::Uninstalled)
         .map(|record| deleted_by(cx, record))
         .transpose()?;
+    cx.unpark().await?;
     cx.helm(async |call| cx.run.helm.uninstall(call, &uninstall).await)
         .await?;
     cx.park();
-    ready::wait_gone(cx, &going.unwrap_or_default()).await
+    let leaving = leaving(cx, going.unwrap_or_default()).await;
+    ready::wait_gone(cx, &leaving).await
+}
+
+/// Of the objects that Helm was to delete: those on their way out. Helm has asked for each
+/// deletion by now, so one that is there without is not ours to wait for: Helm 4 leaves what
+/// belongs to another release (helm.md section 4), or a controller made it anew.
+async fn leaving(cx: &Context<'_>, objects: Vec<ObjectRef>) -> Vec<ObjectRef> {
+    let looked_at = futures::stream::iter(objects)
+        .map(|object| async move { (cx.run.cluster.get(&object).await, object) })
+        .buffered(AT_ONCE);
+    let found: Vec<_> = looked_at.collect().await;
+    let is_leaving = |(found, object): (Result<Option<Value>, _>, _)| match found {
+        Ok(None) => None,
+        Ok(Some(there)) if there["metadata"]["deletionTimestamp"].is_null() => {
+            cx.warn(&format!(
+                "{object} is there and not being deleted: it belongs to somebody else, or was made anew"
+            ));
+            None
+        }
+        // What cannot be read now is for the wait to find out.
+        Ok(Some(_)) | Err(_) => Some(object),
+    };
+    found.into_iter().filter_map(is_leaving).collect()
 }
 
 fn has_post_delete_hooks(record: &Payload) -> bool {

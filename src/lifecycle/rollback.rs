@@ -5,21 +5,18 @@
 //! says what it did.
 
 use super::{Context, StepError, ready, remove};
-use crate::{helm::Rollback, name::Action, stack::RollbackOnFailure};
+use crate::{helm::Rollback, stack::RollbackOnFailure};
 
-/// Whether the stack wants it for this failure.
+/// Whether the stack wants it for this failure. Nothing is taken back where Helm was not asked to
+/// change anything (the namespace was refused, say), or where it is not known what there was.
 pub(super) fn is_due(cx: &Context<'_>) -> bool {
-    let policy = cx.chart.rollback_on_failure;
-    match cx.action {
-        Action::Install | Action::Upgrade | Action::Reinstall | Action::Decide => {
-            let memory = cx.memory();
-            match policy {
-                RollbackOnFailure::Never => false,
-                RollbackOnFailure::Upgrades => memory.good_revision.is_some(),
-                RollbackOnFailure::Always => true,
-            }
-        }
-        _ => false,
+    let Some(before) = cx.memory().before else {
+        return false;
+    };
+    match cx.chart.rollback_on_failure {
+        RollbackOnFailure::Never => false,
+        RollbackOnFailure::Upgrades => before.good_revision.is_some(),
+        RollbackOnFailure::Always => true,
     }
 }
 
@@ -28,18 +25,17 @@ pub(super) fn is_due(cx: &Context<'_>) -> bool {
 pub(super) async fn run(cx: &Context<'_>) -> Result<String, StepError> {
     let release = &cx.chart.release;
     let newest = cx.run.releases.history(release).await?.last().cloned();
-    let memory = cx.memory();
-    let Some(newest) = newest else {
+    let (Some(newest), Some(before)) = (newest, cx.memory().before) else {
         return Ok("nothing to roll back: no release was made".into());
     };
-    if memory.last_revision == Some(newest.revision) {
+    if before.last_revision == Some(newest.revision) {
         return Ok(format!(
             "nothing to roll back: revision {} was not touched",
             newest.revision
         ));
     }
     cx.unpark().await?;
-    let Some(good) = memory.good_revision else {
+    let Some(good) = before.good_revision else {
         remove::uninstall(cx).await?;
         return Ok("the failed first install was uninstalled".into());
     };

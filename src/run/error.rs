@@ -71,6 +71,9 @@ pub enum RunError {
         /// Who holds it, since when.
         message: String,
     },
+    /// The run was asked to end before its first change.
+    #[error("interrupted before anything was changed")]
+    Interrupted,
     /// The run folder cannot be written.
     #[error(transparent)]
     Journal(#[from] JournalError),

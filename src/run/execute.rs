@@ -19,7 +19,7 @@ use crate::{
     lifecycle::{Executor, Implementations, RunContext},
     name::RunId,
     plan::Plan,
-    shutdown::{Shutdown, Trigger},
+    shutdown::{Level, Shutdown, Trigger},
     stack::{FailurePolicy, Schedule, Scope},
 };
 
@@ -64,7 +64,10 @@ impl Session {
             kube_version: &self.cluster.version().await?.git,
             at_once: options.concurrency,
         };
-        let charts = preflight::run(self, plan, &scope, &renderer).await?;
+        let charts = tokio::select! {
+            charts = preflight::run(self, plan, &scope, &renderer) => charts?,
+            () = shutdown.reached(Level::Drain) => return Err(RunError::Interrupted),
+        };
         let journal = Journal::create(&self.settings.state_dir.join("runs"), &id)?;
         let lease = lease::acquire(self, plan.direction, &id, trigger).await?;
         let context = RunContext {

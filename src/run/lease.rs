@@ -78,7 +78,7 @@ pub(super) async fn acquire(
         };
         tokio::select! {
             () = sleep(pause) => input = Input::Tick,
-            () = shutdown.reached(Level::Drain) => return Err(keeper.held_by_other()),
+            () = shutdown.reached(Level::Drain) => return Err(RunError::Interrupted),
         }
     }
 }

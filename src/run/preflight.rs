@@ -11,7 +11,7 @@ use futures::StreamExt as _;
 use super::{Problem, RunError, Session, check::Library, render::Renderer};
 use crate::{
     chart,
-    cluster::Access,
+    cluster::{Access, ClusterError},
     name::{Action, ChartName, Namespace},
     plan::{Node, Plan},
     release::manifest_objects,
@@ -61,6 +61,7 @@ pub(super) async fn run(
         problems.extend(plan.nodes.iter().filter_map(blocked));
     }
     problems.extend(rights(session, plan).await?);
+    problems.extend(namespaces_on_their_way_out(session, plan).await?);
     problems.extend(data_at_risk(session, plan).await?);
     if problems.is_empty() {
         Ok(charts)
@@ -144,6 +145,33 @@ fn no_right((namespace, verbs): (&Namespace, Vec<&str>)) -> Problem {
             verbs[0]
         )),
     }
+}
+
+/// Nothing can be made in a namespace that is being deleted.
+async fn namespaces_on_their_way_out(
+    session: &Session,
+    plan: &Plan,
+) -> Result<Vec<Problem>, RunError> {
+    let deployed = plan.nodes.iter().filter(|node| node.action.deploys());
+    let namespaces: BTreeSet<&Namespace> = deployed.map(|node| &node.release.namespace).collect();
+    let mut answers = futures::stream::iter(namespaces)
+        .map(|namespace| async move { (namespace, session.cluster.is_leaving(namespace).await) })
+        .buffered(AT_ONCE);
+    let mut problems = Vec::new();
+    while let Some((namespace, answer)) = answers.next().await {
+        match answer {
+            Ok(false) | Err(ClusterError::Forbidden { .. }) => {}
+            Ok(true) => problems.push(Problem {
+                chart: None,
+                message: format!("namespace {namespace} is being deleted"),
+                hint: Some(format!(
+                    "wait until it is gone, or find out what holds it: kubectl get namespace {namespace} -o yaml"
+                )),
+            }),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(problems)
 }
 
 /// A reinstall removes what the release holds; for some kinds that needs consent.

@@ -98,11 +98,20 @@ impl Renderer<'_> {
     }
 }
 
-/// Whether the same would happen at the chart's turn.
+/// Whether the same would happen at the chart's turn. What says nothing of the chart does not count:
+/// helm that was ended, or not understood.
 fn is_certain(error: &HelmError, chart: &Chart) -> bool {
     match error.cause {
-        Cause::ValuesSchema | Cause::Values | Cause::Dependencies | Cause::KubeVersion => true,
-        Cause::Template | Cause::Manifest => !chart.looks_around,
-        _ => false,
+        Cause::Interrupted
+        | Cause::TimedOut
+        | Cause::Killed
+        | Cause::NotStarted
+        | Cause::BadAnswer => false,
+        Cause::ValuesSchema
+        | Cause::Values
+        | Cause::Dependencies
+        | Cause::KubeVersion
+        | Cause::ChartMissing => true,
+        _ => !chart.looks_around,
     }
 }

@@ -1,5 +1,7 @@
 //! What a run does to releases that are there already: upgrade, reinstall, skip, remove, select.
 
+use stackctl::event::EventKind;
+
 use crate::{
     support::{Lab, Run},
     target::{Helm, Target},
@@ -8,6 +10,9 @@ use crate::{
 tests![
     an_older_chart_is_reinstalled_and_a_newer_one_upgraded,
     a_reinstall_that_loses_a_claim_needs_consent,
+    what_another_run_reinstalled_meanwhile_is_not_removed_again,
+    reinstalls_keep_to_the_limit_of_helm_processes,
+    an_object_that_another_release_took_over_holds_up_no_uninstall,
     a_skipped_chart_runs_its_steps_but_not_helm,
     a_chart_to_destroy_is_removed_by_up_and_cleaned_up_after_even_if_it_was_gone,
     down_goes_against_the_edges_and_keeps_claims_of_stateful_sets,
@@ -53,6 +58,90 @@ fn an_older_chart_is_reinstalled_and_a_newer_one_upgraded() {
         assert_eq!(uid(), second, "it was upgraded in place");
         lab.has_releases(&["web 2 deployed"]);
     }
+}
+
+fn what_another_run_reinstalled_meanwhile_is_not_removed_again() {
+    let lab = Lab::new("reinstall-twice");
+    lab.version("app", "2.0.0");
+    lab.stack("[charts.web]\nchart = \"./charts/app\"\n");
+    lab.stackctl(&["up"]).exits(0);
+    lab.stack(
+        r#"
+[charts.web]
+chart = "./charts/app-2.0.0"
+reinstall_below = "2.0.0"
+[[charts.web.pre]]
+run = "until [ -e go ]; do sleep 0.1; done"
+"#,
+    );
+    let mut first = lab.start(&["up", "-y"]);
+    first.until_event(
+        "its pre step",
+        |event| matches!(&event.kind, EventKind::StepStarted { step } if step == "pre/run"),
+    );
+    let runs = || std::fs::read_dir(lab.path().join(".stackctl/runs")).map_or(0, Iterator::count);
+    let before = runs();
+    // Both have planned a reinstall.
+    let mut second = lab.start(&["up", "-y", "--lock-timeout", "150s"]);
+    second.until("it waits for the lease", || runs() > before);
+    lab.write("go", "");
+    first.end().exits(0);
+    lab.has_releases(&["web 1 deployed"]);
+    second.end().exits(0).ended(&[("web", "succeeded")]);
+    lab.has_releases(&["web 2 deployed"]);
+}
+
+fn reinstalls_keep_to_the_limit_of_helm_processes() {
+    let lab = Lab::new("reinstall-slots");
+    lab.version("app", "2.0.0");
+    let stack = |chart: &str| {
+        let charts = ["a", "b", "c"].map(|name| {
+            format!("[charts.{name}]\nchart = \"./charts/{chart}\"\nreinstall_below = \"2.0.0\"\nvalues = {{ kind = \"none\" }}\n")
+        });
+        lab.stack(&charts.concat());
+    };
+    stack("app");
+    lab.stackctl(&["up"]).exits(0);
+    // A helm that notices when it is not alone.
+    let helm = lab.target().helm(Helm::Four);
+    lab.write(
+        "helm",
+        &format!(
+            "#!/bin/sh\ncd {lab}\nmkdir busy 2>/dev/null || echo \"$1 $2\" >> together\n\
+             case $1 in upgrade|uninstall) sleep 0.5;; esac\n\
+             cd - >/dev/null\n{helm} \"$@\"\ncode=$?\nrmdir {lab}/busy\nexit $code\n",
+            lab = lab.path().display(),
+            helm = helm.display()
+        ),
+    );
+    let script = lab.path().join("helm");
+    let permissions = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(&script, permissions).expect("it was just written");
+    stack("app-2.0.0");
+    let script = script.to_str().expect("temporary folders are UTF-8");
+    lab.stackctl_with(&[("HELM_BINARY", script)], &["up", "-y", "-j", "1"])
+        .exits(0);
+    lab.has_releases(&["a 1 deployed", "b 1 deployed", "c 1 deployed"]);
+    let together = std::fs::read_to_string(lab.path().join("together")).unwrap_or_default();
+    assert_eq!(together, "", "helm processes that were not alone");
+}
+
+fn an_object_that_another_release_took_over_holds_up_no_uninstall() {
+    let lab = Lab::new("taken-over");
+    lab.stack("[charts.web]\nchart = \"./charts/app\"\n");
+    lab.stackctl(&["up"]).exits(0);
+    let owner = "meta.helm.sh/release-name=other";
+    lab.kubectl(&["annotate", "--overwrite", "configmap", "web", owner]);
+    // Helm 4 leaves the object alone.
+    lab.stackctl(&["down", "-y"])
+        .exits(0)
+        .ended(&[("web", "succeeded")])
+        .says(&["ConfigMap/web"]);
+    lab.has_releases(&[]);
+    assert!(
+        lab.objects("configmaps")
+            .contains(&"configmap/web".to_owned())
+    );
 }
 
 fn a_reinstall_that_loses_a_claim_needs_consent() {

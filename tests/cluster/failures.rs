@@ -20,8 +20,12 @@ tests![
     a_failing_failure_hook_never_hides_the_cause,
     a_failed_upgrade_is_rolled_back_when_asked_for,
     a_failed_first_install_is_left_for_inspection_by_upgrades_and_removed_by_always,
+    a_second_failed_upgrade_is_rolled_back_to_what_was_good,
+    what_helm_was_not_asked_to_change_is_not_taken_back,
     a_pending_release_is_blocked_and_left_alone,
     a_chart_that_helm_refuses_is_found_before_the_first_change,
+    a_chart_that_helm_cannot_load_is_found_before_the_first_change,
+    a_namespace_on_its_way_out_is_found_before_the_first_change,
 ];
 
 /// Two branches: one breaks at its first chart, the other is slow but sound.
@@ -303,6 +307,45 @@ rollback_on_failure = "always"
     assert_eq!(lab.objects("deployments"), ["deployment.apps/inspect"]);
 }
 
+fn a_second_failed_upgrade_is_rolled_back_to_what_was_good() {
+    let lab = Lab::new("rollback-second");
+    let up = |policy: &str, values: &str| {
+        lab.stack(&format!(
+            "[charts.web]\nchart = \"./charts/app\"\ntimeout = \"3s\"\n\
+             rollback_on_failure = \"{policy}\"\nvalues = {{ {values} }}\n"
+        ));
+        lab.stackctl(&["up"])
+    };
+    up("never", r#"note = "good""#).exits(0);
+    // Helm takes these for done, so that its records hold no deployed revision afterwards, and
+    // the first failure counts as superseded.
+    for note in ["bad", "worse"] {
+        let values = format!(r#"note = "{note}", fail = "CrashLoopBackOff""#);
+        up("never", &values).exits(1);
+    }
+    let up = up("always", r#"note = "worst", fail = "CrashLoopBackOff""#).exits(1);
+    lab.has_releases(&["web 5 deployed"]);
+    assert_eq!(
+        lab.get(&["configmap", "web"])["data"]["note"],
+        "good",
+        "{up}"
+    );
+}
+
+fn what_helm_was_not_asked_to_change_is_not_taken_back() {
+    let lab = Lab::new("rollback-untouched");
+    let chart = "[charts.web]\nchart = \"./charts/app\"\nrollback_on_failure = \"always\"\n";
+    lab.stack(chart);
+    lab.stackctl(&["up"]).exits(0);
+    // The API server refuses the namespace: the chart fails before its turn at Helm.
+    lab.stack(&format!(
+        "{chart}[namespaces.rollback-untouched]\nlabels = {{ tier = \"no label!\" }}\n"
+    ));
+    let up = lab.stackctl(&["up"]).exits(1).ended(&[("web", "failed")]);
+    assert_eq!(up.failure("web").step, "namespace", "{up}");
+    lab.has_releases(&["web 1 deployed"]);
+}
+
 fn a_pending_release_is_blocked_and_left_alone() {
     let lab = Lab::new("pending");
     // A helm that is killed in the middle of an install leaves its record pending for ever.
@@ -350,4 +393,52 @@ values = { replicas = "many" }
     let up = lab.stackctl(&["up"]).exits(1).says(&["wrong", "replicas"]);
     assert!(!up.has_started("sound"), "{up}");
     lab.has_releases(&[]);
+}
+
+fn a_chart_that_helm_cannot_load_is_found_before_the_first_change() {
+    let lab = Lab::new("unloadable");
+    lab.version("app", "2.0.0");
+    lab.write("charts/app-2.0.0/values.yaml", "replicas: [");
+    lab.stack(
+        "[charts.sound]\nchart = \"./charts/app\"\n[charts.web]\nchart = \"./charts/app-2.0.0\"\n",
+    );
+    let up =
+        lab.stackctl(&["up"])
+            .exits(1)
+            .says(&["web", "values.yaml", "before anything was changed"]);
+    assert!(!up.has_started("sound"), "{up}");
+}
+
+fn a_namespace_on_its_way_out_is_found_before_the_first_change() {
+    let lab = Lab::new("leaving");
+    lab.kubectl(&["create", "namespace", "leaving-now"]);
+    let held = r#"{"metadata":{"finalizers":["stackctl.test/held"]}}"#;
+    let free = r#"{"metadata":{"finalizers":null}}"#;
+    let patch = |what: &str| {
+        let of = [
+            "patch",
+            "namespace",
+            "leaving-now",
+            "--type=merge",
+            "-p",
+            what,
+        ];
+        lab.kubectl(&of);
+    };
+    patch(held);
+    lab.kubectl(&["delete", "namespace", "leaving-now", "--wait=false"]);
+    lab.stack(
+        r#"
+[charts.sound]
+chart = "./charts/app"
+[charts.web]
+chart = "./charts/app"
+namespace = "leaving-now"
+needs = ["sound"]
+"#,
+    );
+    let up = lab.stackctl(&["up"]);
+    patch(free);
+    let up = up.exits(1).says(&["leaving-now is being deleted"]);
+    assert!(!up.has_started("sound"), "{up}");
 }

@@ -15,6 +15,8 @@ tests![
     without_a_terminal_an_interrupt_ends_helm_in_order_with_130,
     a_terminate_signal_ends_helm_in_order_with_143,
     an_interrupted_wait_leaves_no_pending_release,
+    an_interrupt_does_not_wait_for_a_check_that_hangs,
+    a_run_interrupted_while_it_waits_for_another_one_changes_nothing,
     of_two_runs_of_one_stack_the_second_is_refused_and_told_by_whom,
     a_hanging_api_server_is_one_clear_message_in_bounded_time,
     an_api_server_that_hangs_during_a_run_fails_it_in_bounded_time,
@@ -108,6 +110,45 @@ fn an_interrupted_wait_leaves_no_pending_release() {
         !release.status.starts_with("pending"),
         "{release:?} after {up}"
     );
+}
+
+fn an_interrupt_does_not_wait_for_a_check_that_hangs() {
+    let lab = Lab::new("interrupt-http");
+    // Takes connections and says nothing.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let port = listener.local_addr().expect("it is bound").port();
+    lab.stack(&format!(
+        "[charts.web]\nchart = \"./charts/app\"\n[[charts.web.validate]]\n\
+         http = {{ url = \"http://127.0.0.1:{port}/\" }}\ntimeout = \"170s\"\n"
+    ));
+    let mut up = lab.start(&["up"]);
+    up.until_event(
+        "the check",
+        |event| matches!(&event.kind, EventKind::StepStarted { step } if step == "validate/http"),
+    );
+    up.signal(Signal::SIGINT);
+    let up = up.end().exits(130).ended(&[("web", "cancelled")]);
+    assert!(up.elapsed < Duration::from_mins(1), "{:?}", up.elapsed);
+}
+
+fn a_run_interrupted_while_it_waits_for_another_one_changes_nothing() {
+    let lab = Lab::new("interrupt-lease");
+    lab.stack(WAITING);
+    let mut first = lab.start(&["up"]);
+    first.until_event("it runs", |event| {
+        matches!(event.kind, EventKind::ChartStarted { .. })
+    });
+    let runs = || std::fs::read_dir(lab.path().join(".stackctl/runs")).map_or(0, Iterator::count);
+    let mut second = lab.start(&["up", "--lock-timeout", "150s"]);
+    second.until("it waits for the lease", || runs() == 2);
+    second.signal(Signal::SIGTERM);
+    let second = second
+        .end()
+        .exits(143)
+        .says(&["before anything was changed"]);
+    assert!(!second.has_started("web"), "{second}");
+    first.signal(Signal::SIGINT);
+    first.end().exits(130);
 }
 
 fn of_two_runs_of_one_stack_the_second_is_refused_and_told_by_whom() {

@@ -16,7 +16,7 @@ use crate::{
     name::Direction,
     plan::{self, Plan},
     report::{Closing, Detail, JsonLines, Lines, Look, Reporter, Summary, Terminal, Watcher},
-    run::{Finished, Implementations, Session},
+    run::{Finished, Implementations, RunError, Session},
     shutdown::Shutdown,
     stack::Overrides,
 };
@@ -78,6 +78,10 @@ async fn execute(
         .await;
     // Waits until all was shown: the summary comes after it.
     drop(watcher);
+    if let Err(interrupted @ RunError::Interrupted) = &result {
+        console.say(&format!("error: {interrupted}"));
+        return Ok(ExitCode::interrupted(shutdown.reason()));
+    }
     let Finished {
         folder, outcome, ..
     } = result?;

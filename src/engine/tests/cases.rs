@@ -223,6 +223,42 @@ fn a_journal_that_refuses_the_first_event_keeps_everything_from_starting() {
 }
 
 #[test]
+fn a_step_that_the_journal_refuses_is_not_begun() {
+    let plan = plan(vec![vec![]]);
+    let script = vec![
+        Act::Step("pre"),
+        Act::Step("exec"),
+        Act::Reach(Milestone::Deployed),
+    ];
+    let exec = Scripted::new(&plan, vec![script]);
+    let full = |event: &Event| match &event.kind {
+        EventKind::StepStarted { step } if step == "exec" => Err(SinkError("disk full".into())),
+        _ => Ok(()),
+    };
+    let (outcome, events) = play(
+        &plan,
+        exec,
+        options(0, Policy::Stop),
+        Shutdown::never(),
+        full,
+    );
+    assert_eq!(
+        story(&events),
+        [
+            "run started",
+            "n0 started",
+            "n0 pre",
+            "n0 pre ok",
+            "n0 exec",
+            "n0 exec failed",
+            "n0 cancelled",
+            "run cancelled",
+        ]
+    );
+    assert_eq!(outcome.sink_error.unwrap().to_string(), "disk full");
+}
+
+#[test]
 fn words_of_a_task_that_outlives_its_node_are_not_heard() {
     struct Leaky;
     impl Execute for Leaky {

@@ -5,7 +5,11 @@ mod pods;
 mod run;
 
 use super::{Context, Payload, StepError, words::in_words};
-use crate::stack::{Step, Template, Verb};
+use crate::{
+    engine::Cancelled,
+    shutdown::Level,
+    stack::{Step, Template, Verb},
+};
 
 /// Runs the entries of one phase that are meant for the chart's action, in order. Each gets the
 /// payload of the one before; the first failure ends the phase.
@@ -89,15 +93,17 @@ async fn once(
             }
         }
     };
+    // `run` ends its own child, and says so better.
+    let only_looks = !matches!(step.verb, Verb::Run { .. });
     tokio::select! {
         result = check => result,
-        // `run` ends its own child, and says so better.
-        () = tokio::time::sleep(step.timeout), if !matches!(step.verb, Verb::Run { .. }) => {
+        () = tokio::time::sleep(step.timeout), if only_looks => {
             Err(StepError::new(format!(
                 "no result within {}",
                 in_words(step.timeout)
             )))
         }
+        () = cx.run.shutdown.reached(Level::Terminate), if only_looks => Err(Cancelled.into()),
     }
 }
 
