@@ -31,9 +31,7 @@ mod tests;
 
 pub use data::values_document;
 pub use layers::Layers;
-pub use load::{
-    FileSource, Judged, LoadOptions, Loaded, Overrides, load, load_each, utf8,
-};
+pub use load::{FileSource, Judged, LoadOptions, Loaded, Overrides, load, load_each, utf8};
 pub use model::*;
 pub use range::{InvalidRange, VersionRange};
 pub use template::{
