@@ -33,7 +33,7 @@ impl Wrong {
     }
 
     /// The finding: what is missing because of it, and where the command is declared.
-    pub(super) fn into_diagnostic(self, what: String, place: Option<Place>) -> Diagnostic {
+    pub(super) fn into_diagnostic(self, what: &str, place: Option<Place>) -> Diagnostic {
         let finding = Diagnostic::error(format!("{what}: {}", self.reason));
         let finding = finding.at(place, "declared here");
         if self.words.is_empty() {

@@ -93,7 +93,7 @@ pub async fn resolve(
             }
             Err(wrong) => {
                 let what = format!("input `{name}` has no value");
-                problems.push(wrong.into_diagnostic(what, input.place.clone()));
+                problems.push(wrong.into_diagnostic(&what, input.place.clone()));
             }
         }
     }
@@ -116,7 +116,7 @@ pub async fn resolve(
                 scope.documents.insert(said.command.clone(), value);
             }
             Err(wrong) => {
-                let what = "values from a command are missing".to_owned();
+                let what = "values from a command are missing";
                 problems.push(wrong.into_diagnostic(what, said.place.clone()));
             }
         }
@@ -125,9 +125,9 @@ pub async fn resolve(
         Ok(scope)
     } else {
         for problem in &mut problems {
-            let shown = |text: &String| given.redactor.redact(text).into_string();
-            problem.message = shown(&problem.message);
-            problem.help = problem.help.iter().map(shown).collect();
+            for text in std::iter::once(&mut problem.message).chain(&mut problem.help) {
+                *text = given.redactor.redact(text).into_string();
+            }
         }
         Err(InputsError::Commands(Problems(problems)))
     }

@@ -21,6 +21,7 @@ macro_rules! tests {
 
 mod changes;
 mod commands;
+mod environments;
 mod failures;
 mod interrupts;
 mod offline;
@@ -56,6 +57,7 @@ fn main() -> ExitCode {
     }
     let on_a_cluster = [
         quickstart::TESTS,
+        environments::TESTS,
         failures::TESTS,
         changes::TESTS,
         order::TESTS,

@@ -38,15 +38,15 @@ pub(crate) fn apply(
 ) -> Option<EnvironmentName> {
     let declared = match layers.root.get("environments") {
         None => Table::default(),
-        Some(node) => match node.as_table() {
-            Some(table) => table.clone(),
-            None => {
+        Some(node) => {
+            let Some(table) = node.as_table() else {
                 let found = node.value.kind();
                 let message = format!("`environments`: expected a table, found {found}");
                 wrong.push(Finding::error(message).at(node.origin, ""));
                 return None;
-            }
-        },
+            };
+            table.clone()
+        }
     };
     for (name, origin, node) in declared.iter() {
         wrong.extend(misdeclared(name, origin, node));
