@@ -10,10 +10,11 @@ use std::{collections::BTreeMap, path::Path};
 use async_trait::async_trait;
 use stackctl::{
     cluster::ObjectRef,
-    event::{ChartOutcome, RunOutcome},
+    event::{ChartOutcome, EventKind, RunOutcome},
     lifecycle::{Context, HelmChart, Payload, StepError, common, ready},
     name::Action,
     run::{Down, Finished, Settings, Up},
+    shutdown::{Level, Reason, Shutdown},
     stack::Stack,
 };
 
@@ -22,7 +23,10 @@ use crate::{
     target::{Helm, Target},
 };
 
-tests!(the_seeds_example_reinstalls_and_cleans_up_its_crds);
+tests![
+    the_seeds_example_reinstalls_and_cleans_up_its_crds,
+    a_step_of_a_program_that_hangs_or_panics_ends_its_own_chart_only,
+];
 
 /// CRDs that Helm leaves behind, since it never removes what is in `crds/`.
 const CRDS: [&str; 6] = [
@@ -112,6 +116,64 @@ fn run(lab: &Lab, version: &str, verb: &str) -> Finished {
         }
     });
     finished.unwrap_or_else(|error| panic!("{verb}: {error}"))
+}
+
+/// Its steps go wrong as only code can.
+struct Wrong(fn());
+
+#[async_trait]
+impl HelmChart for Wrong {
+    async fn pre_exec(&self, _: &Context<'_>, payload: Payload) -> Result<Payload, StepError> {
+        self.0();
+        std::future::pending::<()>().await;
+        Ok(payload)
+    }
+}
+
+fn a_step_of_a_program_that_hangs_or_panics_ends_its_own_chart_only() {
+    let lab = Lab::new("wrong");
+    lab.stack(
+        "[settings]\nfailure_policy = \"continue\"\n[charts.hangs]\nchart = \"./charts/app\"\n\
+         [charts.panics]\nchart = \"./charts/app\"\n[charts.sound]\nchart = \"./charts/app\"\n",
+    );
+    let stack = Stack::load(lab.path().join("stack.toml")).expect("a sound stack");
+    let (trigger, _) = Shutdown::new();
+    let kill = trigger.clone();
+    let mut left = 2;
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let finished = runtime.block_on(
+        Up::new(stack)
+            .chart("hangs", Wrong(|| ()))
+            .chart("panics", Wrong(|| panic!("no such luck")))
+            .settings(settings(lab.target(), lab.path()))
+            .trigger(trigger)
+            .watch(move |event| {
+                left -= i32::from(matches!(event.kind, EventKind::ChartFinished { .. }));
+                if left == 0 {
+                    kill.raise(Level::Kill, Reason::Interrupt);
+                }
+            })
+            .run(),
+    );
+    let outcome = finished.expect("it runs").outcome;
+    let ended: BTreeMap<&str, ChartOutcome> = outcome
+        .charts
+        .iter()
+        .map(|chart| (chart.chart.as_str(), chart.outcome))
+        .collect();
+    let expected = [
+        ("hangs", ChartOutcome::Cancelled),
+        ("panics", ChartOutcome::Failed),
+        ("sound", ChartOutcome::Succeeded),
+    ];
+    assert_eq!(ended, expected.into());
+    let panicked = outcome
+        .charts
+        .iter()
+        .find_map(|chart| chart.failure.as_ref().filter(|failure| !failure.cancelled));
+    let panicked = panicked.expect("one failed");
+    assert_eq!(panicked.step, "pre");
+    assert!(panicked.error.contains("no such luck"), "{panicked:?}");
 }
 
 fn settings(target: &Target, folder: &Path) -> Settings {
