@@ -94,6 +94,8 @@ fn environment(
     own: &BTreeMap<String, Template>,
 ) -> Result<BTreeMap<std::ffi::OsString, std::ffi::OsString>, StepError> {
     let mut env = cx.run.surroundings.env.clone();
+    // A helm or kubectl in the command talks to the run's cluster, whatever the user's shell says.
+    env.retain(|name, _| !name.to_string_lossy().starts_with("HELM_KUBE"));
     let kubeconfig = cx.run.surroundings.kubeconfig.clone().into_os_string();
     env.insert("KUBECONFIG".into(), kubeconfig);
     for (name, value) in [

@@ -33,6 +33,10 @@ pub(crate) struct Table {
     /// Positions by key, made when a key is looked up among so many that looking at each is
     /// slower. Most tables of a stack hold a handful of keys, and the large ones are mostly read
     /// from end to end. Boxed, since every chart has a few tables.
+    #[expect(
+        clippy::box_collection,
+        reason = "most tables never have one, and there are many tables"
+    )]
     index: OnceLock<Box<HashMap<String, usize>>>,
 }
 

@@ -161,6 +161,7 @@ fn findings_as_json() {
     {
       "problems": [
         {
+          "environments": [],
           "file": "stack.toml",
           "help": [
             "did you mean `api`?"
@@ -315,6 +316,7 @@ fn a_plan_as_json() {
     assert_snapshot!(Shell::with_shop().run("plan --offline -o json web"), @r#"
     {
       "stack": "shop",
+      "environment": null,
       "direction": "up",
       "context": null,
       "waves": [
