@@ -1,5 +1,6 @@
 //! Whole files in, stacks or findings out.
 
+mod commands;
 mod edges;
 mod environments;
 mod keys;
