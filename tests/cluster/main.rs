@@ -26,6 +26,7 @@ mod interrupts;
 mod offline;
 mod order;
 mod quickstart;
+mod rollback;
 mod seed;
 mod support;
 mod target;
@@ -56,6 +57,7 @@ fn main() -> ExitCode {
     let on_a_cluster = [
         quickstart::TESTS,
         failures::TESTS,
+        rollback::TESTS,
         changes::TESTS,
         order::TESTS,
         interrupts::TESTS,
