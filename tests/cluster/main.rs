@@ -27,6 +27,7 @@ mod interrupts;
 mod offline;
 mod order;
 mod quickstart;
+mod rollback;
 mod seed;
 mod steps;
 mod support;
@@ -59,6 +60,7 @@ fn main() -> ExitCode {
         quickstart::TESTS,
         environments::TESTS,
         failures::TESTS,
+        rollback::TESTS,
         changes::TESTS,
         order::TESTS,
         interrupts::TESTS,
