@@ -30,7 +30,7 @@ fn two_environments_of_one_stack_do_not_touch_each_others_releases() {
     lab.stack(ENVIRONMENTS);
     lab.stackctl(&["check"]).exits(0).says(&[
         "two-envs (prod): 2 charts, no problems",
-        "two-envs (dev): 1 charts, no problems",
+        "two-envs (dev): 1 chart, no problems",
     ]);
     // Each has a lease of its own: they may run at the same time.
     let prod = lab.start(&["up", "-e", "prod"]);
