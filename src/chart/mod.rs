@@ -5,12 +5,22 @@
 //! [`Hooks`]). Rendering stays Helm's. Remote sources come later and end here too, as a folder or
 //! an archive.
 
+mod error;
+mod fetch;
 mod files;
+pub mod lockfile;
 mod metadata;
+mod source;
 
 use std::path::{Path, PathBuf};
 
+pub use error::FetchError;
+pub use fetch::{
+    FetchOptions, FetchProgress, FetchStep, Fetched, Fetcher, LockMode, Move,
+};
+pub use lockfile::{LockEntry, LockFile, LockFileError};
 pub use metadata::{Chart, Hooks};
+pub use source::{Access, LocalChart, Repository, Request, Source};
 
 /// A chart cannot be used.
 #[derive(Debug, Clone, thiserror::Error)]

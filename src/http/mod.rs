@@ -11,6 +11,10 @@ use hyper::{Request, Uri};
 use hyper_rustls::HttpsConnectorBuilder;
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 
+mod patience;
+
+pub use patience::Patience;
+
 /// Bodies are read up to this many bytes; a check looks for a text, it does not download.
 const BODY_LIMIT: usize = 256 * 1024;
 
