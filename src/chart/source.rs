@@ -11,7 +11,7 @@ pub struct Access {
     pub username: Option<String>,
     /// Its password. Kept to the run: never in an argument, error, lock file or cache.
     pub password: Option<Secret>,
-    /// PEM file with certificate authorities to trust beside the system's.
+    /// PEM file with certificate authorities to trust instead of the system's.
     pub ca_file: Option<PathBuf>,
     /// PEM file with the client's certificate chain; needs `key_file`.
     pub cert_file: Option<PathBuf>,
