@@ -6,7 +6,16 @@ use std::{
     path::PathBuf,
 };
 
-use super::{FetchError, LocalChart, LockFile, Repository, Request};
+use futures::future::join_all;
+use tokio::sync::mpsc;
+
+use super::{
+    FetchError, LocalChart, LockFile, Repository, Request,
+    cache::Cache,
+    net::{Net, Reporter},
+    oci::{Keyring, Registry},
+    run::{Asker, Run},
+};
 use crate::{http::Patience, name::ChartName, secret::Redactor, shutdown::Shutdown};
 
 /// What a [`Fetcher`] works with.
@@ -104,10 +113,13 @@ pub struct Fetched {
     pub lock: LockFile,
 }
 
-/// Gets charts.
+/// Gets charts. One for a run: it keeps connections and tokens, and nothing else.
 #[derive(Debug)]
 pub struct Fetcher {
     options: FetchOptions,
+    cache: Cache,
+    net: Net,
+    registry: Registry,
 }
 
 impl Fetcher {
@@ -116,7 +128,17 @@ impl Fetcher {
     /// # Errors
     /// The folder of the cache cannot be made.
     pub fn new(options: FetchOptions) -> Result<Self, FetchError> {
-        Ok(Self { options })
+        let accesses = options.repositories.values().map(|repository| &repository.access);
+        for password in accesses.filter_map(|access| access.password.as_ref()) {
+            options.redactor.add(password);
+        }
+        let keyring = Keyring::new(&options.env, &options.redactor, &options.shutdown);
+        Ok(Self {
+            cache: Cache::open(&options.cache_dir)?,
+            net: Net::new(&options),
+            registry: Registry::new(keyring),
+            options,
+        })
     }
 
     /// Gets all charts, in parallel, each distinct one and each index once. Nothing of the user's
@@ -131,7 +153,72 @@ impl Fetcher {
         mode: &LockMode,
         on_progress: &mut (dyn FnMut(FetchProgress) + Send),
     ) -> Result<Fetched, Vec<(ChartName, FetchError)>> {
-        let _ = (&self.options, requests, lock, mode, on_progress);
-        todo!()
+        let nothing = LockFile::default();
+        let old = lock.unwrap_or(&nothing);
+        let run = Run::new(&self.options, (&self.cache, &self.net, &self.registry), old, mode);
+        let (sender, mut progress) = mpsc::unbounded_channel();
+        let all = get_all(&run, &requests, mode, sender);
+        tokio::pin!(all);
+        let outcomes = loop {
+            tokio::select! {
+                biased;
+                Some(step) = progress.recv() => on_progress(step),
+                outcomes = &mut all => break outcomes,
+            }
+        };
+        while let Ok(step) = progress.try_recv() {
+            on_progress(step);
+        }
+        let mut charts = BTreeMap::new();
+        let mut errors = Vec::new();
+        for ((name, _), outcome) in requests.iter().zip(outcomes) {
+            match outcome {
+                Ok(chart) => drop(charts.insert(name.clone(), chart)),
+                Err(error) => errors.push((name.clone(), error)),
+            }
+        }
+        if !errors.is_empty() {
+            return Err(errors);
+        }
+        let new = LockFile::new(run.entries());
+        let lock = match mode {
+            LockMode::Use | LockMode::Frozen => new.over(old),
+            LockMode::Update(_) => new,
+        };
+        Ok(Fetched { charts, lock })
     }
+}
+
+/// Outcomes in the order of the requests. What moves goes first, so that what does not, and wants
+/// the very same chart, follows it.
+async fn get_all(
+    run: &Run<'_>,
+    requests: &[(ChartName, Request)],
+    mode: &LockMode,
+    sender: mpsc::UnboundedSender<FetchProgress>,
+) -> Vec<Result<LocalChart, FetchError>> {
+    let moves = |name: &ChartName| match mode {
+        LockMode::Use | LockMode::Frozen | LockMode::Update(Move::Nothing) => false,
+        LockMode::Update(Move::Charts(names)) => names.contains(name),
+        LockMode::Update(Move::All) => true,
+    };
+    let mut outcomes: Vec<Option<_>> = requests.iter().map(|_| None).collect();
+    for turn in [true, false] {
+        let turn = requests.iter().enumerate().filter(|(_, (name, _))| moves(name) == turn);
+        let work = turn.map(|(at, (name, request))| {
+            let report = Reporter { chart: name.clone(), sender: sender.clone() };
+            let asker = Asker { report, moves: moves(name) };
+            async move {
+                let outcome = run.get(request, &asker).await;
+                if outcome.is_err() {
+                    asker.report.step(FetchStep::Failed);
+                }
+                (at, outcome)
+            }
+        });
+        for (at, outcome) in join_all(work).await {
+            outcomes[at] = Some(outcome);
+        }
+    }
+    outcomes.into_iter().flatten().collect()
 }

@@ -5,12 +5,25 @@
 //! [`Hooks`]). Rendering stays Helm's. Remote sources come later and end here too, as a folder or
 //! an archive.
 
+mod archive;
+mod cache;
+mod dependencies;
+mod digest;
 mod error;
 mod fetch;
 mod files;
+mod index;
 pub mod lockfile;
 mod metadata;
+mod net;
+mod oci;
+mod once;
+mod pick;
+mod run;
+mod remote;
 mod source;
+mod subcharts;
+mod tree;
 
 use std::path::{Path, PathBuf};
 

@@ -22,7 +22,7 @@ pub use message::{Ask, Authorization, Received, Refusal, Sink, Transfer, Transfe
 pub use patience::Patience;
 pub use proxy::Proxies;
 pub use tls::{Tls, TlsError};
-pub use url::{BadUrl, is_same_origin, parse, resolve, without_user};
+pub use url::{BadUrl, is_same_origin, parse, query, resolve, without_user};
 
 /// What we call ourselves.
 const USER_AGENT: &str = concat!("stackctl/", env!("CARGO_PKG_VERSION"));

@@ -81,6 +81,24 @@ pub fn is_same_origin(first: &Uri, second: &Uri) -> bool {
     same || upgrade
 }
 
+/// Names and values as a query or a form.
+pub fn query(fields: &[(&str, &str)]) -> String {
+    let pairs = fields.iter().map(|(name, value)| format!("{name}={}", encode(value)));
+    pairs.collect::<Vec<_>>().join("&")
+}
+
+fn encode(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~/:".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    encoded
+}
+
 /// Host and port, without a user.
 pub(super) fn host_of(url: &Uri) -> String {
     let host = url.host().unwrap_or_default();
@@ -163,6 +181,12 @@ mod tests {
             let same = is_same_origin(&parse(first).unwrap(), &parse(second).unwrap());
             assert_eq!(same, expected, "{first} {second}");
         }
+    }
+
+    #[test]
+    fn queries_are_encoded() {
+        let fields = [("scope", "repository:a/b:pull"), ("service", "a b&c=d+é")];
+        assert_eq!(query(&fields), "scope=repository:a/b:pull&service=a%20b%26c%3Dd%2B%C3%A9");
     }
 
     #[test]

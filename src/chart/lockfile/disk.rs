@@ -49,3 +49,31 @@ fn replace(path: &Path, text: &str) -> std::io::Result<()> {
 fn failed(verb: &'static str, path: &Path, error: &std::io::Error) -> LockFileError {
     LockFileError::Io { verb, path: path.to_owned(), reason: error.to_string() }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn a_lock_file_is_replaced_whole_and_only_when_it_changes() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("stack.lock");
+        assert_eq!(read(&path), Ok(None));
+        let lock = LockFile::default();
+        assert_eq!(write(&path, &lock), Ok(true));
+        assert_eq!(write(&path, &lock), Ok(false));
+        assert_eq!(read(&path), Ok(Some(lock.clone())));
+        let mode = || fs::metadata(&path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(), 0o644);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o660)).unwrap();
+        fs::write(&path, "version = 1").unwrap();
+        assert_eq!(write(&path, &lock), Ok(true));
+        assert_eq!(mode(), 0o660);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        let nowhere = folder.path().join("gone/stack.lock");
+        let error = write(&nowhere, &lock).unwrap_err().to_string();
+        assert!(error.starts_with("could not write") && error.contains("gone"), "{error}");
+    }
+}

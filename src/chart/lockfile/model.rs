@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::chart::digest::Digest;
+
 /// The only format there is.
 const FORMAT: u32 = 1;
 
@@ -17,7 +19,7 @@ pub struct LockFile {
 }
 
 /// One locked chart. Sorted by, and one for each of, source, name and wanted version.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LockEntry {
     /// Address of the repository, registry path or archive, without credentials.
@@ -68,11 +70,11 @@ struct Versioned {
 }
 
 impl LockFile {
-    /// Of these entries.
+    /// Of these entries; of several for the same the first one counts.
     pub fn new(entries: impl IntoIterator<Item = LockEntry>) -> Self {
         let mut entries: Vec<_> = entries.into_iter().collect();
-        entries.sort();
-        entries.dedup_by(|a, b| a.is_for(&b.source, &b.name, b.wanted.as_deref()));
+        entries.sort_by(|a, b| a.identity().cmp(&b.identity()));
+        entries.dedup_by(|later, first| later.identity() == first.identity());
         Self { entries }
     }
 
@@ -110,9 +112,12 @@ impl LockFile {
         &self.entries
     }
 
-    /// The entry for exactly this.
-    pub fn find(&self, source: &str, name: &str, wanted: Option<&str>) -> Option<&LockEntry> {
-        self.entries.iter().find(|entry| entry.is_for(source, name, wanted))
+    /// All entries for charts of this source, whatever version was asked for.
+    pub(in crate::chart) fn of<'a>(
+        &'a self,
+        source: &'a str,
+    ) -> impl Iterator<Item = &'a LockEntry> {
+        self.entries.iter().filter(move |entry| entry.source == source)
     }
 
     /// These entries and those of `older` that are for something else.
@@ -123,14 +128,75 @@ impl LockFile {
 }
 
 impl LockEntry {
-    fn is_for(&self, source: &str, name: &str, wanted: Option<&str>) -> bool {
-        self.source == source && self.name == name && self.wanted.as_deref() == wanted
+    /// What it is the answer to.
+    fn identity(&self) -> (&str, &str, Option<&str>) {
+        (&self.source, &self.name, self.wanted.as_deref())
     }
 }
 
 fn is_digest(text: &str) -> bool {
-    let hex = text.strip_prefix("sha256:");
-    hex.is_some_and(|hex| {
-        hex.len() == 64 && hex.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
-    })
+    Digest::parse(text).is_some_and(|digest| digest.to_string() == text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(name: &str, wanted: Option<&str>, version: &str) -> LockEntry {
+        LockEntry {
+            source: "https://charts.corp".into(),
+            name: name.into(),
+            wanted: wanted.map(Into::into),
+            version: version.into(),
+            digest: Digest::of(version.as_bytes()).to_string(),
+        }
+    }
+
+    #[test]
+    fn the_text_is_sorted_stable_and_reads_back() {
+        let entries = [
+            entry("web", Some("~1"), "1.2.0"),
+            entry("web", None, "2.0.0"),
+            entry("db", Some("v1.0.0"), "v1.0.0"),
+        ];
+        let lock = LockFile::new(entries.clone());
+        let text = lock.to_text();
+        let mut reversed = entries;
+        reversed.reverse();
+        assert_eq!(LockFile::new(reversed).to_text(), text);
+        assert_eq!(LockFile::parse(&text), Ok(lock));
+        let digest = Digest::of(b"v1.0.0");
+        let start = format!(
+            "{HEADER}version = 1\n\n[[chart]]\nsource = \"https://charts.corp\"\nname = \"db\"\n\
+             wanted = \"v1.0.0\"\nversion = \"v1.0.0\"\ndigest = \"{digest}\"\n"
+        );
+        assert!(text.starts_with(&start), "{text}");
+        let empty = LockFile::default();
+        assert_eq!(LockFile::parse(&empty.to_text()), Ok(empty));
+    }
+
+    #[test]
+    fn newer_entries_cover_older_ones_for_the_same() {
+        let old = LockFile::new([entry("web", None, "1.0.0"), entry("db", None, "3.0.0")]);
+        let new = LockFile::new([entry("web", None, "2.0.0")]).over(&old);
+        let versions: Vec<_> = new.entries().iter().map(|entry| entry.version.as_str()).collect();
+        assert_eq!(versions, ["3.0.0", "2.0.0"]);
+    }
+
+    #[test]
+    fn what_is_no_lock_file_says_so() {
+        for (text, expected) in [
+            ("", "missing field `version`"),
+            ("version = 2\nother = 1", "format 2"),
+            ("version = 1\nother = 1", "unknown field `other`"),
+            ("version = 1\n[[chart]]\nname = 1", "invalid type"),
+            (
+                "version = 1\n[[chart]]\nsource = \"s\"\nname = \"web\"\nversion = \"1\"\ndigest = \"x\"",
+                "the digest of web 1 is not",
+            ),
+        ] {
+            let error = LockFile::parse(text).unwrap_err().to_string();
+            assert!(error.contains(expected), "{text}: {error}");
+        }
+    }
 }
