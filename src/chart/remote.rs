@@ -112,7 +112,7 @@ impl Remote {
 }
 
 /// The access of the repository that holds the address.
-fn inherited<'a>(url: &str, repositories: impl Iterator<Item = &'a Repository>) -> Access {
+pub(super) fn inherited<'a>(url: &str, repositories: impl Iterator<Item = &'a Repository>) -> Access {
     let holds = |repository: &&Repository| {
         let base = repository.url.trim_end_matches('/');
         let rest = url.strip_prefix(base);

@@ -18,7 +18,7 @@ use super::{
     oci::{Call, Pin, Reference, Registry},
     once::Once,
     pick::{self, pick},
-    remote::{Identity, Place, Remote},
+    remote::{Identity, Place, Remote, inherited},
     subcharts,
 };
 use crate::{
@@ -272,7 +272,7 @@ impl<'a> Run<'a> {
                 None => tag_of(chosen.version.as_deref().unwrap_or_default()),
             };
             // Another server: the repository's own credentials are not for it.
-            let access = Access::default();
+            let access = inherited(at, self.options.repositories.values());
             let call = self.call(&reference, &access, asker);
             let layer = self.registry.layer(&call, &pin).await?;
             return Ok(in_registry(&call, layer, chosen.version));

@@ -266,8 +266,12 @@ fn content_length(headers: &HeaderMap) -> Option<u64> {
     headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
+/// The body ended before its announced length, or within a chunk.
 fn is_cut(error: &hyper::Error) -> bool {
-    error.is_incomplete_message() || error.is_body_write_aborted()
+    let source = std::error::Error::source(error);
+    let io = source.and_then(|source| source.downcast_ref::<std::io::Error>());
+    error.is_incomplete_message()
+        || io.is_some_and(|error| error.kind() == std::io::ErrorKind::UnexpectedEof)
 }
 
 fn transport(url: &Uri, error: &dyn std::error::Error) -> TransferError {

@@ -1,3 +1,4 @@
 //! stackctl from the outside, and the rules of its own house.
 
 mod borders;
+mod sources;
