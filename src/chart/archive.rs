@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::{self, BufReader, Read},
+    io::{self, BufRead as _, BufReader, Read},
     path::Path,
 };
 
@@ -14,6 +14,9 @@ use super::files::UNPACKED;
 
 /// Longest Chart.yaml that is read.
 const CHART_YAML: u64 = 1024 * 1024;
+
+/// First bytes of everything gzipped.
+const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 /// What a packed chart says it is.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -29,12 +32,20 @@ pub(super) struct Packed {
 /// these it is not.
 pub(super) fn check(path: &Path) -> Result<Packed, String> {
     let file = File::open(path).map_err(|error| error.to_string())?;
+    let mut file = BufReader::new(file);
+    let start = file.fill_buf().map_err(|error| error.to_string())?;
+    if !start.starts_with(&GZIP) {
+        return Err("it is not gzipped".to_owned());
+    }
     // One byte more than allowed, so that too much is told from just enough.
-    let mut unpacked = MultiGzDecoder::new(BufReader::new(file)).take(UNPACKED + 1);
+    let mut unpacked = MultiGzDecoder::new(file).take(UNPACKED + 1);
     let found = entries(&mut unpacked);
     let rest = io::copy(&mut unpacked, &mut io::sink());
     if unpacked.limit() == 0 {
-        return Err(format!("it unpacks to more than {} MiB", UNPACKED / (1024 * 1024)));
+        return Err(format!(
+            "it unpacks to more than {} MiB",
+            UNPACKED / (1024 * 1024)
+        ));
     }
     let found = found?;
     rest.map_err(|error| broken(&error))?;
@@ -50,8 +61,7 @@ fn entries(unpacked: impl Read) -> Result<Option<Packed>, String> {
         match entry.header().entry_type() {
             // What `git archive` puts in front.
             EntryType::XGlobalHeader => continue,
-            EntryType::Regular | EntryType::Continuous | EntryType::GNUSparse => {}
-            EntryType::Directory => {}
+            EntryType::Regular | EntryType::Continuous | EntryType::Directory => {}
             EntryType::Symlink | EntryType::Link => return Err(format!("`{name}` is a link")),
             _ => return Err(format!("`{name}` is neither a file nor a folder")),
         }
@@ -79,7 +89,9 @@ fn check_path(name: &str) -> Result<(), String> {
 }
 
 fn is_chart_yaml(name: &str) -> bool {
-    let mut parts = name.split('/').filter(|part| !part.is_empty() && *part != ".");
+    let mut parts = name
+        .split('/')
+        .filter(|part| !part.is_empty() && *part != ".");
     parts.next().is_some() && parts.next() == Some("Chart.yaml") && parts.next().is_none()
 }
 
@@ -128,41 +140,83 @@ mod tests {
         check(file.path())
     }
 
-    const META: (&str, EntryType, &[u8]) =
-        ("web/Chart.yaml", EntryType::Regular, b"name: web\nversion: v1.2.0\n");
+    const META: (&str, EntryType, &[u8]) = (
+        "web/Chart.yaml",
+        EntryType::Regular,
+        b"name: web\nversion: v1.2.0\n",
+    );
 
     #[test]
     fn a_sound_chart_says_what_it_is() {
         let bytes = gzip(&tar(&[
             ("web/", EntryType::Directory, b""),
             META,
-            ("web/charts/db/Chart.yaml", EntryType::Regular, b"name: db\nversion: 1.0.0\n"),
+            (
+                "web/charts/db/Chart.yaml",
+                EntryType::Regular,
+                b"name: db\nversion: 1.0.0\n",
+            ),
         ]));
-        let packed = Packed { name: "web".into(), version: "v1.2.0".into() };
+        let packed = Packed {
+            name: "web".into(),
+            version: "v1.2.0".into(),
+        };
         assert_eq!(checked(&bytes), Ok(packed));
     }
 
     #[test]
     fn what_is_unsound_or_leads_out_is_refused() {
         use EntryType::{Link, Regular, Symlink};
-        let whole = gzip(&tar(&[META, ("web/big", Regular, &[7; 100_000])]));
+        let whole = gzip(&tar(&[META, ("web/big", Regular, &vec![7; 100_000])]));
         let mut flipped = whole.clone();
         let end = flipped.len() - 5;
         flipped[end] ^= 1;
-        let cases: [(Vec<u8>, &str); 13] = [
-            (gzip(&tar(&[META, ("web/../../x", Regular, b"")])), "`web/../../x` leads out"),
-            (gzip(&tar(&[META, ("/etc/x", Regular, b"")])), "`/etc/x` is an absolute path"),
-            (gzip(&tar(&[META, ("C:\\x", Regular, b"")])), "is an absolute path"),
-            (gzip(&tar(&[META, ("web\\..\\..\\x", Regular, b"")])), "leads out"),
-            (gzip(&tar(&[META, ("web/l", Symlink, b"")])), "`web/l` is a link"),
-            (gzip(&tar(&[META, ("web/l", Link, b"")])), "`web/l` is a link"),
-            (gzip(&tar(&[META, ("web/p", EntryType::Fifo, b"")])), "neither a file nor a folder"),
-            (gzip(&tar(&[("Chart.yaml", Regular, b"name: a\nversion: 1.0.0\n")])), "no Chart.yaml"),
-            (gzip(&tar(&[("web/Chart.yaml", Regular, b"name: [")])), "Chart.yaml is not valid"),
+        let cases: [(Vec<u8>, &str); 14] = [
+            (
+                gzip(&tar(&[META, ("web/../../x", Regular, b"")])),
+                "`web/../../x` leads out",
+            ),
+            (
+                gzip(&tar(&[META, ("/etc/x", Regular, b"")])),
+                "`/etc/x` is an absolute path",
+            ),
+            (
+                gzip(&tar(&[META, ("C:\\x", Regular, b"")])),
+                "is an absolute path",
+            ),
+            (
+                gzip(&tar(&[META, ("web\\..\\..\\x", Regular, b"")])),
+                "leads out",
+            ),
+            (
+                gzip(&tar(&[META, ("web/l", Symlink, b"")])),
+                "`web/l` is a link",
+            ),
+            (
+                gzip(&tar(&[META, ("web/l", Link, b"")])),
+                "`web/l` is a link",
+            ),
+            (
+                gzip(&tar(&[META, ("web/p", EntryType::Fifo, b"")])),
+                "neither a file nor a folder",
+            ),
+            (
+                gzip(&tar(&[(
+                    "Chart.yaml",
+                    Regular,
+                    b"name: a\nversion: 1.0.0\n",
+                )])),
+                "no Chart.yaml",
+            ),
+            (
+                gzip(&tar(&[("web/Chart.yaml", Regular, b"name: [")])),
+                "Chart.yaml is not valid",
+            ),
             (whole[..whole.len() / 2].to_vec(), "cut off"),
             (whole[..whole.len() - 4].to_vec(), "cut off"),
             (flipped, "not a sound gzipped tar"),
-            (b"<html>not found</html>".to_vec(), "not a sound gzipped tar"),
+            (b"<html>".to_vec(), "not gzipped"),
+            (gzip(b"<html>"), "not a sound gzipped tar"),
         ];
         for (bytes, expected) in cases {
             let error = checked(&bytes).unwrap_err();
@@ -178,7 +232,10 @@ mod tests {
         assert!(too_much.len() < 2 * 1024 * 1024);
         let error = checked(&too_much).unwrap_err();
         assert_eq!(error, "it unpacks to more than 100 MiB");
-        let just = gzip(&tar(&[META, ("web/zeros", EntryType::Regular, &content[..limit - 8192])]));
+        let just = gzip(&tar(&[
+            META,
+            ("web/zeros", EntryType::Regular, &content[..limit - 8192]),
+        ]));
         assert_eq!(checked(&just).unwrap().name, "web");
     }
 }

@@ -37,7 +37,10 @@ impl Cache {
         let cache = Self { root };
         for folder in ["archives", "built", "incoming"] {
             let path = cache.root.join(folder);
-            let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(&path);
+            let made = fs::DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(&path);
             made.map_err(|error| FetchError::cache(&path, error))?;
         }
         cache.sweep();
@@ -64,7 +67,8 @@ impl Cache {
         digest: &Digest,
     ) -> Result<PathBuf, FetchError> {
         let path = self.archive_path(digest);
-        file.persist(&path).map_err(|error| FetchError::cache(&path, error.error))?;
+        file.persist(&path)
+            .map_err(|error| FetchError::cache(&path, error.error))?;
         Ok(path)
     }
 
@@ -87,7 +91,9 @@ impl Cache {
         let failed = |error: io::Error| FetchError::cache(&place, error);
         let new = TempDir::new_in(self.root.join("incoming")).map_err(failed)?;
         let chart = new.path().join("chart");
-        fs::create_dir(&chart).and_then(|()| fill(&chart)).map_err(failed)?;
+        fs::create_dir(&chart)
+            .and_then(|()| fill(&chart))
+            .map_err(failed)?;
         let digest = tree::digest(&chart).map_err(failed)?;
         fs::write(new.path().join("digest"), digest.to_string()).map_err(failed)?;
         // A second try, for when a damaged one stands in the way.
@@ -122,7 +128,9 @@ impl Cache {
     }
 
     fn archive_path(&self, digest: &Digest) -> PathBuf {
-        self.root.join("archives").join(format!("{}.tgz", digest.hex()))
+        self.root
+            .join("archives")
+            .join(format!("{}.tgz", digest.hex()))
     }
 
     /// Removes what killed runs left. Failing to is no reason to stop.
@@ -132,10 +140,16 @@ impl Cache {
         };
         for entry in entries.flatten() {
             let modified = entry.metadata().and_then(|metadata| metadata.modified());
-            let age = modified.ok().and_then(|time| SystemTime::now().duration_since(time).ok());
+            let age = modified
+                .ok()
+                .and_then(|time| SystemTime::now().duration_since(time).ok());
             if age.is_some_and(|age| age > LEFTOVER) {
                 let path = entry.path();
-                let _ = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
+                let _ = if path.is_dir() {
+                    fs::remove_dir_all(path)
+                } else {
+                    fs::remove_file(path)
+                };
             }
         }
     }
@@ -191,10 +205,17 @@ mod tests {
             fs::write(folder.join("Chart.yaml"), "name: a")?;
             Err(io::Error::other("disk full"))
         };
-        let error = cache.build(&Digest::of(b"key"), fill).unwrap_err().to_string();
+        let error = cache
+            .build(&Digest::of(b"key"), fill)
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("disk full"), "{error}");
         for folder in ["built", "incoming"] {
-            assert_eq!(fs::read_dir(cache.root.join(folder)).unwrap().count(), 0, "{folder}");
+            assert_eq!(
+                fs::read_dir(cache.root.join(folder)).unwrap().count(),
+                0,
+                "{folder}"
+            );
         }
     }
 }

@@ -27,7 +27,12 @@ struct List {
 
 /// The files that tell.
 pub(super) fn is_metadata(name: &str) -> bool {
-    let top = ["Chart.yaml", "Chart.lock", "requirements.yaml", "requirements.lock"];
+    let top = [
+        "Chart.yaml",
+        "Chart.lock",
+        "requirements.yaml",
+        "requirements.lock",
+    ];
     top.contains(&name) || (name.starts_with("charts/") && name.ends_with("/Chart.yaml"))
 }
 

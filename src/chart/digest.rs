@@ -76,7 +76,13 @@ impl Hasher {
 
     /// Of all that was added.
     pub(super) fn finish(self) -> Digest {
-        let hex = self.0.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+        let hex = self
+            .0
+            .finish()
+            .as_ref()
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
         Digest(hex)
     }
 }
@@ -90,7 +96,10 @@ mod tests {
         let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
         assert_eq!(Digest::of(b"abc").to_string(), format!("sha256:{abc}"));
         assert_eq!(Digest::parse(&abc.to_uppercase()), Some(Digest::of(b"abc")));
-        assert_eq!(Digest::parse(&format!("sha256:{abc}")), Some(Digest::of(b"abc")));
+        assert_eq!(
+            Digest::parse(&format!("sha256:{abc}")),
+            Some(Digest::of(b"abc"))
+        );
         for bad in ["", "sha256:", &abc[1..], &format!("sha512:{abc}")] {
             assert_eq!(Digest::parse(bad), None, "{bad}");
         }

@@ -26,7 +26,9 @@ pub enum FetchError {
         hint: String,
     },
     /// What the repository sent is no index.
-    #[error("{url} is not the address of a chart repository: its index.yaml is not valid: {reason}")]
+    #[error(
+        "{url} is not the address of a chart repository: its index.yaml is not valid: {reason}"
+    )]
     NotAnIndex {
         /// The repository.
         url: String,
@@ -129,7 +131,7 @@ pub enum FetchError {
         /// The dependency.
         name: String,
         /// Why.
-        error: Box<FetchError>,
+        error: Box<Self>,
     },
     /// The cache cannot be read or written.
     #[error("the chart cache cannot be used: {}: {reason}", path.display())]
@@ -157,19 +159,29 @@ impl FetchError {
             TransferError::Refused(refusal) => advice(kind, refusal),
             _ => String::new(),
         };
-        Self::Get { what: what.to_owned(), error, hint }
+        Self::Get {
+            what: what.to_owned(),
+            error,
+            hint,
+        }
     }
 
     /// The refusal, if a server refused.
     pub(super) fn refusal(&self) -> Option<&Refusal> {
         match self {
-            Self::Get { error: TransferError::Refused(refusal), .. } => Some(refusal),
+            Self::Get {
+                error: TransferError::Refused(refusal),
+                ..
+            } => Some(refusal),
             _ => None,
         }
     }
 
     pub(super) fn cache(path: &std::path::Path, error: impl std::fmt::Display) -> Self {
-        Self::Cache { path: path.to_owned(), reason: error.to_string() }
+        Self::Cache {
+            path: path.to_owned(),
+            reason: error.to_string(),
+        }
     }
 }
 
@@ -182,9 +194,7 @@ fn advice(kind: Kind, refusal: &Refusal) -> String {
         ),
         401 if refusal.authorized => "the user or the password is wrong".into(),
         401 => match kind {
-            Kind::Web => {
-                "it wants a user: set `username` and `password` in [repositories]".into()
-            }
+            Kind::Web => "it wants a user: set `username` and `password` in [repositories]".into(),
             Kind::Registry => format!(
                 "it wants a user: run `helm registry login {host}`, or set `username` and \
                  `password` in [repositories]"
@@ -213,14 +223,25 @@ fn advice(kind: Kind, refusal: &Refusal) -> String {
 fn said(refusal: &Refusal) -> Option<String> {
     let body: serde_json::Value = serde_json::from_str(&refusal.body).ok()?;
     let errors = body.get("errors")?.as_array()?;
-    let messages = errors.iter().filter_map(|error| error.get("message")?.as_str());
+    let messages = errors
+        .iter()
+        .filter_map(|error| error.get("message")?.as_str());
     let messages: Vec<_> = messages.filter(|message| !message.is_empty()).collect();
-    let text: String = messages.join(", ").chars().filter(|c| !c.is_control()).take(200).collect();
+    let text: String = messages
+        .join(", ")
+        .chars()
+        .filter(|c| !c.is_control())
+        .take(200)
+        .collect();
     (!text.is_empty()).then_some(text)
 }
 
 fn close_to(names: &[String]) -> String {
-    if names.is_empty() { String::new() } else { format!("; close to it: {}", names.join(", ")) }
+    if names.is_empty() {
+        String::new()
+    } else {
+        format!("; close to it: {}", names.join(", "))
+    }
 }
 
 fn said_or_stable(range: Option<&str>) -> String {
@@ -228,5 +249,9 @@ fn said_or_stable(range: Option<&str>) -> String {
 }
 
 fn list(versions: &[String]) -> String {
-    if versions.is_empty() { "none".to_owned() } else { versions.join(", ") }
+    if versions.is_empty() {
+        "none".to_owned()
+    } else {
+        versions.join(", ")
+    }
 }

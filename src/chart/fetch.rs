@@ -128,7 +128,10 @@ impl Fetcher {
     /// # Errors
     /// The folder of the cache cannot be made.
     pub fn new(options: FetchOptions) -> Result<Self, FetchError> {
-        let accesses = options.repositories.values().map(|repository| &repository.access);
+        let accesses = options
+            .repositories
+            .values()
+            .map(|repository| &repository.access);
         for password in accesses.filter_map(|access| access.password.as_ref()) {
             options.redactor.add(password);
         }
@@ -155,7 +158,12 @@ impl Fetcher {
     ) -> Result<Fetched, Vec<(ChartName, FetchError)>> {
         let nothing = LockFile::default();
         let old = lock.unwrap_or(&nothing);
-        let run = Run::new(&self.options, (&self.cache, &self.net, &self.registry), old, mode);
+        let run = Run::new(
+            &self.options,
+            (&self.cache, &self.net, &self.registry),
+            old,
+            mode,
+        );
         let (sender, mut progress) = mpsc::unbounded_channel();
         let all = get_all(&run, &requests, mode, sender);
         tokio::pin!(all);
@@ -204,10 +212,19 @@ async fn get_all(
     };
     let mut outcomes: Vec<Option<_>> = requests.iter().map(|_| None).collect();
     for turn in [true, false] {
-        let turn = requests.iter().enumerate().filter(|(_, (name, _))| moves(name) == turn);
+        let turn = requests
+            .iter()
+            .enumerate()
+            .filter(|(_, (name, _))| moves(name) == turn);
         let work = turn.map(|(at, (name, request))| {
-            let report = Reporter { chart: name.clone(), sender: sender.clone() };
-            let asker = Asker { report, moves: moves(name) };
+            let report = Reporter {
+                chart: name.clone(),
+                sender: sender.clone(),
+            };
+            let asker = Asker {
+                report,
+                moves: moves(name),
+            };
             async move {
                 let outcome = run.get(request, &asker).await;
                 if outcome.is_err() {

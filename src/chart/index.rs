@@ -15,7 +15,10 @@ pub(super) struct Index(Form);
 #[derive(Debug)]
 enum Form {
     /// The text, and where in it each chart's versions are.
-    Pieces { text: String, charts: HashMap<String, Range<usize>> },
+    Pieces {
+        text: String,
+        charts: HashMap<String, Range<usize>>,
+    },
     /// Parsed.
     Whole(HashMap<String, Vec<IndexEntry>>),
 }
@@ -85,7 +88,9 @@ impl Index {
 
 fn whole(document: Document) -> Result<Index, String> {
     let entries = document.entries.ok_or("it has no `entries`")?;
-    let entries = entries.into_iter().map(|(name, all)| (name, all.unwrap_or_default()));
+    let entries = entries
+        .into_iter()
+        .map(|(name, all)| (name, all.unwrap_or_default()));
     Ok(Index(Form::Whole(entries.collect())))
 }
 
@@ -188,7 +193,12 @@ generated: 2024-01-01T00:00:00Z
     fn versions(index: &str, name: &str) -> Option<Vec<String>> {
         let index = Index::read(index.as_bytes().to_vec()).unwrap();
         let found = index.versions(name).unwrap()?;
-        Some(found.iter().filter_map(|entry| entry.version.clone()).collect())
+        Some(
+            found
+                .iter()
+                .filter_map(|entry| entry.version.clone())
+                .collect(),
+        )
     }
 
     #[test]
@@ -197,7 +207,11 @@ generated: 2024-01-01T00:00:00Z
         let flow = "entries: {web: [{version: 1.2.0}, {version: v1.1.0}], db: [{version: '1.0'}], none: []}";
         let anchored = "entries:\n  web:\n  - version: 1.2.0\n    urls: &u [a]\n  - version: v1.1.0\n    urls: *u\n  db:\n  - version: '1.0'\n  none:\n";
         for index in [BLOCK, json, flow, anchored] {
-            assert_eq!(versions(index, "web"), Some(vec!["1.2.0".into(), "v1.1.0".into()]), "{index}");
+            assert_eq!(
+                versions(index, "web"),
+                Some(vec!["1.2.0".into(), "v1.1.0".into()]),
+                "{index}"
+            );
             assert_eq!(versions(index, "db"), Some(vec!["1.0".into()]), "{index}");
             assert_eq!(versions(index, "none"), Some(vec![]), "{index}");
             assert_eq!(versions(index, "other"), None);
@@ -205,7 +219,10 @@ generated: 2024-01-01T00:00:00Z
         let index = Index::read(BLOCK.as_bytes().to_vec()).unwrap();
         let web = index.versions("web").unwrap().unwrap();
         assert_eq!(web[0].digest.as_deref(), Some("abc"));
-        assert_eq!(web[0].urls.as_deref(), Some(&["https://h/web-1.2.0.tgz".to_owned()][..]));
+        assert_eq!(
+            web[0].urls.as_deref(),
+            Some(&["https://h/web-1.2.0.tgz".to_owned()][..])
+        );
         let mut names: Vec<_> = index.names().collect();
         names.sort_unstable();
         assert_eq!(names, ["db", "none", "web"]);

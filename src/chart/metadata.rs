@@ -48,7 +48,9 @@ struct ChartYaml {
 impl Chart {
     /// Reads the chart in a folder or archive.
     pub fn open(path: &Path) -> Result<Self, ChartError> {
-        let files = files::read(path, &|name| dependencies::is_metadata(name) || is_template(name))?;
+        let files = files::read(path, &|name| {
+            dependencies::is_metadata(name) || is_template(name)
+        })?;
         let top = files.iter().find(|file| file.path == "Chart.yaml");
         let top = top.ok_or_else(|| ChartError::NotAChart {
             path: path.to_owned(),

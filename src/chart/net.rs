@@ -9,9 +9,7 @@ use std::{
 use tokio::sync::{Semaphore, mpsc};
 
 use super::{
-    Access, FetchError, FetchOptions, FetchProgress, FetchStep,
-    error::Kind,
-    files::UNPACKED,
+    Access, FetchError, FetchOptions, FetchProgress, FetchStep, error::Kind, files::UNPACKED,
 };
 use crate::{
     http::{Ask, Authorization, Client, Patience, Proxies, Received, Sink, Tls, Transfer},
@@ -61,7 +59,9 @@ impl Net {
         report: &Reporter,
     ) -> Result<Received, FetchError> {
         if self.offline {
-            return Err(FetchError::Offline { what: what.to_owned() });
+            return Err(FetchError::Offline {
+                what: what.to_owned(),
+            });
         }
         let client = self.client(access)?;
         let _permit = self.permits.acquire().await;
@@ -103,7 +103,10 @@ impl Net {
 /// User and password of the stack file, as a header.
 pub(super) fn basic(access: &Access) -> Option<Authorization> {
     let username = access.username.clone()?;
-    let password = access.password.clone().unwrap_or_else(|| crate::secret::Secret::new(""));
+    let password = access
+        .password
+        .clone()
+        .unwrap_or_else(|| crate::secret::Secret::new(""));
     Some(Authorization::Basic { username, password })
 }
 
@@ -119,6 +122,9 @@ pub(super) struct Reporter {
 impl Reporter {
     /// Nobody may be listening.
     pub(super) fn step(&self, step: FetchStep) {
-        let _ = self.sender.send(FetchProgress { chart: self.chart.clone(), step });
+        let _ = self.sender.send(FetchProgress {
+            chart: self.chart.clone(),
+            step,
+        });
     }
 }

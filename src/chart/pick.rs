@@ -32,7 +32,9 @@ pub(super) fn pick<'a>(
     // Stable: of two equal ones the one that is listed first stays first.
     known.sort_by(|(a, _), (b, _)| b.cmp_precedence(a));
     let found = known.iter().find(|(version, _)| admits(wanted, version));
-    found.map(|(_, text)| *text).ok_or_else(|| NoMatch { near: near(&known, said) })
+    found.map(|(_, text)| *text).ok_or_else(|| NoMatch {
+        near: near(&known, said),
+    })
 }
 
 /// Whether the version is wanted.
@@ -59,15 +61,27 @@ fn near(newest_first: &[(Version, &str)], said: Option<&str>) -> Vec<String> {
         };
         known.sort_by_key(distance);
     }
-    known.into_iter().take(SHOWN).map(|(_, text)| (*text).to_owned()).collect()
+    known
+        .into_iter()
+        .take(SHOWN)
+        .map(|(_, text)| (*text).to_owned())
+        .collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const THERE: [&str; 8] =
-        ["1.0.0", "v1.2.0", "1.2.1", "2.0.0-rc.1", "1.10.0", "2.0.0-rc.2", "latest", "1.2.1+b"];
+    const THERE: [&str; 8] = [
+        "1.0.0",
+        "v1.2.0",
+        "1.2.1",
+        "2.0.0-rc.1",
+        "1.10.0",
+        "2.0.0-rc.2",
+        "latest",
+        "1.2.1+b",
+    ];
 
     #[test]
     fn the_newest_that_is_wanted_is_picked() {
@@ -94,7 +108,12 @@ mod tests {
         let told = near("1.2.7").unwrap_err().near;
         assert_eq!(told[..2], ["1.2.1", "1.2.1+b"], "{told:?}");
         assert_eq!(near(">3").unwrap_err().near[0], "2.0.0-rc.2");
-        assert_eq!(pick(["1.0.0-a"], None), Err(NoMatch { near: vec!["1.0.0-a".into()] }));
+        assert_eq!(
+            pick(["1.0.0-a"], None),
+            Err(NoMatch {
+                near: vec!["1.0.0-a".into()]
+            })
+        );
     }
 
     #[test]
@@ -107,7 +126,11 @@ mod tests {
             ("^1.2.3", None),
         ] {
             let range = VersionRange::parse(text).unwrap();
-            assert_eq!(exact(&range).map(|v| v.to_string()).as_deref(), expected, "{text}");
+            assert_eq!(
+                exact(&range).map(|v| v.to_string()).as_deref(),
+                expected,
+                "{text}"
+            );
         }
     }
 }

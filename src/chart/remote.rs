@@ -64,7 +64,11 @@ impl Remote {
             Source::Oci { reference, access } => (reference, access),
             Source::Url { url, access } => (url, access),
         };
-        let access = if *access == Access::default() { inherited(text, repositories) } else { access.clone() };
+        let access = if *access == Access::default() {
+            inherited(text, repositories)
+        } else {
+            access.clone()
+        };
         let (text, access) = entered(text, access, redactor);
         // Tokens are in queries. A path stays as it is: it identifies the chart in the lock file.
         let shown = |text: &str| match text.split_once('?') {
@@ -74,13 +78,23 @@ impl Remote {
         let (place, identity) = match source {
             Source::Repository { name, .. } => {
                 let place = Place::Repository(parse(&text).map_err(bad)?);
-                let identity =
-                    Identity { source: shown(&text), name: Some(name.clone()), wanted: range_text };
+                let identity = Identity {
+                    source: shown(&text),
+                    name: Some(name.clone()),
+                    wanted: range_text,
+                };
                 (place, identity)
             }
             Source::Url { .. } => {
                 let place = Place::Url(parse(&text).map_err(bad)?);
-                (place, Identity { source: shown(&text), name: None, wanted: range_text })
+                (
+                    place,
+                    Identity {
+                        source: shown(&text),
+                        name: None,
+                        wanted: range_text,
+                    },
+                )
             }
             _ => {
                 let reference = Reference::parse(&text).map_err(FetchError::Address)?;
@@ -99,28 +113,48 @@ impl Remote {
         if let Some(password) = &access.password {
             redactor.add(password);
         }
-        Ok(Some(Self { identity, range: range.cloned(), place, access }))
+        Ok(Some(Self {
+            identity,
+            range: range.cloned(),
+            place,
+            access,
+        }))
     }
 
     /// For messages: `chart web ~1.2 from https://…`.
     pub(super) fn describe(&self) -> String {
-        let Identity { source, name, wanted } = &self.identity;
-        let name = name.as_ref().map_or_else(String::new, |name| format!(" {name}"));
-        let wanted = wanted.as_ref().map_or_else(String::new, |wanted| format!(" {wanted}"));
+        let Identity {
+            source,
+            name,
+            wanted,
+        } = &self.identity;
+        let name = name
+            .as_ref()
+            .map_or_else(String::new, |name| format!(" {name}"));
+        let wanted = wanted
+            .as_ref()
+            .map_or_else(String::new, |wanted| format!(" {wanted}"));
         format!("chart{name}{wanted} from {source}")
     }
 }
 
 /// The access of the repository that holds the address.
-pub(super) fn inherited<'a>(url: &str, repositories: impl Iterator<Item = &'a Repository>) -> Access {
+pub(super) fn inherited<'a>(
+    url: &str,
+    repositories: impl Iterator<Item = &'a Repository>,
+) -> Access {
     let holds = |repository: &&Repository| {
         let base = repository.url.trim_end_matches('/');
         let rest = url.strip_prefix(base);
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', ':', '@']))
     };
     // The one that says most about it.
-    let found = repositories.filter(holds).max_by_key(|repository| repository.url.len());
-    found.map(|repository| repository.access.clone()).unwrap_or_default()
+    let found = repositories
+        .filter(holds)
+        .max_by_key(|repository| repository.url.len());
+    found
+        .map(|repository| repository.access.clone())
+        .unwrap_or_default()
 }
 
 /// Takes `user:password@` out of an address.
@@ -144,16 +178,25 @@ mod tests {
     fn remote(source: &Source, range: Option<&str>) -> Remote {
         let corp = |url: &str, user: &str| Repository {
             url: url.into(),
-            access: Access { username: Some(user.into()), ..Access::default() },
+            access: Access {
+                username: Some(user.into()),
+                ..Access::default()
+            },
         };
-        let all = [corp("oci://r.corp/charts", "a"), corp("oci://r.corp/charts/team/", "b")];
+        let all = [
+            corp("oci://r.corp/charts", "a"),
+            corp("oci://r.corp/charts/team/", "b"),
+        ];
         let range = range.map(|text| VersionRange::parse(text).unwrap());
         let remote = Remote::new(source, range.as_ref(), all.iter(), &Redactor::default());
         remote.unwrap().unwrap()
     }
 
     fn oci(reference: &str) -> Source {
-        Source::Oci { reference: reference.into(), access: Access::default() }
+        Source::Oci {
+            reference: reference.into(),
+            access: Access::default(),
+        }
     }
 
     #[test]
@@ -178,7 +221,11 @@ mod tests {
             ("oci://r.corp/charts-of-others/web", None),
             ("oci://other/charts/web", None),
         ] {
-            assert_eq!(remote(&oci(reference), None).access.username.as_deref(), user, "{reference}");
+            assert_eq!(
+                remote(&oci(reference), None).access.username.as_deref(),
+                user,
+                "{reference}"
+            );
         }
     }
 }

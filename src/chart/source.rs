@@ -76,7 +76,10 @@ impl Source {
                 access: repository.access.clone(),
             };
         }
-        Self::Repository { repository: repository.clone(), name: name.to_owned() }
+        Self::Repository {
+            repository: repository.clone(),
+            name: name.to_owned(),
+        }
     }
 }
 

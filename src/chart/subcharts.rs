@@ -51,27 +51,39 @@ pub(super) fn prepare<'a>(
         let at = folder.to_owned();
         let (declared, digest) = blocking(move || {
             let declared = read(&at)?;
-            let digest = tree::digest(&at).map_err(|error| {
-                super::ChartError::Read { path: at, reason: error.to_string() }
+            let digest = tree::digest(&at).map_err(|error| super::ChartError::Read {
+                path: at,
+                reason: error.to_string(),
             })?;
             Ok::<_, FetchError>((declared, digest))
         })
         .await?;
-        let Declared { name, version, missing, locked } = declared;
+        let Declared {
+            name,
+            version,
+            missing,
+            locked,
+        } = declared;
         if missing.is_empty() {
             return Ok(local(folder.to_owned(), name, version, &digest));
         }
         let here = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
         if above.contains(&here) {
             let reason = "it is a dependency of itself".to_owned();
-            return Err(FetchError::Dependencies { folder: folder.to_owned(), reason });
+            return Err(FetchError::Dependencies {
+                folder: folder.to_owned(),
+                reason,
+            });
         }
         let above: Vec<PathBuf> = above.iter().cloned().chain([here]).collect();
         let parts = missing.iter().map(|dependency| {
             let locked = locked.as_deref();
             part(run, folder, dependency, locked, asker, &above)
         });
-        let parts = join_all(parts).await.into_iter().collect::<Result<Vec<_>, _>>()?;
+        let parts = join_all(parts)
+            .await
+            .into_iter()
+            .collect::<Result<Vec<_>, _>>()?;
         let (cache, from) = (run.cache.clone(), folder.to_owned());
         let (path, digest) = blocking(move || {
             let key = key(&digest, &parts);
@@ -87,14 +99,24 @@ pub(super) fn prepare<'a>(
 
 fn read(folder: &Path) -> Result<Declared, FetchError> {
     let files = files::read(folder, &dependencies::is_metadata)?;
-    let bad = |reason: String| super::ChartError::Metadata { path: folder.to_owned(), reason };
+    let bad = |reason: String| super::ChartError::Metadata {
+        path: folder.to_owned(),
+        reason,
+    };
     let top = files.iter().find(|file| file.path == "Chart.yaml");
-    let top = top.ok_or_else(|| super::ChartError::NotAChart { path: folder.to_owned() })?;
+    let top = top.ok_or_else(|| super::ChartError::NotAChart {
+        path: folder.to_owned(),
+    })?;
     let Named { name, version } = dependencies::parse(top).map_err(bad)?;
     let declared = dependencies::declared(&files).map_err(bad)?;
     let missing = dependencies::missing(declared, &files);
     let locked = dependencies::locked(&files).map_err(bad)?;
-    Ok(Declared { name, version, missing, locked })
+    Ok(Declared {
+        name,
+        version,
+        missing,
+        locked,
+    })
 }
 
 /// Gets one dependency.
@@ -111,15 +133,22 @@ async fn part(
         name: dependency.name.clone(),
         error: Box::new(error),
     };
-    let bad = |reason: String| FetchError::Dependencies { folder: folder.to_owned(), reason };
+    let bad = |reason: String| FetchError::Dependencies {
+        folder: folder.to_owned(),
+        reason,
+    };
     let source = source(run, folder, dependency).map_err(bad)?;
     if let Source::Folder(path) = &source {
         let chart = prepare(run, path, asker, above).await.map_err(wrap)?;
         let range = range(dependency.version.as_deref()).map_err(bad)?;
-        return check_range(&chart, range.as_ref()).map(|()| chart).map_err(wrap);
+        return check_range(&chart, range.as_ref())
+            .map(|()| chart)
+            .map_err(wrap);
     }
     let range = wanted(folder, dependency, locked).map_err(bad)?;
-    run.fetch(&source, range.as_ref(), asker).await.map_err(wrap)
+    run.fetch(&source, range.as_ref(), asker)
+        .await
+        .map_err(wrap)
 }
 
 fn source(run: &Run<'_>, folder: &Path, dependency: &Dependency) -> Result<Source, String> {
@@ -131,12 +160,22 @@ fn source(run: &Run<'_>, folder: &Path, dependency: &Dependency) -> Result<Sourc
     if let Some(path) = repository.strip_prefix("file://") {
         return Ok(Source::Folder(folder.join(path)));
     }
-    let alias = repository.strip_prefix('@').or_else(|| repository.strip_prefix("alias:"));
+    let alias = repository
+        .strip_prefix('@')
+        .or_else(|| repository.strip_prefix("alias:"));
     let repository = match alias {
-        Some(alias) => run.options.repositories.get(alias).cloned().ok_or_else(|| {
-            format!("`{name}` is from repository `{alias}`, which is not in [repositories]")
-        })?,
-        None => Repository { url: repository.to_owned(), access: Access::default() },
+        Some(alias) => run
+            .options
+            .repositories
+            .get(alias)
+            .cloned()
+            .ok_or_else(|| {
+                format!("`{name}` is from repository `{alias}`, which is not in [repositories]")
+            })?,
+        None => Repository {
+            url: repository.to_owned(),
+            access: Access::default(),
+        },
     };
     Ok(Source::in_repository(&repository, name))
 }
@@ -159,7 +198,10 @@ fn wanted(
             dependency.version.as_deref().unwrap_or("any version")
         )
     };
-    let said = locked.iter().filter(|it| it.name == *name).filter_map(|it| it.version.as_deref());
+    let said = locked
+        .iter()
+        .filter(|it| it.name == *name)
+        .filter_map(|it| it.version.as_deref());
     let fits = |text: &&str| {
         let version = parse_version(text);
         version.is_some_and(|it| declared.as_ref().is_none_or(|range| range.matches(&it)))
@@ -174,7 +216,9 @@ fn wanted(
 
 fn range(text: Option<&str>) -> Result<Option<VersionRange>, String> {
     let text = text.map(str::trim).filter(|text| !text.is_empty());
-    text.map(VersionRange::parse).transpose().map_err(|error| error.to_string())
+    text.map(VersionRange::parse)
+        .transpose()
+        .map_err(|error| error.to_string())
 }
 
 fn key(digest: &Digest, parts: &[LocalChart]) -> Digest {

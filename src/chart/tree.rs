@@ -50,7 +50,10 @@ fn list(
     found: &mut Vec<(String, PathBuf)>,
 ) -> io::Result<()> {
     if depth > DEPTH {
-        return Err(io::Error::other(format!("{} is nested too deep", folder.display())));
+        return Err(io::Error::other(format!(
+            "{} is nested too deep",
+            folder.display()
+        )));
     }
     for entry in fs::read_dir(folder)? {
         let entry = entry?;

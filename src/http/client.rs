@@ -13,10 +13,7 @@ use tokio::time::timeout;
 
 use super::{
     Ask, Patience, Proxies, Received, Refusal, Sink, Tls, TlsError, Transfer, TransferError,
-    USER_AGENT, chain, is_same_origin,
-    patience::retry_after,
-    proxy::Connector,
-    resolve,
+    USER_AGENT, chain, is_same_origin, patience::retry_after, proxy::Connector, resolve,
     url::host_of,
 };
 
@@ -49,7 +46,10 @@ impl Client {
             .with_tls_config(tls.config()?)
             .https_or_http()
             .enable_http1()
-            .wrap_connector(Connector { tcp, proxies: proxies.clone() });
+            .wrap_connector(Connector {
+                tcp,
+                proxies: proxies.clone(),
+            });
         Ok(Self {
             inner: legacy::Client::builder(TokioExecutor::new()).build(connector),
             proxies: proxies.clone(),
@@ -75,12 +75,18 @@ impl Client {
             let error = match outcome {
                 Ok(Ok(received)) => return Ok(received),
                 Ok(Err(error)) => error,
-                Err(_) => TransferError::Timeout { host: host_of(&ask.url), after: total },
+                Err(_) => TransferError::Timeout {
+                    host: host_of(&ask.url),
+                    after: total,
+                },
             };
             let Some(pause) = self.patience.pause_after(attempt, &error) else {
                 return Err(error);
             };
-            watch(Transfer::Again { reason: error.to_string(), pause });
+            watch(Transfer::Again {
+                reason: error.to_string(),
+                pause,
+            });
             tokio::time::sleep(pause).await;
             let restarted = sink.restart();
             restarted.map_err(|error| keep(&ask.url, &error))?;
@@ -107,12 +113,19 @@ impl Client {
                 return self.receive(ask, url, answer, sink, watch).await;
             }
             let there = ask.authorization.is_some();
-            let refusal =
-                self.refusal(&url, answer, there && may_authorize, there && !may_authorize);
+            let refusal = self.refusal(
+                &url,
+                answer,
+                there && may_authorize,
+                there && !may_authorize,
+            );
             return Err(TransferError::Refused(Box::new(refusal.await)));
         }
         let reason = format!("more than {REDIRECTS} times");
-        Err(TransferError::Redirect { host: host_of(&url), reason })
+        Err(TransferError::Redirect {
+            host: host_of(&url),
+            reason,
+        })
     }
 
     /// One request and the head of its answer.
@@ -125,7 +138,10 @@ impl Client {
         let request = self.request(ask, url, may_authorize)?;
         let idle = self.patience.idle;
         let Ok(answer) = timeout(idle, self.inner.request(request)).await else {
-            return Err(TransferError::Timeout { host: host_of(url), after: idle });
+            return Err(TransferError::Timeout {
+                host: host_of(url),
+                after: idle,
+            });
         };
         answer.map_err(|error| transport(url, &error))
     }
@@ -136,7 +152,10 @@ impl Client {
         url: &Uri,
         may_authorize: bool,
     ) -> Result<Request<Full<Bytes>>, TransferError> {
-        let invalid = |reason: String| TransferError::Invalid { host: host_of(url), reason };
+        let invalid = |reason: String| TransferError::Invalid {
+            host: host_of(url),
+            reason,
+        };
         let mut request = Request::builder()
             .method(ask.method.clone())
             .uri(url)
@@ -165,7 +184,10 @@ impl Client {
         watch: &mut (dyn FnMut(Transfer) + Send),
     ) -> Result<Received, TransferError> {
         let (head, mut body) = answer.into_parts();
-        let too_large = || TransferError::TooLarge { host: host_of(&url), limit: ask.limit };
+        let too_large = || TransferError::TooLarge {
+            host: host_of(&url),
+            limit: ask.limit,
+        };
         let total = content_length(&head.headers);
         if total.is_some_and(|total| total > ask.limit) {
             return Err(too_large());
@@ -179,7 +201,10 @@ impl Client {
             sink.write(&piece).map_err(|error| keep(&url, &error))?;
             watch(Transfer::Bytes { received, total });
         }
-        Ok(Received { url, headers: head.headers })
+        Ok(Received {
+            url,
+            headers: head.headers,
+        })
     }
 
     async fn piece(
@@ -191,12 +216,18 @@ impl Client {
         let idle = self.patience.idle;
         loop {
             let Ok(frame) = timeout(idle, body.frame()).await else {
-                return Err(TransferError::Timeout { host: host_of(url), after: idle });
+                return Err(TransferError::Timeout {
+                    host: host_of(url),
+                    after: idle,
+                });
             };
             match frame {
                 None => return Ok(None),
                 Some(Err(error)) if is_cut(&error) => {
-                    return Err(TransferError::Truncated { host: host_of(url), received });
+                    return Err(TransferError::Truncated {
+                        host: host_of(url),
+                        received,
+                    });
                 }
                 Some(Err(error)) => return Err(transport(url, &error)),
                 Some(Ok(frame)) => {
@@ -223,13 +254,19 @@ impl Client {
             text.extend_from_slice(&piece);
         }
         text.truncate(REFUSAL_BODY);
-        let asked = head.headers.get(header::RETRY_AFTER).and_then(|value| value.to_str().ok());
+        let asked = head
+            .headers
+            .get(header::RETRY_AFTER)
+            .and_then(|value| value.to_str().ok());
         let challenges = head.headers.get_all(header::WWW_AUTHENTICATE).iter();
         Refusal {
             host: host_of(url),
             status: head.status.as_u16(),
             retry_after: asked.and_then(|text| retry_after(text, jiff::Timestamp::now())),
-            challenges: challenges.filter_map(|value| value.to_str().ok()).map(Into::into).collect(),
+            challenges: challenges
+                .filter_map(|value| value.to_str().ok())
+                .map(Into::into)
+                .collect(),
             authorized,
             withheld,
             body: String::from_utf8_lossy(&text).into_owned(),
@@ -243,13 +280,21 @@ fn redirect<B>(from: &Uri, answer: &Response<B>) -> Result<Option<Uri>, Transfer
     if ![301, 302, 303, 307, 308].contains(&status.as_u16()) {
         return Ok(None);
     }
-    let refused = |reason: String| TransferError::Redirect { host: host_of(from), reason };
-    let to = answer.headers().get(header::LOCATION).and_then(|value| value.to_str().ok());
+    let refused = |reason: String| TransferError::Redirect {
+        host: host_of(from),
+        reason,
+    };
+    let to = answer
+        .headers()
+        .get(header::LOCATION)
+        .and_then(|value| value.to_str().ok());
     let to = to.ok_or_else(|| refused("without saying where".into()))?;
     let next = resolve(&folder(from), to).map_err(|error| refused(format!("to {error}")))?;
     if from.scheme_str() == Some("https") && next.scheme_str() == Some("http") {
         let to = host_of(&next);
-        return Err(refused(format!("to {to} without TLS, which is not followed")));
+        return Err(refused(format!(
+            "to {to} without TLS, which is not followed"
+        )));
     }
     Ok(Some(next))
 }
@@ -263,7 +308,12 @@ fn folder(url: &Uri) -> Uri {
 }
 
 fn content_length(headers: &HeaderMap) -> Option<u64> {
-    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+    headers
+        .get(header::CONTENT_LENGTH)?
+        .to_str()
+        .ok()?
+        .parse()
+        .ok()
 }
 
 /// The body ended before its announced length, or within a chunk.
@@ -275,9 +325,15 @@ fn is_cut(error: &hyper::Error) -> bool {
 }
 
 fn transport(url: &Uri, error: &dyn std::error::Error) -> TransferError {
-    TransferError::Transport { host: host_of(url), reason: chain(error) }
+    TransferError::Transport {
+        host: host_of(url),
+        reason: chain(error),
+    }
 }
 
 fn keep(url: &Uri, error: &std::io::Error) -> TransferError {
-    TransferError::Keep { host: host_of(url), reason: error.to_string() }
+    TransferError::Keep {
+        host: host_of(url),
+        reason: error.to_string(),
+    }
 }

@@ -101,10 +101,17 @@ mod tests {
             longest_pause: Duration::from_secs(6),
             ..Patience::default()
         };
-        let timeout = TransferError::Timeout { host: "h".into(), after: Duration::ZERO };
-        let pauses: Vec<_> =
-            (1..=5).map(|attempt| patience.pause_after(attempt, &timeout)).collect();
-        assert_eq!(pauses, [Some(1), Some(2), Some(4), Some(6), None].map(|s| s.map(Duration::from_secs)));
+        let timeout = TransferError::Timeout {
+            host: "h".into(),
+            after: Duration::ZERO,
+        };
+        let pauses: Vec<_> = (1..=5)
+            .map(|attempt| patience.pause_after(attempt, &timeout))
+            .collect();
+        assert_eq!(
+            pauses,
+            [Some(1), Some(2), Some(4), Some(6), None].map(|s| s.map(Duration::from_secs))
+        );
         for (status, asked, expected) in [
             (500, None, Some(1)),
             (503, Some(3), Some(3)),
@@ -116,7 +123,11 @@ mod tests {
             (401, None, None),
         ] {
             let pause = patience.pause_after(1, &refused(status, asked));
-            assert_eq!(pause, expected.map(Duration::from_secs), "{status} {asked:?}");
+            assert_eq!(
+                pause,
+                expected.map(Duration::from_secs),
+                "{status} {asked:?}"
+            );
         }
     }
 
@@ -130,7 +141,11 @@ mod tests {
             ("soon", None),
             ("-1", None),
         ] {
-            assert_eq!(retry_after(text, now), expected.map(Duration::from_secs), "{text}");
+            assert_eq!(
+                retry_after(text, now),
+                expected.map(Duration::from_secs),
+                "{text}"
+            );
         }
     }
 }

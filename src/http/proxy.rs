@@ -52,7 +52,11 @@ impl Proxies {
     }
 
     fn to(&self, url: &Uri) -> Option<Intercept> {
-        if url.host().is_some_and(is_this_machine) { None } else { self.0.intercept(url) }
+        if url.host().is_some_and(is_this_machine) {
+            None
+        } else {
+            self.0.intercept(url)
+        }
     }
 
     /// The `Proxy-Authorization` of a request that is handed to a proxy as it is. (Through a
@@ -70,7 +74,10 @@ impl fmt::Debug for Proxies {
 }
 
 fn is_this_machine(host: &str) -> bool {
-    let ip = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    let ip = host
+        .trim_start_matches('[')
+        .trim_end_matches(']')
+        .parse::<IpAddr>();
     host.eq_ignore_ascii_case("localhost") || ip.is_ok_and(|ip| ip.is_loopback())
 }
 
@@ -95,7 +102,12 @@ impl Service<Uri> for Connector {
     fn call(&mut self, to: Uri) -> Self::Future {
         let mut tcp = self.tcp.clone();
         let Some(proxy) = self.proxies.to(&to) else {
-            return Box::pin(async move { Ok(Stream { io: tcp.call(to).await?, is_proxied: false }) });
+            return Box::pin(async move {
+                Ok(Stream {
+                    io: tcp.call(to).await?,
+                    is_proxied: false,
+                })
+            });
         };
         let at = proxy.uri().clone();
         let is_tls = to.scheme_str() == Some("https");

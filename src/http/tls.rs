@@ -74,7 +74,9 @@ fn trusted(path: &Path) -> Result<RootCertStore, TlsError> {
     let what = "certificate authorities";
     let mut roots = RootCertStore::empty();
     for certificate in certificates(what, path)? {
-        roots.add(certificate).map_err(|error| file(what, path, &error))?;
+        roots
+            .add(certificate)
+            .map_err(|error| file(what, path, &error))?;
     }
     Ok(roots)
 }
@@ -87,10 +89,7 @@ fn system() -> RootCertStore {
     roots
 }
 
-fn certificates(
-    what: &'static str,
-    path: &Path,
-) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+fn certificates(what: &'static str, path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let found = CertificateDer::pem_file_iter(path)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
         .map_err(|error| file(what, path, &error))?;
@@ -101,5 +100,9 @@ fn certificates(
 }
 
 fn file(what: &'static str, path: &Path, reason: &dyn std::fmt::Display) -> TlsError {
-    TlsError::File { what, path: path.to_owned(), reason: reason.to_string() }
+    TlsError::File {
+        what,
+        path: path.to_owned(),
+        reason: reason.to_string(),
+    }
 }

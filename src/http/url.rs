@@ -17,14 +17,20 @@ pub struct BadUrl {
 /// # Errors
 /// It is something else.
 pub fn parse(text: &str) -> Result<Uri, BadUrl> {
-    let bad = |reason: String| BadUrl { url: without_user(text).0, reason };
+    let bad = |reason: String| BadUrl {
+        url: without_user(text).0,
+        reason,
+    };
     // A fragment is not sent.
     let (plain, _fragment) = text.split_once('#').unwrap_or((text, ""));
-    let url: Uri =
-        plain.parse().map_err(|error: http::uri::InvalidUri| bad(error.to_string()))?;
+    let url: Uri = plain
+        .parse()
+        .map_err(|error: http::uri::InvalidUri| bad(error.to_string()))?;
     match (url.scheme_str(), url.authority()) {
         (Some("http" | "https"), Some(_)) => Ok(url),
-        _ => Err(bad("it must start with http:// or https:// and name a host".into())),
+        _ => Err(bad(
+            "it must start with http:// or https:// and name a host".into(),
+        )),
     }
 }
 
@@ -38,7 +44,10 @@ pub fn without_user(url: &str) -> (String, Option<(String, String)>) {
         return (url.to_owned(), None);
     };
     let (user, password) = rest[..at].split_once(':').unwrap_or((&rest[..at], ""));
-    (format!("{scheme}://{}", &rest[at + 1..]), Some((decode(user), decode(password))))
+    (
+        format!("{scheme}://{}", &rest[at + 1..]),
+        Some((decode(user), decode(password))),
+    )
 }
 
 /// What `reference` means inside the folder `base`, as in RFC 3986 5.2: absolute addresses stay,
@@ -65,7 +74,10 @@ pub fn resolve(base: &Uri, reference: &str) -> Result<Uri, BadUrl> {
         None => format!("{}/{path}", base.path().trim_end_matches('/')),
     };
     let query = query.map_or_else(String::new, |query| format!("?{query}"));
-    parse(&format!("{scheme}://{host}{}{query}", without_dots(&joined)))
+    parse(&format!(
+        "{scheme}://{host}{}{query}",
+        without_dots(&joined)
+    ))
 }
 
 /// Whether what is for `first` may be sent to `second`: scheme, host and port are the same, or it
@@ -77,13 +89,16 @@ pub fn is_same_origin(first: &Uri, second: &Uri) -> bool {
     }
     let (from, to) = (first.scheme_str(), second.scheme_str());
     let same = from == to && port(first) == port(second);
-    let upgrade = (from, port(first)) == (Some("http"), 80) && (to, port(second)) == (Some("https"), 443);
+    let upgrade =
+        (from, port(first)) == (Some("http"), 80) && (to, port(second)) == (Some("https"), 443);
     same || upgrade
 }
 
 /// Names and values as a query or a form.
 pub fn query(fields: &[(&str, &str)]) -> String {
-    let pairs = fields.iter().map(|(name, value)| format!("{name}={}", encode(value)));
+    let pairs = fields
+        .iter()
+        .map(|(name, value)| format!("{name}={}", encode(value)));
     pairs.collect::<Vec<_>>().join("&")
 }
 
@@ -93,7 +108,8 @@ fn encode(text: &str) -> String {
         if byte.is_ascii_alphanumeric() || b"-._~/:".contains(&byte) {
             encoded.push(char::from(byte));
         } else {
-            encoded.push_str(&format!("%{byte:02X}"));
+            let hex = |digit: u8| char::from(b"0123456789ABCDEF"[usize::from(digit)]);
+            encoded.extend(['%', hex(byte >> 4), hex(byte & 15)]);
         }
     }
     encoded
@@ -102,11 +118,16 @@ fn encode(text: &str) -> String {
 /// Host and port, without a user.
 pub(super) fn host_of(url: &Uri) -> String {
     let host = url.host().unwrap_or_default();
-    url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+    url.port()
+        .map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
 }
 
 fn port(url: &Uri) -> u16 {
-    let default = if url.scheme_str() == Some("http") { 80 } else { 443 };
+    let default = if url.scheme_str() == Some("http") {
+        80
+    } else {
+        443
+    };
     url.port_u16().unwrap_or(default)
 }
 
@@ -135,7 +156,9 @@ fn decode(text: &str) -> String {
     let mut rest = text.as_bytes();
     while let Some((&first, after)) = rest.split_first() {
         let hex = after.get(..2).and_then(|hex| std::str::from_utf8(hex).ok());
-        let byte = hex.filter(|_| first == b'%').and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        let byte = hex
+            .filter(|_| first == b'%')
+            .and_then(|hex| u8::from_str_radix(hex, 16).ok());
         bytes.push(byte.unwrap_or(first));
         rest = if byte.is_some() { &after[2..] } else { after };
     }
@@ -149,16 +172,48 @@ mod tests {
     #[test]
     fn references_resolve_inside_their_base() {
         for (base, reference, expected) in [
-            ("https://h/charts", "web-1.tgz", "https://h/charts/web-1.tgz"),
-            ("https://h/charts/", "web-1.tgz", "https://h/charts/web-1.tgz"),
-            ("https://h", "charts/web-1.tgz", "https://h/charts/web-1.tgz"),
-            ("https://h:8443/a/b", "/web-1.tgz", "https://h:8443/web-1.tgz"),
+            (
+                "https://h/charts",
+                "web-1.tgz",
+                "https://h/charts/web-1.tgz",
+            ),
+            (
+                "https://h/charts/",
+                "web-1.tgz",
+                "https://h/charts/web-1.tgz",
+            ),
+            (
+                "https://h",
+                "charts/web-1.tgz",
+                "https://h/charts/web-1.tgz",
+            ),
+            (
+                "https://h:8443/a/b",
+                "/web-1.tgz",
+                "https://h:8443/web-1.tgz",
+            ),
             ("https://h/a/b", "../web-1.tgz", "https://h/a/web-1.tgz"),
-            ("https://h/a/b", "../../../x/./web-1.tgz", "https://h/x/web-1.tgz"),
-            ("https://h/a", "//other/web-1.tgz", "https://other/web-1.tgz"),
-            ("https://h/a", "http://other/web-1.tgz", "http://other/web-1.tgz"),
+            (
+                "https://h/a/b",
+                "../../../x/./web-1.tgz",
+                "https://h/x/web-1.tgz",
+            ),
+            (
+                "https://h/a",
+                "//other/web-1.tgz",
+                "https://other/web-1.tgz",
+            ),
+            (
+                "https://h/a",
+                "http://other/web-1.tgz",
+                "http://other/web-1.tgz",
+            ),
             ("https://h/a?t=1", "web-1.tgz", "https://h/a/web-1.tgz?t=1"),
-            ("https://h/a?t=1", "web-1.tgz?u=2", "https://h/a/web-1.tgz?u=2"),
+            (
+                "https://h/a?t=1",
+                "web-1.tgz?u=2",
+                "https://h/a/web-1.tgz?u=2",
+            ),
         ] {
             let resolved = resolve(&parse(base).unwrap(), reference).unwrap();
             assert_eq!(resolved.to_string(), expected, "{base} {reference}");
@@ -186,7 +241,10 @@ mod tests {
     #[test]
     fn queries_are_encoded() {
         let fields = [("scope", "repository:a/b:pull"), ("service", "a b&c=d+é")];
-        assert_eq!(query(&fields), "scope=repository:a/b:pull&service=a%20b%26c%3Dd%2B%C3%A9");
+        assert_eq!(
+            query(&fields),
+            "scope=repository:a/b:pull&service=a%20b%26c%3Dd%2B%C3%A9"
+        );
     }
 
     #[test]
@@ -203,6 +261,9 @@ mod tests {
             assert_eq!(by, user.map(|(a, b)| (a.to_owned(), b.to_owned())), "{url}");
         }
         let error = parse("ftp://user:hunter2@h/").unwrap_err().to_string();
-        assert!(!error.contains("hunter2") && error.contains("ftp://h/"), "{error}");
+        assert!(
+            !error.contains("hunter2") && error.contains("ftp://h/"),
+            "{error}"
+        );
     }
 }

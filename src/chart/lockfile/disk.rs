@@ -31,9 +31,13 @@ pub fn write(path: &Path, lock: &LockFile) -> Result<bool, LockFileError> {
 }
 
 fn replace(path: &Path, text: &str) -> std::io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
     let folder = folder.unwrap_or(Path::new("."));
-    let mut file = tempfile::Builder::new().prefix(".stack.lock.").tempfile_in(folder)?;
+    let mut file = tempfile::Builder::new()
+        .prefix(".stack.lock.")
+        .tempfile_in(folder)?;
     file.write_all(text.as_bytes())?;
     file.as_file().sync_all()?;
     // Temporary files are private; a lock file is for everyone who reads the stack.
@@ -47,7 +51,11 @@ fn replace(path: &Path, text: &str) -> std::io::Result<()> {
 }
 
 fn failed(verb: &'static str, path: &Path, error: &std::io::Error) -> LockFileError {
-    LockFileError::Io { verb, path: path.to_owned(), reason: error.to_string() }
+    LockFileError::Io {
+        verb,
+        path: path.to_owned(),
+        reason: error.to_string(),
+    }
 }
 
 #[cfg(test)]
@@ -74,6 +82,9 @@ mod tests {
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
         let nowhere = folder.path().join("gone/stack.lock");
         let error = write(&nowhere, &lock).unwrap_err().to_string();
-        assert!(error.starts_with("could not write") && error.contains("gone"), "{error}");
+        assert!(
+            error.starts_with("could not write") && error.contains("gone"),
+            "{error}"
+        );
     }
 }

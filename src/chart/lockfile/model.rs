@@ -102,7 +102,10 @@ impl LockFile {
 
     /// The text of the file: sorted, the same for the same entries.
     pub fn to_text(&self) -> String {
-        let document = Document { version: FORMAT, charts: self.entries.clone() };
+        let document = Document {
+            version: FORMAT,
+            charts: self.entries.clone(),
+        };
         let text = toml::to_string(&document).expect("strings and one number are TOML");
         format!("{HEADER}{text}")
     }
@@ -117,13 +120,19 @@ impl LockFile {
         &'a self,
         source: &'a str,
     ) -> impl Iterator<Item = &'a LockEntry> {
-        self.entries.iter().filter(move |entry| entry.source == source)
+        self.entries
+            .iter()
+            .filter(move |entry| entry.source == source)
     }
 
     /// These entries and those of `older` that are for something else.
     #[must_use]
     pub fn over(self, older: &Self) -> Self {
-        Self::new(self.entries.into_iter().chain(older.entries.iter().cloned()))
+        Self::new(
+            self.entries
+                .into_iter()
+                .chain(older.entries.iter().cloned()),
+        )
     }
 }
 
@@ -179,7 +188,11 @@ mod tests {
     fn newer_entries_cover_older_ones_for_the_same() {
         let old = LockFile::new([entry("web", None, "1.0.0"), entry("db", None, "3.0.0")]);
         let new = LockFile::new([entry("web", None, "2.0.0")]).over(&old);
-        let versions: Vec<_> = new.entries().iter().map(|entry| entry.version.as_str()).collect();
+        let versions: Vec<_> = new
+            .entries()
+            .iter()
+            .map(|entry| entry.version.as_str())
+            .collect();
         assert_eq!(versions, ["3.0.0", "2.0.0"]);
     }
 

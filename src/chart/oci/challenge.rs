@@ -19,7 +19,10 @@ pub(super) enum Challenge {
 impl Challenge {
     /// The best of the offers in `WWW-Authenticate` headers: tokens before passwords.
     pub(super) fn best(headers: &[String]) -> Option<Self> {
-        let offers: Vec<Self> = headers.iter().filter_map(|header| Self::parse(header)).collect();
+        let offers: Vec<Self> = headers
+            .iter()
+            .filter_map(|header| Self::parse(header))
+            .collect();
         let bearer = offers.iter().find(|offer| **offer != Self::Basic);
         bearer.or(offers.first()).cloned()
     }
@@ -34,10 +37,16 @@ impl Challenge {
         }
         let found = parameters(rest);
         let get = |key: &str| {
-            let all = found.iter().find(|(name, _)| name.eq_ignore_ascii_case(key));
+            let all = found
+                .iter()
+                .find(|(name, _)| name.eq_ignore_ascii_case(key));
             all.map(|(_, value)| value.clone())
         };
-        Some(Self::Bearer { realm: get("realm")?, service: get("service"), scope: get("scope") })
+        Some(Self::Bearer {
+            realm: get("realm")?,
+            service: get("service"),
+            scope: get("scope"),
+        })
     }
 }
 
@@ -46,12 +55,11 @@ fn parameters(text: &str) -> Vec<(String, String)> {
     let mut found = Vec::new();
     let mut rest = text.trim_start_matches([' ', ',']);
     while let Some((key, after)) = rest.split_once('=') {
-        let (value, end) = match after.strip_prefix('"') {
-            Some(quoted) => unquote(quoted),
-            None => {
-                let end = after.find(',').unwrap_or(after.len());
-                (after[..end].trim().to_owned(), &after[end..])
-            }
+        let (value, end) = if let Some(quoted) = after.strip_prefix('"') {
+            unquote(quoted)
+        } else {
+            let end = after.find(',').unwrap_or(after.len());
+            (after[..end].trim().to_owned(), &after[end..])
         };
         found.push((key.trim().to_owned(), value));
         rest = end.trim_start_matches([' ', ',']);
@@ -97,9 +105,16 @@ mod tests {
                 "Basic realm=\"r\"",
                 "Bearer realm=\"https://a/token\",service=\"reg, \\\"x\\\"\", scope=\"repository:a/b:pull,push\"",
             ]),
-            bearer("https://a/token", Some("reg, \"x\""), Some("repository:a/b:pull,push"))
+            bearer(
+                "https://a/token",
+                Some("reg, \"x\""),
+                Some("repository:a/b:pull,push")
+            )
         );
-        assert_eq!(best(&["bearer realm=https://a/token, error=x"]), bearer("https://a/token", None, None));
+        assert_eq!(
+            best(&["bearer realm=https://a/token, error=x"]),
+            bearer("https://a/token", None, None)
+        );
         assert_eq!(best(&["Negotiate"]), None);
         assert_eq!(best(&["Bearer service=\"x\""]), None);
         assert_eq!(best(&[]), None);

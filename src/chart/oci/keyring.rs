@@ -71,7 +71,8 @@ struct Config {
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Auth {
-    auth: Option<String>,
+    #[serde(rename = "auth")]
+    user_and_password: Option<String>,
     username: Option<String>,
     password: Option<String>,
     identitytoken: Option<String>,
@@ -116,8 +117,10 @@ impl Keyring {
                 continue;
             };
             if let Some(found) = self.look(&config, host).await? {
-                let (Credentials::Password { password: secret, .. } | Credentials::Refresh(secret)) =
-                    &found;
+                let (Credentials::Password {
+                    password: secret, ..
+                }
+                | Credentials::Refresh(secret)) = &found;
                 self.redactor.add(secret);
                 return Ok(Some(found));
             }
@@ -126,8 +129,13 @@ impl Keyring {
     }
 
     async fn look(&self, config: &Config, host: &str) -> Result<Option<Credentials>, String> {
-        let helper = config.cred_helpers.iter().find(|(key, _)| is_for(key, host));
-        let helper = helper.map(|(_, helper)| helper).or(config.creds_store.as_ref());
+        let helper = config
+            .cred_helpers
+            .iter()
+            .find(|(key, _)| is_for(key, host));
+        let helper = helper
+            .map(|(_, helper)| helper)
+            .or(config.creds_store.as_ref());
         if let Some(helper) = helper.filter(|helper| !helper.is_empty())
             && let Some(found) = self.ask(helper, host).await?
         {
@@ -143,7 +151,11 @@ impl Keyring {
         if helper.contains('/') {
             return Err(format!("`{helper}` is no name of a credential helper"));
         }
-        let key = if DOCKER_HUB.contains(&host) { DOCKER_HUB_KEY } else { host };
+        let key = if DOCKER_HUB.contains(&host) {
+            DOCKER_HUB_KEY
+        } else {
+            host
+        };
         let command = Command {
             program: program.clone().into(),
             args: vec!["get".into()],
@@ -165,7 +177,10 @@ impl Keyring {
             if said.contains("credentials not found") {
                 return Ok(None);
             }
-            return Err(format!("`{program} get` failed: {}", self.redactor.redact(&said)));
+            return Err(format!(
+                "`{program} get` failed: {}",
+                self.redactor.redact(&said)
+            ));
         }
         let answer: Answer = serde_json::from_slice(&output.stdout)
             .map_err(|_| format!("`{program} get` did not answer with credentials"))?;
@@ -182,13 +197,19 @@ impl Auth {
         if let Some(token) = filled(&self.identitytoken) {
             return Some(Credentials::Refresh(Secret::new(token)));
         }
-        if let Some(auth) = filled(&self.auth) {
+        if let Some(auth) = filled(&self.user_and_password) {
             let pair = String::from_utf8(BASE64.decode(auth.trim()).ok()?).ok()?;
             let (username, password) = pair.split_once(':')?;
             // Docker pads with zeros.
-            return Some(credentials(username.to_owned(), password.trim_end_matches('\0').to_owned()));
+            return Some(credentials(
+                username.to_owned(),
+                password.trim_end_matches('\0').to_owned(),
+            ));
         }
-        Some(credentials(filled(&self.username)?, filled(&self.password)?))
+        Some(credentials(
+            filled(&self.username)?,
+            filled(&self.password)?,
+        ))
     }
 }
 
@@ -197,7 +218,10 @@ fn credentials(username: String, secret: String) -> Credentials {
     if username == TOKEN_USER {
         return Credentials::Refresh(secret);
     }
-    Credentials::Password { username, password: secret }
+    Credentials::Password {
+        username,
+        password: secret,
+    }
 }
 
 fn read(file: &Path) -> Result<Option<Config>, String> {
@@ -205,7 +229,10 @@ fn read(file: &Path) -> Result<Option<Config>, String> {
         // The parser's own message may quote what it stumbled over.
         Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|error| {
             let (line, column) = (error.line(), error.column());
-            format!("{} is not valid at line {line}, column {column}", file.display())
+            format!(
+                "{} is not valid at line {line}, column {column}",
+                file.display()
+            )
         }),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(format!("{}: {error}", file.display())),
@@ -222,11 +249,17 @@ fn is_for(key: &str, host: &str) -> bool {
 
 fn files(env: &BTreeMap<OsString, OsString>) -> Vec<PathBuf> {
     let var = |name: &str| {
-        env.get(OsStr::new(name)).filter(|value| !value.is_empty()).map(PathBuf::from)
+        env.get(OsStr::new(name))
+            .filter(|value| !value.is_empty())
+            .map(PathBuf::from)
     };
     let home = var("HOME");
     let below_home = |path: &str| home.as_ref().map(|home| home.join(path));
-    let config = if cfg!(target_os = "macos") { "Library/Preferences" } else { ".config" };
+    let config = if cfg!(target_os = "macos") {
+        "Library/Preferences"
+    } else {
+        ".config"
+    };
     let helm = var("HELM_REGISTRY_CONFIG").or_else(|| {
         var("HELM_CONFIG_HOME")
             .or_else(|| var("XDG_CONFIG_HOME").map(|folder| folder.join("helm")))
@@ -234,7 +267,10 @@ fn files(env: &BTreeMap<OsString, OsString>) -> Vec<PathBuf> {
             .map(|folder| folder.join("registry/config.json"))
     });
     let docker = var("DOCKER_CONFIG").or_else(|| below_home(".docker"));
-    [helm, docker.map(|folder| folder.join("config.json"))].into_iter().flatten().collect()
+    [helm, docker.map(|folder| folder.join("config.json"))]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 #[cfg(test)]
@@ -244,11 +280,17 @@ mod tests {
     use super::*;
 
     fn env(pairs: &[(&str, &Path)]) -> BTreeMap<OsString, OsString> {
-        pairs.iter().map(|(name, value)| (name.into(), value.into())).collect()
+        pairs
+            .iter()
+            .map(|(name, value)| (name.into(), value.into()))
+            .collect()
     }
 
     fn password(username: &str, password: &str) -> Credentials {
-        Credentials::Password { username: username.into(), password: Secret::new(password) }
+        Credentials::Password {
+            username: username.into(),
+            password: Secret::new(password),
+        }
     }
 
     fn keyring(env: &BTreeMap<OsString, OsString>) -> Keyring {
@@ -258,23 +300,33 @@ mod tests {
     #[test]
     fn files_are_where_helm_and_docker_have_them() {
         let path = |text: &'static str| Path::new(text);
-        let cases: [(&[(&str, &Path)], &[&str]); 4] = [
+        type Case<'a> = (&'a [(&'a str, &'a Path)], &'a [&'a str]);
+        let cases: [Case<'_>; 4] = [
             (
                 &[("HOME", path("/h"))],
-                &["/h/.config/helm/registry/config.json", "/h/.docker/config.json"],
+                &[
+                    "/h/.config/helm/registry/config.json",
+                    "/h/.docker/config.json",
+                ],
             ),
             (
                 &[("HOME", path("/h")), ("XDG_CONFIG_HOME", path("/x"))],
                 &["/x/helm/registry/config.json", "/h/.docker/config.json"],
             ),
             (
-                &[("HELM_REGISTRY_CONFIG", path("/r.json")), ("DOCKER_CONFIG", path("/d"))],
+                &[
+                    ("HELM_REGISTRY_CONFIG", path("/r.json")),
+                    ("DOCKER_CONFIG", path("/d")),
+                ],
                 &["/r.json", "/d/config.json"],
             ),
             (&[], &[]),
         ];
         for (variables, expected) in cases {
-            assert_eq!(files(&env(variables)), expected.iter().map(PathBuf::from).collect::<Vec<_>>());
+            assert_eq!(
+                files(&env(variables)),
+                expected.iter().map(PathBuf::from).collect::<Vec<_>>()
+            );
         }
     }
 
@@ -296,7 +348,10 @@ mod tests {
             }, "other": 1}"#,
         )
         .unwrap();
-        let env = env(&[("HELM_REGISTRY_CONFIG", &helm), ("DOCKER_CONFIG", folder.path())]);
+        let env = env(&[
+            ("HELM_REGISTRY_CONFIG", &helm),
+            ("DOCKER_CONFIG", folder.path()),
+        ]);
         let keyring = keyring(&env);
         for (host, expected) in [
             ("r.corp:5000", Some(password("u", "p"))),
@@ -319,8 +374,14 @@ mod tests {
             fs::write(&file, format!("#!/bin/sh\nread host\n{text}\n")).unwrap();
             fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
         };
-        helper("one", r#"[ "$1" = get ] && echo "{\"ServerURL\":\"$host\",\"Username\":\"one\",\"Secret\":\"$host\"}""#);
-        helper("none", "echo 'credentials not found in native keychain'; exit 1");
+        helper(
+            "one",
+            r#"[ "$1" = get ] && echo "{\"ServerURL\":\"$host\",\"Username\":\"one\",\"Secret\":\"$host\"}""#,
+        );
+        helper(
+            "none",
+            "echo 'credentials not found in native keychain'; exit 1",
+        );
         helper("broken", "echo 'the keychain is locked'; exit 1");
         fs::write(
             folder.path().join("config.json"),
@@ -330,14 +391,29 @@ mod tests {
         )
         .unwrap();
         let path = std::env::join_paths([folder.path(), Path::new("/bin"), Path::new("/usr/bin")]);
-        let env = env(&[("DOCKER_CONFIG", folder.path()), ("PATH", Path::new(&path.unwrap()))]);
+        let env = env(&[
+            ("DOCKER_CONFIG", folder.path()),
+            ("PATH", Path::new(&path.unwrap())),
+        ]);
         let keyring = keyring(&env);
-        assert_eq!(keyring.find("one.corp").await, Ok(Some(password("one", "one.corp"))));
-        assert_eq!(keyring.find("stored.corp").await, Ok(Some(password("u", "p"))));
+        assert_eq!(
+            keyring.find("one.corp").await,
+            Ok(Some(password("one", "one.corp")))
+        );
+        assert_eq!(
+            keyring.find("stored.corp").await,
+            Ok(Some(password("u", "p")))
+        );
         assert_eq!(keyring.find("unknown.corp").await, Ok(None));
         for (host, expected) in [
-            ("broken.corp", "`docker-credential-broken get` failed: the keychain is locked"),
-            ("gone.corp", "could not start `docker-credential-gone`: not found in PATH"),
+            (
+                "broken.corp",
+                "`docker-credential-broken get` failed: the keychain is locked",
+            ),
+            (
+                "gone.corp",
+                "could not start `docker-credential-gone`: not found in PATH",
+            ),
         ] {
             assert_eq!(keyring.find(host).await, Err(expected.to_owned()));
         }
@@ -348,7 +424,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("config.json");
         fs::write(&file, r#"{"auths": {"h": {"auth": hunter2}}}"#).unwrap();
-        let error = keyring(&env(&[("DOCKER_CONFIG", folder.path())])).find("h").await.unwrap_err();
-        assert!(error.contains(&file.display().to_string()) && !error.contains("hunter2"), "{error}");
+        let error = keyring(&env(&[("DOCKER_CONFIG", folder.path())]))
+            .find("h")
+            .await
+            .unwrap_err();
+        assert!(
+            error.contains(&file.display().to_string()) && !error.contains("hunter2"),
+            "{error}"
+        );
     }
 }

@@ -33,18 +33,23 @@ impl Reference {
         if user.is_some() {
             return Err(bad("user and password belong into [repositories]"));
         }
-        let rest = plain.strip_prefix("oci://").ok_or_else(|| bad("it must start with oci://"))?;
+        let rest = plain
+            .strip_prefix("oci://")
+            .ok_or_else(|| bad("it must start with oci://"))?;
         let rest = rest.trim_end_matches('/');
         let (rest, digest) = match rest.split_once('@') {
             Some((rest, digest)) => {
                 let digest = Some(digest).filter(|text| text.starts_with("sha256:"));
                 let digest = digest.and_then(Digest::parse);
-                let digest = digest.ok_or_else(|| bad("its digest is not sha256 and 64 hex digits"))?;
+                let digest =
+                    digest.ok_or_else(|| bad("its digest is not sha256 and 64 hex digits"))?;
                 (rest, Some(digest))
             }
             None => (rest, None),
         };
-        let (host, path) = rest.split_once('/').ok_or_else(|| bad("it names no chart"))?;
+        let (host, path) = rest
+            .split_once('/')
+            .ok_or_else(|| bad("it names no chart"))?;
         let (repository, tag) = match path.rsplit_once(':') {
             Some((repository, tag)) => (repository, Some(tag)),
             None => (path, None),
@@ -54,7 +59,9 @@ impl Reference {
             return Err(bad("it must have a host, a path and a name"));
         }
         if !repository.chars().all(is_path) {
-            return Err(bad("its path may hold lower-case letters, digits and `.`, `_`, `-`"));
+            return Err(bad(
+                "its path may hold lower-case letters, digits and `.`, `_`, `-`",
+            ));
         }
         let pin = match (digest, tag) {
             (Some(digest), _) => Some(Pin::Digest(digest)),
@@ -62,7 +69,11 @@ impl Reference {
             (None, Some(_)) => return Err(bad("its tag is not valid")),
             (None, None) => None,
         };
-        Ok(Self { host: host.to_owned(), repository: repository.to_owned(), pin })
+        Ok(Self {
+            host: host.to_owned(),
+            repository: repository.to_owned(),
+            pin,
+        })
     }
 
     /// The reference without its pin.
@@ -72,12 +83,19 @@ impl Reference {
 
     /// The last part of the path: the chart's name, since `helm push` puts it there.
     pub(in crate::chart) fn name(&self) -> &str {
-        self.repository.rsplit('/').next().unwrap_or(&self.repository)
+        self.repository
+            .rsplit('/')
+            .next()
+            .unwrap_or(&self.repository)
     }
 
     /// The host to ask.
     pub(in crate::chart) fn server(&self) -> &str {
-        if self.host == DOCKER_HUB.0 { DOCKER_HUB.1 } else { &self.host }
+        if self.host == DOCKER_HUB.0 {
+            DOCKER_HUB.1
+        } else {
+            &self.host
+        }
     }
 }
 
@@ -98,12 +116,28 @@ mod tests {
         for (text, source, pin) in [
             ("oci://h:5000/a/web", "oci://h:5000/a/web", None),
             ("oci://h/web/", "oci://h/web", None),
-            ("oci://h:5000/a/web:1.0_b", "oci://h:5000/a/web", Some(Pin::Tag("1.0_b".into()))),
-            (&format!("oci://h/a/web@{digest}"), "oci://h/a/web", Some(Pin::Digest(digest.clone()))),
-            (&format!("oci://h/a/web:1@{digest}"), "oci://h/a/web", Some(Pin::Digest(digest.clone()))),
+            (
+                "oci://h:5000/a/web:1.0_b",
+                "oci://h:5000/a/web",
+                Some(Pin::Tag("1.0_b".into())),
+            ),
+            (
+                &format!("oci://h/a/web@{digest}"),
+                "oci://h/a/web",
+                Some(Pin::Digest(digest.clone())),
+            ),
+            (
+                &format!("oci://h/a/web:1@{digest}"),
+                "oci://h/a/web",
+                Some(Pin::Digest(digest.clone())),
+            ),
         ] {
             let reference = Reference::parse(text).unwrap();
-            assert_eq!((reference.source().as_str(), &reference.pin), (source, &pin), "{text}");
+            assert_eq!(
+                (reference.source().as_str(), &reference.pin),
+                (source, &pin),
+                "{text}"
+            );
             assert_eq!(reference.name(), "web");
         }
         for (text, expected) in [
@@ -118,8 +152,14 @@ mod tests {
             ("oci://u:hunter2@h/web", "belong into [repositories]"),
         ] {
             let error = Reference::parse(text).unwrap_err();
-            assert!(error.contains(expected) && !error.contains("hunter2"), "{text}: {error}");
+            assert!(
+                error.contains(expected) && !error.contains("hunter2"),
+                "{text}: {error}"
+            );
         }
-        assert_eq!(Reference::parse("oci://docker.io/a/b").unwrap().server(), "registry-1.docker.io");
+        assert_eq!(
+            Reference::parse("oci://docker.io/a/b").unwrap().server(),
+            "registry-1.docker.io"
+        );
     }
 }

@@ -8,18 +8,13 @@ use std::{
 use http::{HeaderValue, Uri, header};
 use serde::Deserialize;
 
-use super::{
-    Keyring, Reference,
-    challenge::Challenge,
-    keyring::Credentials,
-    token::authorize,
-};
+use super::{Keyring, Reference, challenge::Challenge, keyring::Credentials, token::authorize};
 use crate::{
     chart::{
         Access, FetchError,
         digest::Digest,
         error::Kind,
-        net::{Net, Reporter, DOWNLOAD},
+        net::{DOWNLOAD, Net, Reporter},
     },
     http::{Ask, Authorization, Received, Sink, TransferError, is_same_origin, parse, resolve},
 };
@@ -34,8 +29,10 @@ const PAGES: usize = 200;
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 const CONFIG: &str = "application/vnd.cncf.helm.config.v1+json";
 /// The second one is of Helm before 3.7.
-const LAYERS: [&str; 2] =
-    ["application/vnd.cncf.helm.chart.content.v1.tar+gzip", "application/tar+gzip"];
+const LAYERS: [&str; 2] = [
+    "application/vnd.cncf.helm.chart.content.v1.tar+gzip",
+    "application/tar+gzip",
+];
 
 /// Who asks which registry about which chart.
 #[derive(Debug, Clone, Copy)]
@@ -80,7 +77,10 @@ struct Descriptor {
 impl Registry {
     /// With these stored credentials.
     pub(in crate::chart) fn new(keyring: Keyring) -> Self {
-        Self { keyring, sessions: Mutex::default() }
+        Self {
+            keyring,
+            sessions: Mutex::default(),
+        }
     }
 
     /// All tags.
@@ -100,7 +100,10 @@ impl Registry {
             tags.extend(page.tags.unwrap_or_default());
             next = next_page(&received);
         }
-        Err(odd(call, &format!("it has more than {} tags", PAGES * TAGS)))
+        Err(odd(
+            call,
+            &format!("it has more than {} tags", PAGES * TAGS),
+        ))
     }
 
     /// The digest of the chart's archive, behind a tag or the digest of a manifest.
@@ -111,7 +114,8 @@ impl Registry {
     ) -> Result<Digest, FetchError> {
         let what = format!("the manifest of {} {pin}", call.reference.source());
         let mut ask = Ask::get(address(call, &format!("manifests/{pin}"))?, DOCUMENT);
-        ask.headers.insert(header::ACCEPT, HeaderValue::from_static(MANIFEST));
+        ask.headers
+            .insert(header::ACCEPT, HeaderValue::from_static(MANIFEST));
         let mut body = Vec::new();
         self.send(call, ask, &mut body, &what).await?;
         if let Some(expected) = Digest::parse(pin).filter(|_| pin.starts_with("sha256:")) {
@@ -156,11 +160,15 @@ impl Registry {
         };
         ask.authorization = known;
         let net = call.net;
-        let first = net.send(call.access, &ask, sink, what, Kind::Registry, call.report).await;
+        let first = net
+            .send(call.access, &ask, sink, what, Kind::Registry, call.report)
+            .await;
         let Err(error) = first else {
             return first;
         };
-        let refusal = error.refusal().filter(|refusal| refusal.status == 401 && !refusal.withheld);
+        let refusal = error
+            .refusal()
+            .filter(|refusal| refusal.status == 401 && !refusal.withheld);
         let challenge = refusal.and_then(|refusal| Challenge::best(&refusal.challenges));
         let Some(challenge) = challenge else {
             return Err(error);
@@ -171,7 +179,9 @@ impl Registry {
             return Err(unreadable(call, credentials).unwrap_or(error));
         };
         ask.authorization = Some(authorization.clone());
-        let second = net.send(call.access, &ask, sink, what, Kind::Registry, call.report).await;
+        let second = net
+            .send(call.access, &ask, sink, what, Kind::Registry, call.report)
+            .await;
         match second {
             Ok(received) => {
                 let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
@@ -191,7 +201,10 @@ impl Registry {
             Some(username) => {
                 let password = call.access.password.clone();
                 let password = password.unwrap_or_else(|| crate::secret::Secret::new(""));
-                Ok(Some(Credentials::Password { username: username.clone(), password }))
+                Ok(Some(Credentials::Password {
+                    username: username.clone(),
+                    password,
+                }))
             }
             None => self.keyring.find(call.reference.server()).await,
         }
@@ -203,13 +216,18 @@ fn unreadable(
     credentials: Result<Option<Credentials>, String>,
 ) -> Option<FetchError> {
     let host = call.reference.host.clone();
-    credentials.err().map(|reason| FetchError::Credentials { host, reason })
+    credentials
+        .err()
+        .map(|reason| FetchError::Credentials { host, reason })
 }
 
 /// A token for nobody was sent: that is no wrong password.
 fn as_nobody(what: &str, error: FetchError) -> FetchError {
     match error {
-        FetchError::Get { error: TransferError::Refused(mut refusal), .. } => {
+        FetchError::Get {
+            error: TransferError::Refused(mut refusal),
+            ..
+        } => {
             refusal.authorized = false;
             FetchError::get(what, Kind::Registry, TransferError::Refused(refusal))
         }
@@ -218,7 +236,11 @@ fn as_nobody(what: &str, error: FetchError) -> FetchError {
 }
 
 fn address(call: &Call<'_>, rest: &str) -> Result<Uri, FetchError> {
-    let scheme = if call.access.plain_http { "http" } else { "https" };
+    let scheme = if call.access.plain_http {
+        "http"
+    } else {
+        "https"
+    };
     let (server, repository) = (call.reference.server(), &call.reference.repository);
     parse(&format!("{scheme}://{server}/v2/{repository}/{rest}"))
         .map_err(|error| FetchError::Address(error.to_string()))
@@ -237,20 +259,32 @@ fn next_page(received: &Received) -> Option<Uri> {
 fn chart_layer(manifest: &[u8]) -> Result<Digest, String> {
     let manifest: Manifest =
         serde_json::from_slice(manifest).map_err(|_| "is no manifest".to_owned())?;
-    let config = manifest.config.ok_or("is no Helm chart: its manifest is a list of images")?;
+    let config = manifest
+        .config
+        .ok_or("is no Helm chart: its manifest is a list of images")?;
     if config.media_type != CONFIG {
         return Err(format!("is no Helm chart: it is a {}", config.media_type));
     }
     let layers = manifest.layers.unwrap_or_default();
-    let layer = layers.iter().find(|layer| LAYERS.contains(&layer.media_type.as_str()));
+    let layer = layers
+        .iter()
+        .find(|layer| LAYERS.contains(&layer.media_type.as_str()));
     let layer = layer.ok_or("is no Helm chart: it has no layer with one")?;
     let digest = Some(&layer.digest).filter(|digest| digest.starts_with("sha256:"));
     let digest = digest.and_then(|digest| Digest::parse(digest));
-    digest.ok_or_else(|| format!("has a chart with digest {}, which is no sha256", layer.digest))
+    digest.ok_or_else(|| {
+        format!(
+            "has a chart with digest {}, which is no sha256",
+            layer.digest
+        )
+    })
 }
 
 fn odd(call: &Call<'_>, reason: &str) -> FetchError {
-    FetchError::Registry { what: call.reference.source(), reason: reason.to_owned() }
+    FetchError::Registry {
+        what: call.reference.source(),
+        reason: reason.to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -270,7 +304,10 @@ mod tests {
         let chart = manifest(CONFIG, LAYERS[0], &digest.to_string());
         assert_eq!(chart_layer(chart.as_bytes()), Ok(digest.clone()));
         for (manifest, expected) in [
-            (manifest("application/vnd.oci.image.config.v1+json", LAYERS[0], ""), "it is a application/vnd.oci.image"),
+            (
+                manifest("application/vnd.oci.image.config.v1+json", LAYERS[0], ""),
+                "it is a application/vnd.oci.image",
+            ),
             (manifest(CONFIG, "application/x", ""), "no layer"),
             (manifest(CONFIG, LAYERS[0], "sha512:00"), "no sha256"),
             (r#"{"manifests":[]}"#.into(), "a list of images"),

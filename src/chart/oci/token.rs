@@ -31,11 +31,15 @@ pub(super) async fn authorize(
 ) -> Result<Option<Authorization>, FetchError> {
     let (realm, service, scope) = match challenge {
         Challenge::Basic => return Ok(credentials.and_then(basic)),
-        Challenge::Bearer { realm, service, scope } => (realm, service, scope),
+        Challenge::Bearer {
+            realm,
+            service,
+            scope,
+        } => (realm, service, scope),
     };
-    let scope = scope.clone().unwrap_or_else(|| {
-        format!("repository:{}:pull", call.reference.repository)
-    });
+    let scope = scope
+        .clone()
+        .unwrap_or_else(|| format!("repository:{}:pull", call.reference.repository));
     let mut fields = vec![("scope", scope.as_str())];
     fields.extend(service.as_deref().map(|service| ("service", service)));
     let ask = match credentials {
@@ -56,18 +60,33 @@ pub(super) async fn authorize(
             let mark = if realm.contains('?') { '&' } else { '?' };
             let url = service_url(call, &format!("{realm}{mark}{}", query(&fields)))?;
             let authorization = credentials.and_then(basic);
-            Ask { authorization, ..Ask::get(url, LIMIT) }
+            Ask {
+                authorization,
+                ..Ask::get(url, LIMIT)
+            }
         }
     };
     let what = format!("a token for {}", call.reference.source());
     let mut body = Vec::new();
-    call.net.send(call.access, &ask, &mut body, &what, Kind::Registry, call.report).await?;
+    call.net
+        .send(
+            call.access,
+            &ask,
+            &mut body,
+            &what,
+            Kind::Registry,
+            call.report,
+        )
+        .await?;
     let nonsense = || FetchError::Registry {
         what: what.clone(),
         reason: "the token service did not answer with a token".into(),
     };
     let token: Token = serde_json::from_slice(&body).ok().ok_or_else(&nonsense)?;
-    let token = token.token.or(token.access_token).filter(|token| !token.is_empty());
+    let token = token
+        .token
+        .or(token.access_token)
+        .filter(|token| !token.is_empty());
     let token = Secret::new(token.ok_or_else(&nonsense)?);
     call.net.redactor.add(&token);
     Ok(Some(Authorization::Bearer(token)))
@@ -85,10 +104,15 @@ fn basic(credentials: &Credentials) -> Option<Authorization> {
 
 /// A registry that is asked with TLS must not have passwords sent without.
 fn service_url(call: &Call<'_>, realm: &str) -> Result<http::Uri, FetchError> {
-    let bad = |reason: String| FetchError::Registry { what: call.reference.source(), reason };
+    let bad = |reason: String| FetchError::Registry {
+        what: call.reference.source(),
+        reason,
+    };
     let url = parse(realm).map_err(|error| bad(format!("its token service: {error}")))?;
     if url.scheme_str() == Some("http") && !call.access.plain_http {
-        return Err(bad("its token service is to be asked without TLS, which is refused".into()));
+        return Err(bad(
+            "its token service is to be asked without TLS, which is refused".into(),
+        ));
     }
     Ok(url)
 }

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    fmt::Write as _,
     fs,
     io::Write as _,
     path::{Path, PathBuf},
@@ -52,14 +53,26 @@ pub(super) fn packed(name: &str, version: &str) -> Vec<u8> {
     let template = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n";
     let regular = tar::EntryType::Regular;
     gzip(&tar(&[
-        (&format!("{name}/Chart.yaml"), regular, meta(name, version).as_bytes()),
-        (&format!("{name}/templates/c.yaml"), regular, template.as_bytes()),
+        (
+            &format!("{name}/Chart.yaml"),
+            regular,
+            meta(name, version).as_bytes(),
+        ),
+        (
+            &format!("{name}/templates/c.yaml"),
+            regular,
+            template.as_bytes(),
+        ),
     ]))
 }
 
 pub(super) fn sha256(bytes: &[u8]) -> String {
     let digest = ring::digest::digest(&ring::digest::SHA256, bytes);
-    digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    let mut hex = String::new();
+    for byte in digest.as_ref() {
+        write!(hex, "{byte:02x}").unwrap();
+    }
+    hex
 }
 
 /// An index of (name, version, address, digest).
@@ -72,7 +85,7 @@ pub(super) fn index(entries: &[(&str, &str, &str, Option<&str>)]) -> Vec<u8> {
     }
     let mut text = "apiVersion: v1\nentries:\n".to_owned();
     for (name, entries) in charts {
-        text.push_str(&format!("  {name}:\n{entries}"));
+        write!(text, "  {name}:\n{entries}").unwrap();
     }
     text.into_bytes()
 }
@@ -87,7 +100,7 @@ impl Lab {
     pub(super) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let options = FetchOptions {
-            cache_dir: folder.path().join("cache"),
+            cache_dir: folder.path().join("chart-cache"),
             repositories: BTreeMap::new(),
             env: BTreeMap::new(),
             redactor: Redactor::default(),
@@ -134,9 +147,13 @@ impl Lab {
         mode: &LockMode,
         on_progress: &mut (dyn FnMut(FetchProgress) + Send),
     ) -> Result<Fetched, Vec<(ChartName, FetchError)>> {
-        let requests = requests.iter().map(|(name, request)| (key(name), request.clone()));
+        let requests = requests
+            .iter()
+            .map(|(name, request)| (key(name), request.clone()));
         let fetcher = Fetcher::new(self.options.clone()).unwrap();
-        fetcher.resolve_all(requests.collect(), lock, mode, on_progress).await
+        fetcher
+            .resolve_all(requests.collect(), lock, mode, on_progress)
+            .await
     }
 
     /// One chart, and nothing locked.
@@ -162,7 +179,11 @@ pub(super) fn files_below(folder: &Path) -> Vec<PathBuf> {
 fn list(folder: &Path, files: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
-        if path.is_dir() { list(&path, files) } else { files.push(path) }
+        if path.is_dir() {
+            list(&path, files);
+        } else {
+            files.push(path);
+        }
     }
 }
 
@@ -190,6 +211,12 @@ pub(super) fn from(url: &str, name: &str, version: &str) -> Request {
 }
 
 pub(super) fn from_with(url: &str, name: &str, version: &str, access: Access) -> Request {
-    let repository = Repository { url: url.into(), access };
-    Request { source: Source::in_repository(&repository, name), version: range(version) }
+    let repository = Repository {
+        url: url.into(),
+        access,
+    };
+    Request {
+        source: Source::in_repository(&repository, name),
+        version: range(version),
+    }
 }

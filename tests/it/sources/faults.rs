@@ -32,7 +32,10 @@ async fn error_of(lab: &Lab, server: &Server) -> String {
 #[tokio::test]
 async fn a_status_says_what_it_means() {
     for (status, expected) in [
-        (401, "it wants a user: set `username` and `password` in [repositories]"),
+        (
+            401,
+            "it wants a user: set `username` and `password` in [repositories]",
+        ),
         (403, "it may not be read without a user, or does not exist"),
         (404, "there is nothing at that address"),
         (429, "too many requests: try again later"),
@@ -42,8 +45,14 @@ async fn a_status_says_what_it_means() {
         let server = serving(move |_| Reply::status(status)).await;
         let lab = Lab::new();
         let error = error_of(&lab, &server).await;
-        assert!(error.starts_with("could not get chart web from http://127.0.0.1:"), "{error}");
-        assert!(error.contains(&status.to_string()) && error.contains(expected), "{error}");
+        assert!(
+            error.starts_with("could not get chart web from http://127.0.0.1:"),
+            "{error}"
+        );
+        assert!(
+            error.contains(&status.to_string()) && error.contains(expected),
+            "{error}"
+        );
         // Only what may pass is asked for again.
         let tries = if matches!(status, 429 | 500) { 4 } else { 1 };
         assert_eq!(server.seen().len(), 1 + tries, "{status}");
@@ -76,7 +85,10 @@ async fn what_passes_is_tried_again_and_told() {
             .await
             .unwrap();
         assert_eq!(retries, 1);
-        assert_eq!(std::fs::read(&fetched.charts[&key("web")].path).unwrap(), packed("web", "1.0.0"));
+        assert_eq!(
+            std::fs::read(&fetched.charts[&key("web")].path).unwrap(),
+            packed("web", "1.0.0")
+        );
     }
 }
 
@@ -94,7 +106,10 @@ async fn no_answer_says_why() {
     let lab = Lab::new();
     for (url, expected) in [
         ("http://127.0.0.1:1", "refused"),
-        ("http://no-such-host.invalid", "no answer from no-such-host.invalid"),
+        (
+            "http://no-such-host.invalid",
+            "no answer from no-such-host.invalid",
+        ),
         ("ftp://127.0.0.1", "must start with http://"),
         ("charts", "is not a URL"),
     ] {
@@ -119,12 +134,27 @@ async fn unsound_archives_never_reach_the_cache() {
     let yaml = ("web/Chart.yaml", Regular, meta.as_bytes());
     let whole = packed("web", "1.0.0");
     let cases: [(Vec<u8>, &str); 9] = [
-        (whole[..whole.len() / 2].to_vec(), "is not a usable chart archive: it is cut off"),
-        (b"<html>".to_vec(), "not a sound gzipped tar archive"),
-        (gzip(&tar(&[yaml, ("web/../../x", Regular, b"")])), "`web/../../x` leads out"),
-        (gzip(&tar(&[yaml, ("/etc/x", Regular, b"")])), "`/etc/x` is an absolute path"),
-        (gzip(&tar(&[yaml, ("web/l", Symlink, b"")])), "`web/l` is a link"),
-        (gzip(&tar(&[yaml, ("web/l", Link, b"")])), "`web/l` is a link"),
+        (
+            whole[..whole.len() / 2].to_vec(),
+            "is not a usable chart archive: it is cut off",
+        ),
+        (b"<html>".to_vec(), "it is not gzipped"),
+        (
+            gzip(&tar(&[yaml, ("web/../../x", Regular, b"")])),
+            "`web/../../x` leads out",
+        ),
+        (
+            gzip(&tar(&[yaml, ("/etc/x", Regular, b"")])),
+            "`/etc/x` is an absolute path",
+        ),
+        (
+            gzip(&tar(&[yaml, ("web/l", Symlink, b"")])),
+            "`web/l` is a link",
+        ),
+        (
+            gzip(&tar(&[yaml, ("web/l", Link, b"")])),
+            "`web/l` is a link",
+        ),
         (gzip(&tar(&[("x", Regular, b"")])), "holds no Chart.yaml"),
         (packed("other", "1.0.0"), "holds chart other 1.0.0, not web"),
         (packed("web", "1.0.1"), "holds chart web 1.0.1, not 1.0.0"),
@@ -132,7 +162,10 @@ async fn unsound_archives_never_reach_the_cache() {
     for (archive, expected) in cases {
         let server = serving(move |_| Reply::ok(archive.clone())).await;
         let error = error_of(&Lab::new(), &server).await;
-        assert!(error.contains("chart web from http://127") && error.contains(expected), "{error}");
+        assert!(
+            error.contains("chart web from http://127") && error.contains(expected),
+            "{error}"
+        );
     }
 }
 
@@ -147,7 +180,10 @@ async fn an_answer_that_always_ends_early_says_so() {
 async fn a_wrong_digest_names_both() {
     let chart = packed("web", "1.0.0");
     let promised = sha256(b"something else");
-    for (served, expected) in [(chart.clone(), "but the index says"), (chart[..99].to_vec(), "cut off")] {
+    for (served, expected) in [
+        (chart.clone(), "but the index says"),
+        (chart[..99].to_vec(), "cut off"),
+    ] {
         let entries = index(&[("web", "1.0.0", "web.tgz", Some(&promised))]);
         let files = [("/index.yaml", entries), ("/web.tgz", served.clone())];
         let server = Server::repository(&files).await;
@@ -170,11 +206,31 @@ async fn what_is_not_in_an_index_is_told_with_what_is() {
     let server = Server::repository(&[("/index.yaml", entries)]).await;
     let lab = Lab::new();
     for (url, name, version, expected) in [
-        (&server.url, "promethues", "", "has no chart `promethues`; close to it: prometheus"),
+        (
+            &server.url,
+            "promethues",
+            "",
+            "has no chart `promethues`; close to it: prometheus",
+        ),
         (&server.url, "web", "", "has no chart `web`"),
-        (&server.url, "prometheus", "25.2.0", "is `25.2.0`; there are 25.1.0, 25.0.0"),
-        (&server.url, "prometheus", "^26", "is `^26`; there are 26.0.0-rc.1, 25.1.0"),
-        (&page.url, "web", "", "is not the address of a chart repository"),
+        (
+            &server.url,
+            "prometheus",
+            "25.2.0",
+            "is `25.2.0`; there are 25.1.0, 25.0.0",
+        ),
+        (
+            &server.url,
+            "prometheus",
+            "^26",
+            "is `^26`; there are 26.0.0-rc.1, 25.1.0",
+        ),
+        (
+            &page.url,
+            "web",
+            "",
+            "is not the address of a chart repository",
+        ),
     ] {
         let error = lab.get(from(url, name, version)).await.unwrap_err();
         assert!(error.contains(expected), "{error}");
@@ -183,13 +239,17 @@ async fn what_is_not_in_an_index_is_told_with_what_is() {
 
 #[tokio::test]
 async fn all_failures_are_told_and_in_order() {
-    let server = Server::repository(&[("/index.yaml", index(&[("web", "1.0.0", "web.tgz", None)]))]).await;
+    let server =
+        Server::repository(&[("/index.yaml", index(&[("web", "1.0.0", "web.tgz", None)]))]).await;
     let requests = [
         ("a", from(&server.url, "gone", "")),
         ("b", from("http://127.0.0.1:1", "web", "")),
         ("c", from(&server.url, "web", "2.x")),
     ];
-    let errors = Lab::new().run(&requests, None, &LockMode::Use).await.unwrap_err();
+    let errors = Lab::new()
+        .run(&requests, None, &LockMode::Use)
+        .await
+        .unwrap_err();
     let names: Vec<_> = errors.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(names, ["a", "b", "c"]);
 }
@@ -216,7 +276,10 @@ async fn large_archives_come_and_too_large_ones_do_not() {
     let meta = meta("web", "1.0.0");
     let zeros = vec![0; 100_000_000];
     let large = |size: usize| {
-        gzip(&tar(&[("web/Chart.yaml", Regular, meta.as_bytes()), ("web/zeros", Regular, &zeros[..size])]))
+        gzip(&tar(&[
+            ("web/Chart.yaml", Regular, meta.as_bytes()),
+            ("web/zeros", Regular, &zeros[..size]),
+        ]))
     };
     let archive = large(100_000_000);
     let server = serving(move |_| Reply::ok(archive.clone())).await;
@@ -225,7 +288,10 @@ async fn large_archives_come_and_too_large_ones_do_not() {
 
     let meta = super::charts::meta("web", "1.0.0");
     let zeros = vec![0; 105_000_000];
-    let bomb = gzip(&tar(&[("web/Chart.yaml", Regular, meta.as_bytes()), ("web/z", Regular, &zeros)]));
+    let bomb = gzip(&tar(&[
+        ("web/Chart.yaml", Regular, meta.as_bytes()),
+        ("web/z", Regular, &zeros),
+    ]));
     assert!(bomb.len() < 1_000_000);
     let server = serving(move |_| Reply::ok(bomb.clone())).await;
     let error = error_of(&Lab::new(), &server).await;
@@ -245,7 +311,14 @@ async fn an_index_of_10_mb_is_read_in_time() {
     let versions: Vec<String> = (0..200).map(|n| format!("1.{n}.0")).collect();
     let digest = sha256(b"x");
     for name in &names {
-        entries.extend(versions.iter().map(|version| (name.as_str(), version.as_str(), "a-rather-long-address/of-an-archive.tgz", Some(digest.as_str()))));
+        entries.extend(versions.iter().map(|version| {
+            (
+                name.as_str(),
+                version.as_str(),
+                "a-rather-long-address/of-an-archive.tgz",
+                Some(digest.as_str()),
+            )
+        }));
     }
     let mut text = index(&entries);
     let chart = packed("web", "1.0.0");

@@ -37,7 +37,10 @@ struct Registry {
 impl Registry {
     /// `None` where it is not installed: the test that wants it is skipped, and says so where the
     /// test runner does not swallow it. In CI it must be there.
-    #[expect(clippy::disallowed_methods, reason = "tests are steered by the environment")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "tests are steered by the environment"
+    )]
     fn start() -> Option<Self> {
         let path = std::env::var_os("PATH").unwrap_or_default();
         let Some(program) = find_in_path(Path::new("docker-registry"), &path) else {
@@ -68,12 +71,19 @@ impl Registry {
         let host = loop {
             let line = lines.next().expect("a registry that starts").unwrap();
             if let Some((_, rest)) = line.split_once("listening on ") {
-                break rest.chars().take_while(|c| c.is_ascii_digit() || ".:".contains(*c)).collect();
+                break rest
+                    .chars()
+                    .take_while(|c| c.is_ascii_digit() || ".:".contains(*c))
+                    .collect();
             }
         };
         // It must not block on a full pipe.
         std::thread::spawn(move || lines.for_each(drop));
-        Some(Self { child, host, _folder: folder })
+        Some(Self {
+            child,
+            host,
+            _folder: folder,
+        })
     }
 
     /// What `helm push` does.
@@ -81,35 +91,64 @@ impl Registry {
         let archive = packed(name, version);
         let config = format!(r#"{{"name":"{name}","version":"{version}"}}"#).into_bytes();
         for blob in [&archive, &config] {
-            let upload = self.send(Method::POST, &format!("/v2/charts/{name}/blobs/uploads/"), b"").await;
+            let upload = self
+                .send(
+                    Method::POST,
+                    &format!("/v2/charts/{name}/blobs/uploads/"),
+                    b"",
+                )
+                .await;
             let at = upload.headers[header::LOCATION].to_str().unwrap();
-            let at = at.trim_start_matches(&format!("http://{}", self.host)).to_owned();
-            self.send(Method::PUT, &format!("{at}&digest=sha256:{}", sha256(blob)), blob).await;
+            let at = at
+                .trim_start_matches(&format!("http://{}", self.host))
+                .to_owned();
+            self.send(
+                Method::PUT,
+                &format!("{at}&digest=sha256:{}", sha256(blob)),
+                blob,
+            )
+            .await;
         }
         let manifest = manifest(&config, &archive);
         let tag = version.replace('+', "_");
-        self.send(Method::PUT, &format!("/v2/charts/{name}/manifests/{tag}"), &manifest).await;
+        self.send(
+            Method::PUT,
+            &format!("/v2/charts/{name}/manifests/{tag}"),
+            &manifest,
+        )
+        .await;
         (archive, format!("sha256:{}", sha256(&manifest)))
     }
 
     async fn send(&self, method: Method, path: &str, body: &[u8]) -> stackctl::http::Received {
-        let client =
-            Client::new(&Tls::default(), &Proxies::from_env(&[].into()), &Patience::default()).unwrap();
+        let client = Client::new(
+            &Tls::default(),
+            &Proxies::from_env(&[].into()),
+            &Patience::default(),
+        )
+        .unwrap();
         let mut ask = Ask::get(parse(&format!("http://{}{path}", self.host)).unwrap(), 1024);
-        ask.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(MANIFEST));
+        ask.headers
+            .insert(header::CONTENT_TYPE, HeaderValue::from_static(MANIFEST));
         ask.authorization = Some(Authorization::Basic {
             username: "ada".into(),
             password: Secret::new("hunter2"),
         });
         (ask.method, ask.body) = (method, Bytes::copy_from_slice(body));
-        client.send(&ask, &mut Vec::new(), &mut |_| {}).await.unwrap()
+        client
+            .send(&ask, &mut Vec::new(), &mut |_| {})
+            .await
+            .unwrap()
     }
 
     fn chart(&self, name: &str, version: &str, access: Access) -> Request {
         Request {
             source: Source::Oci {
                 reference: format!("oci://{}/charts/{name}", self.host),
-                access: Access { plain_http: true, ..access },
+                access: Access {
+                    plain_http: true,
+                    ..access
+                },
             },
             version: range(version),
         }
@@ -146,7 +185,10 @@ async fn charts_of_a_real_registry_come_by_version_range_tag_and_digest() {
     let pinned = |pin: String| Request {
         source: Source::Oci {
             reference: format!("oci://{}/charts/web{pin}", registry.host),
-            access: Access { plain_http: true, ..user() },
+            access: Access {
+                plain_http: true,
+                ..user()
+            },
         },
         version: None,
     };
@@ -174,7 +216,10 @@ async fn charts_of_a_real_registry_come_by_version_range_tag_and_digest() {
     }
     // Locked and cached: the registry may be gone.
     drop(registry);
-    let again = lab.run(&requests, Some(&fetched.lock), &LockMode::Frozen).await.unwrap();
+    let again = lab
+        .run(&requests, Some(&fetched.lock), &LockMode::Frozen)
+        .await
+        .unwrap();
     assert_eq!(again, fetched);
 }
 
@@ -185,12 +230,24 @@ async fn a_registry_gets_the_credentials_of_helm_and_docker_or_says_what_it_want
     };
     registry.push("web", "1.0.0").await;
     let mut lab = Lab::new();
-    let error = lab.get(registry.chart("web", "1.0.0", Access::default())).await.unwrap_err();
+    let error = lab
+        .get(registry.chart("web", "1.0.0", Access::default()))
+        .await
+        .unwrap_err();
     let advice = format!("run `helm registry login {}`", registry.host);
-    assert!(error.contains("401 Unauthorized") && error.contains(&advice), "{error}");
-    let wrong = Access { password: Some(Secret::new("guess99")), ..user() };
+    assert!(
+        error.contains("401 Unauthorized") && error.contains(&advice),
+        "{error}"
+    );
+    let wrong = Access {
+        password: Some(Secret::new("guess99")),
+        ..user()
+    };
     let error = lab.get(registry.chart("web", "", wrong)).await.unwrap_err();
-    assert!(error.contains("the user or the password is wrong"), "{error}");
+    assert!(
+        error.contains("the user or the password is wrong"),
+        "{error}"
+    );
     assert!(!error.contains("guess99"), "{error}");
     for (name, version, expected) in [
         ("gone", "", "404"),
@@ -198,17 +255,34 @@ async fn a_registry_gets_the_credentials_of_helm_and_docker_or_says_what_it_want
         ("web", "1.0.1", "is `1.0.1`; there are 1.0.0"),
         ("web", ">=2", "is `>=2`; there are 1.0.0"),
     ] {
-        let error = lab.get(registry.chart(name, version, user())).await.unwrap_err();
-        assert!(error.contains(expected) && error.contains("/charts/"), "{error}");
+        let error = lab
+            .get(registry.chart(name, version, user()))
+            .await
+            .unwrap_err();
+        assert!(
+            error.contains(expected) && error.contains("/charts/"),
+            "{error}"
+        );
     }
     // `ada:hunter2`, as `helm registry login` stores it.
     let auth = BASIC.trim_start_matches("Basic ");
-    let config = format!(r#"{{"auths": {{"{}": {{"auth": "{auth}"}}}}}}"#, registry.host);
+    let config = format!(
+        r#"{{"auths": {{"{}": {{"auth": "{auth}"}}}}}}"#,
+        registry.host
+    );
     let file = lab.path("registry.json");
     fs::write(&file, &config).unwrap();
-    lab.options.env.insert("HELM_REGISTRY_CONFIG".into(), file.clone().into());
-    lab.get(registry.chart("web", "", Access::default())).await.unwrap();
-    assert_eq!(fs::read_to_string(&file).unwrap(), config, "nothing of the user's is changed");
+    lab.options
+        .env
+        .insert("HELM_REGISTRY_CONFIG".into(), file.clone().into());
+    lab.get(registry.chart("web", "", Access::default()))
+        .await
+        .unwrap();
+    assert_eq!(
+        fs::read_to_string(&file).unwrap(),
+        config,
+        "nothing of the user's is changed"
+    );
 }
 
 /// A registry with a token service, which gives tokens to `ada` and, if it is `open`, to everyone.
@@ -260,7 +334,10 @@ fn chart(server: &Server, access: Access) -> Request {
     Request {
         source: Source::Oci {
             reference: format!("oci://{host}/charts/web"),
-            access: Access { plain_http: true, ..access },
+            access: Access {
+                plain_http: true,
+                ..access
+            },
         },
         version: range("1.x"),
     }
@@ -275,9 +352,17 @@ async fn tokens_are_got_used_again_and_kept_from_storage() {
         let error = lab.get(chart(&server, access)).await.unwrap_err();
         assert!(error.contains("localhost"), "{error}");
         let seen = server.seen();
-        let asked = |path: &str| seen.iter().filter(|seen| seen.path.starts_with(path)).count();
+        let asked = |path: &str| {
+            seen.iter()
+                .filter(|seen| seen.path.starts_with(path))
+                .count()
+        };
         assert_eq!(asked("/token"), 1);
-        assert_eq!(asked("/v2/charts/web/tags/list"), 3, "refused, then two pages");
+        assert_eq!(
+            asked("/v2/charts/web/tags/list"),
+            3,
+            "refused, then two pages"
+        );
         let storage: Vec<_> = seen.iter().filter(|seen| seen.path == "/storage").collect();
         assert!(!storage.is_empty() && storage.iter().all(|seen| seen.authorization().is_none()));
     }
@@ -287,11 +372,23 @@ async fn tokens_are_got_used_again_and_kept_from_storage() {
 async fn a_token_for_nobody_is_no_wrong_password() {
     let server = with_tokens(false).await;
     let lab = Lab::new();
-    let error = lab.get(chart(&server, Access::default())).await.unwrap_err();
-    assert!(error.contains("it wants a user: run `helm registry login 127.0.0.1:"), "{error}");
-    let wrong = Access { password: Some(Secret::new("guess99")), ..user() };
+    let error = lab
+        .get(chart(&server, Access::default()))
+        .await
+        .unwrap_err();
+    assert!(
+        error.contains("it wants a user: run `helm registry login 127.0.0.1:"),
+        "{error}"
+    );
+    let wrong = Access {
+        password: Some(Secret::new("guess99")),
+        ..user()
+    };
     let error = lab.get(chart(&server, wrong)).await.unwrap_err();
-    assert!(error.contains("a token for oci://") && error.contains("password is wrong"), "{error}");
+    assert!(
+        error.contains("a token for oci://") && error.contains("password is wrong"),
+        "{error}"
+    );
     assert!(!error.contains("guess99"), "{error}");
 }
 
@@ -308,16 +405,26 @@ async fn bytes_that_are_not_what_the_registry_says_are_refused() {
     })
     .await;
     let lab = Lab::new();
-    let error = lab.get(chart(&server, Access::default())).await.unwrap_err();
-    for expected in ["the registry says", &sha256(&archive), &sha256(&packed("web", "1.0.1"))] {
+    let error = lab
+        .get(chart(&server, Access::default()))
+        .await
+        .unwrap_err();
+    for expected in [
+        "the registry says",
+        &sha256(&archive),
+        &sha256(&packed("web", "1.0.1")),
+    ] {
         assert!(error.contains(expected), "{error}");
     }
     let mut request = chart(&server, Access::default());
     if let Source::Oci { reference, .. } = &mut request.source {
-        reference.push_str(&format!("@sha256:{}", sha256(b"another manifest")));
+        *reference = format!("{reference}@sha256:{}", sha256(b"another manifest"));
     }
     let error = lab.get(request).await.unwrap_err();
-    assert!(error.contains("its reference says") && lab.cached().is_empty(), "{error}");
+    assert!(
+        error.contains("its reference says") && lab.cached().is_empty(),
+        "{error}"
+    );
 }
 
 #[tokio::test]
@@ -327,14 +434,29 @@ async fn an_index_may_point_into_a_registry() {
     };
     let (archive, _) = registry.push("web", "1.0.0").await;
     let mut lab = Lab::new();
-    let access = Access { plain_http: true, ..user() };
+    let access = Access {
+        plain_http: true,
+        ..user()
+    };
     let url = format!("oci://{}/charts", registry.host);
-    let repository = stackctl::chart::Repository { url: url.clone(), access };
+    let repository = stackctl::chart::Repository {
+        url: url.clone(),
+        access,
+    };
     lab.options.repositories.insert("corp".into(), repository);
     let at = format!("{url}/web:1.0.0");
     let entries = super::charts::index(&[("web", "1.0.0", &at, None)]);
     let server = Server::repository(&[("/index.yaml", entries)]).await;
-    let fetched = lab.get(super::charts::from(&server.url, "web", "")).await.unwrap();
-    assert_eq!(fs::read(&fetched.charts[&key("web")].path).unwrap(), archive);
-    assert_eq!(LockFile::parse(&fetched.lock.to_text()).unwrap(), fetched.lock);
+    let fetched = lab
+        .get(super::charts::from(&server.url, "web", ""))
+        .await
+        .unwrap();
+    assert_eq!(
+        fs::read(&fetched.charts[&key("web")].path).unwrap(),
+        archive
+    );
+    assert_eq!(
+        LockFile::parse(&fetched.lock.to_text()).unwrap(),
+        fetched.lock
+    );
 }

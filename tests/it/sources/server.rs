@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    fmt::Write as _,
     sync::{Arc, Mutex},
 };
 
@@ -37,11 +38,19 @@ pub(super) struct Reply {
 
 impl Reply {
     pub(super) fn ok(body: impl Into<Vec<u8>>) -> Self {
-        Self { status: 200, headers: Vec::new(), body: Arc::new(body.into()), cut: None }
+        Self {
+            status: 200,
+            headers: Vec::new(),
+            body: Arc::new(body.into()),
+            cut: None,
+        }
     }
 
     pub(super) fn status(status: u16) -> Self {
-        Self { status, ..Self::ok("") }
+        Self {
+            status,
+            ..Self::ok("")
+        }
     }
 
     pub(super) fn redirect(to: &str) -> Self {
@@ -85,7 +94,9 @@ impl Server {
 
     /// A chart repository: `/index.yaml`, and archives by path.
     pub(super) async fn repository(files: &[(&str, Vec<u8>)]) -> Self {
-        let files = files.iter().map(|(path, body)| ((*path).to_owned(), body.clone()));
+        let files = files
+            .iter()
+            .map(|(path, body)| ((*path).to_owned(), body.clone()));
         let files: HashMap<String, Vec<u8>> = files.collect();
         Self::start(move |seen| {
             let file = files.get(&seen.path).cloned();
@@ -131,11 +142,17 @@ pub(super) async fn answer(
     let mut lines = head.lines();
     let path = lines.next().unwrap().split(' ').nth(1).unwrap().to_owned();
     let headers = lines.filter_map(|line| line.split_once(": "));
-    let headers = headers.map(|(name, value)| (name.to_lowercase(), value.to_owned())).collect();
+    let headers = headers
+        .map(|(name, value)| (name.to_lowercase(), value.to_owned()))
+        .collect();
     let reply = {
         let mut log = log.lock().unwrap();
         let earlier = log.iter().filter(|seen| seen.path == path).count();
-        let seen = Seen { path, headers, earlier };
+        let seen = Seen {
+            path,
+            headers,
+            earlier,
+        };
         log.push(seen.clone());
         handler(&seen)
     };
@@ -145,7 +162,7 @@ pub(super) async fn answer(
         reply.body.len()
     );
     for (name, value) in &reply.headers {
-        head.push_str(&format!("{name}: {value}\r\n"));
+        write!(head, "{name}: {value}\r\n").unwrap();
     }
     head.push_str("\r\n");
     let body = &reply.body[..reply.cut.unwrap_or(reply.body.len())];
