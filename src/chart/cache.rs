@@ -96,27 +96,21 @@ impl Cache {
             .map_err(failed)?;
         let digest = tree::digest(&chart).map_err(failed)?;
         fs::write(new.path().join("digest"), digest.to_string()).map_err(failed)?;
-        // A second try, for when a damaged one stands in the way.
-        for last in [false, true] {
-            match fs::rename(new.path(), &place) {
-                Ok(()) => {
-                    // It is where it belongs: nothing is left to clean up.
-                    let _ = new.keep();
-                    return Ok((place.join("chart"), digest));
-                }
-                Err(error) => {
-                    // Another run was faster.
-                    if let Some(found) = self.built(key) {
-                        return Ok(found);
-                    }
-                    if last {
-                        return Err(failed(error));
-                    }
-                    self.put_aside(&place).map_err(failed)?;
-                }
+        let moved = fs::rename(new.path(), &place).or_else(|_| {
+            // Another run was faster, or a damaged one stands in the way.
+            if self.built(key).is_none() {
+                self.put_aside(&place)?;
             }
+            fs::rename(new.path(), &place)
+        });
+        match moved {
+            Ok(()) => {
+                // It is where it belongs: nothing is left to clean up.
+                let _ = new.keep();
+                Ok((place.join("chart"), digest))
+            }
+            Err(error) => self.built(key).ok_or_else(|| failed(error)),
         }
-        unreachable!("the last try returns")
     }
 
     fn put_aside(&self, place: &Path) -> io::Result<()> {

@@ -76,13 +76,11 @@ impl Hasher {
 
     /// Of all that was added.
     pub(super) fn finish(self) -> Digest {
-        let hex = self
-            .0
-            .finish()
-            .as_ref()
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+        let mut hex = String::with_capacity(64);
+        for byte in self.0.finish().as_ref() {
+            let digit = |digit: u8| char::from(b"0123456789abcdef"[usize::from(digit)]);
+            hex.extend([digit(byte >> 4), digit(byte & 15)]);
+        }
         Digest(hex)
     }
 }

@@ -12,7 +12,7 @@
 //!   chart) and `once` (nothing twice);
 //! - `subcharts`: folders with the `dependencies` they declare, copied as a `tree`;
 //! - `cache`: archives and built folders, checked by `digest` whenever they are read;
-//! - [`lockfile`]: `stack.lock`;
+//! - `lockfile`: `stack.lock`;
 //! - `metadata`, `files`: [`Chart::open`] reads a folder or a packed chart once: name and version,
 //!   whether its declared dependencies are there, and which kinds of hooks it has (they decide who
 //!   waits, see [`Hooks`]). Rendering stays Helm's.

@@ -143,7 +143,11 @@ impl Client {
                 after: idle,
             });
         };
-        answer.map_err(|error| transport(url, &error))
+        // Its own words add nothing to those of its cause.
+        answer.map_err(|error| match std::error::Error::source(&error) {
+            Some(cause) => transport(url, cause),
+            None => transport(url, &error),
+        })
     }
 
     fn request(

@@ -297,10 +297,11 @@ mod tests {
         Keyring::new(env, &Redactor::default(), &Shutdown::never())
     }
 
+    type Case<'a> = (&'a [(&'a str, &'a Path)], &'a [&'a str]);
+
     #[test]
     fn files_are_where_helm_and_docker_have_them() {
         let path = |text: &'static str| Path::new(text);
-        type Case<'a> = (&'a [(&'a str, &'a Path)], &'a [&'a str]);
         let cases: [Case<'_>; 4] = [
             (
                 &[("HOME", path("/h"))],

@@ -91,12 +91,12 @@ impl Run<'_> {
                 self.index(source, url, &remote.access, asker),
             )
             .await?;
-        let chosen = choose(
-            &index,
-            remote,
-            &name,
-            locked.map(|entry| entry.version.as_str()),
-        )?;
+        let chosen = {
+            let (remote, name) = (remote.clone(), name.clone());
+            let locked = locked.map(|entry| entry.version.clone());
+            // A chart with a thousand versions takes its time.
+            blocking(move || choose(&index, &remote, &name, locked.as_deref())).await?
+        };
         let nonsense = |reason: String| FetchError::NotAnIndex {
             url: source.clone(),
             reason,

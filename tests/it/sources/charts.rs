@@ -48,7 +48,7 @@ pub(super) fn meta(name: &str, version: &str) -> String {
     format!("apiVersion: v2\nname: {name}\nversion: {version}\n")
 }
 
-/// A packed chart with one ConfigMap.
+/// A packed chart with one object.
 pub(super) fn packed(name: &str, version: &str) -> Vec<u8> {
     let template = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n";
     let regular = tar::EntryType::Regular;
@@ -80,8 +80,12 @@ pub(super) fn index(entries: &[(&str, &str, &str, Option<&str>)]) -> Vec<u8> {
     let mut charts: BTreeMap<&str, String> = BTreeMap::new();
     for (name, version, url, digest) in entries {
         let digest = digest.map_or_else(String::new, |digest| format!("    digest: {digest}\n"));
-        let entry = format!("  - version: {version}\n    urls:\n    - {url}\n{digest}");
-        charts.entry(name).or_default().push_str(&entry);
+        let text = charts.entry(name).or_default();
+        write!(
+            text,
+            "  - version: {version}\n    urls:\n    - {url}\n{digest}"
+        )
+        .unwrap();
     }
     let mut text = "apiVersion: v1\nentries:\n".to_owned();
     for (name, entries) in charts {
