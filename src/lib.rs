@@ -35,7 +35,7 @@
 //! | [`lifecycle`] | one chart's run: the trait, the phases, the steps | `engine`, `plan`, `stack`, `helm`, `cluster`, `release`, `chart`, `process`, `http`, `journal` |
 //! | [`run`] | the application: session, up, down, status, check, preflight | everything but `cli` and `report` |
 //! | [`report`] | events to eyes | – |
-//! | [`cli`] | arguments, settings, exit codes, signals | `run`, `report`, `plan`, `graph`, `stack`, `process`; nobody uses it |
+//! | [`cli`] | arguments, settings, exit codes, signals | `run`, `report`, `plan`, `graph`, `stack`; nobody uses it |
 //!
 //! The engine knows neither Helm nor Kubernetes; drivers know neither engine nor events' order;
 //! reporters know only events. `tests/it/borders.rs` fails on any other arrow. The library never

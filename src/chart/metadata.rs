@@ -21,10 +21,17 @@ pub struct Chart {
     pub app_version: Option<String>,
     /// Its hooks.
     pub hooks: Hooks,
+    /// Its templates ask the cluster something (`lookup`, `.Capabilities`): rendered without one
+    /// they may come out differently, or fail.
+    pub looks_around: bool,
 }
 
-/// Which hooks a chart has. Read off its template sources, subcharts included, without rendering:
-/// a hook that a condition switches off counts, which at worst lets Helm wait where we could.
+/// What templates ask the cluster with.
+const LOOKING: [&str; 2] = ["lookup", ".Capabilities"];
+
+/// Which hooks a chart has. Read off texts (its template sources, subcharts included, and what was
+/// rendered): a hook that a condition switches off counts, which at worst lets Helm wait where we
+/// could.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Hooks {
     /// Any hook of an install, upgrade, rollback or delete (not `test`).
@@ -82,6 +89,10 @@ impl Chart {
                 yaml.version
             ))
         })?;
+        let templates = || {
+            let templates = files.iter().filter(|file| is_template(&file.path));
+            templates.map(|file| String::from_utf8_lossy(&file.bytes))
+        };
         Ok(Self {
             name: yaml.name,
             version,
@@ -89,7 +100,10 @@ impl Chart {
                 serde_json::Value::String(text) => text,
                 other => other.to_string(),
             }),
-            hooks: scan_hooks(files.iter().filter(|file| is_template(&file.path))),
+            hooks: templates().fold(Hooks::default(), |hooks, text| {
+                hooks.or(Hooks::in_text(&text))
+            }),
+            looks_around: templates().any(|text| LOOKING.iter().any(|word| text.contains(word))),
         })
     }
 }
@@ -98,26 +112,35 @@ fn is_template(name: &str) -> bool {
     name.starts_with("templates/") || name.contains("/templates/")
 }
 
-fn scan_hooks<'a>(templates: impl Iterator<Item = &'a File>) -> Hooks {
-    let mut hooks = Hooks::default();
-    for file in templates {
-        let text = String::from_utf8_lossy(&file.bytes);
+impl Hooks {
+    /// The hooks that a text (a template, or what was rendered) speaks of.
+    pub fn in_text(text: &str) -> Self {
         if !text.contains("helm.sh/hook") {
-            continue;
+            return Self::default();
         }
         let mentions = |events: &[&str]| events.iter().any(|event| text.contains(event));
-        let after = mentions(&["post-install", "post-upgrade", "post-rollback"]);
-        hooks.after_ready |= after;
-        hooks.any |= after
-            || mentions(&[
-                "pre-install",
-                "pre-upgrade",
-                "pre-rollback",
-                "pre-delete",
-                "post-delete",
-            ]);
+        let after_ready = mentions(&["post-install", "post-upgrade", "post-rollback"]);
+        let others = [
+            "pre-install",
+            "pre-upgrade",
+            "pre-rollback",
+            "pre-delete",
+            "post-delete",
+        ];
+        Self {
+            any: after_ready || mentions(&others),
+            after_ready,
+        }
     }
-    hooks
+
+    /// The hooks of both.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        Self {
+            any: self.any || other.any,
+            after_ready: self.after_ready || other.after_ready,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -15,7 +15,6 @@ use super::{
 };
 use crate::{
     diagnostic::{self, Problems},
-    inputs::InputsError,
     run::{Problem, RunError},
     secret::Redactor,
 };
@@ -28,7 +27,6 @@ use crate::{
 )]
 pub(super) struct Console {
     pub(super) verbosity: Verbosity,
-    pub(super) color_stdout: bool,
     pub(super) color_stderr: bool,
     /// Lines on standard error can be redrawn.
     pub(super) live: bool,
@@ -50,18 +48,12 @@ pub(super) struct Console {
 pub(super) struct UsageError(pub(super) String);
 
 impl Console {
-    pub(super) fn new(
-        global: &GlobalArgs,
-        environment: Environment,
-        args: &[OsString],
-    ) -> Self {
+    pub(super) fn new(global: &GlobalArgs, environment: Environment, args: &[OsString]) -> Self {
         let stdin = std::io::stdin().is_terminal();
-        let stdout = std::io::stdout().is_terminal();
         let stderr = std::io::stderr().is_terminal();
         let dumb = environment::get(&environment, "TERM") == Some(OsStr::new("dumb"));
         Self {
             verbosity: settings::verbosity(global),
-            color_stdout: use_color(global.color, &environment, stdout),
             color_stderr: use_color(global.color, &environment, stderr),
             live: stderr && !dumb,
             interactive: stdin && stderr,
@@ -82,14 +74,21 @@ impl Console {
 /// The arguments behind the program's name, quoted for a POSIX shell where they need it.
 fn command_line(args: &[OsString]) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@%+".contains(c);
-    let words = args.iter().skip(1).map(|arg| arg.to_string_lossy()).map(|arg| {
-        if !arg.is_empty() && arg.chars().all(plain) {
-            arg.into_owned()
-        } else {
-            format!("'{}'", arg.replace('\'', r"'\''"))
-        }
-    });
-    std::iter::once("stackctl".to_owned()).chain(words).collect::<Vec<_>>().join(" ")
+    let words = args
+        .iter()
+        .skip(1)
+        .map(|arg| arg.to_string_lossy())
+        .map(|arg| {
+            if !arg.is_empty() && arg.chars().all(plain) {
+                arg.into_owned()
+            } else {
+                format!("'{}'", arg.replace('\'', r"'\''"))
+            }
+        });
+    std::iter::once("stackctl".to_owned())
+        .chain(words)
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 /// `--color`, then `NO_COLOR` (no-color.org), then `CLICOLOR_FORCE` (bixense.com/clicolors), then
@@ -111,13 +110,20 @@ pub(super) fn explain(error: &anyhow::Error, color: bool) -> (String, ExitCode) 
         return (diagnostic::render(found, color), ExitCode::BadStack);
     }
     let refused = error.downcast_ref::<RunError>();
-    if let Some(RunError::Inputs(InputsError(found))) = refused {
+    if let Some(RunError::Inputs(Problems(found))) = refused {
         return (diagnostic::render(found, color), ExitCode::BadStack);
     }
     let usage = matches!(refused, Some(RunError::Select(_) | RunError::Selector(_)));
-    let code = if usage || error.is::<UsageError>() { ExitCode::Usage } else { ExitCode::Failure };
+    let code = if usage || error.is::<UsageError>() {
+        ExitCode::Usage
+    } else {
+        ExitCode::Failure
+    };
     let (red, cyan) = if color {
-        (AnsiColor::Red.on_default().bold(), AnsiColor::Cyan.on_default())
+        (
+            AnsiColor::Red.on_default().bold(),
+            AnsiColor::Cyan.on_default(),
+        )
     } else {
         (Style::new(), Style::new())
     };
@@ -133,7 +139,11 @@ pub(super) fn explain(error: &anyhow::Error, color: bool) -> (String, ExitCode) 
 
 /// One finding of preflight, and below it what to do about it.
 fn problem(problem: &Problem) -> Vec<String> {
-    let about = problem.chart.as_ref().map(|chart| format!("{chart}: ")).unwrap_or_default();
+    let about = problem
+        .chart
+        .as_ref()
+        .map(|chart| format!("{chart}: "))
+        .unwrap_or_default();
     let mut lines = vec![format!("  {about}{}", problem.message)];
     lines.extend(problem.hint.iter().map(|hint| format!("    {hint}")));
     lines
@@ -179,7 +189,15 @@ mod tests {
 
     #[test]
     fn a_command_line_can_be_copied_into_a_shell() {
-        let args = ["/opt/stackctl", "up", "--set", "web:a=it's", "-l", "tier!=x", ""];
+        let args = [
+            "/opt/stackctl",
+            "up",
+            "--set",
+            "web:a=it's",
+            "-l",
+            "tier!=x",
+            "",
+        ];
         assert_eq!(
             command_line(&args.map(OsString::from)),
             r"stackctl up --set 'web:a=it'\''s' -l 'tier!=x' ''"

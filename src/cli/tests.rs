@@ -25,7 +25,8 @@ fn environment(variables: &[(&str, &str)]) -> Environment {
 
 fn parse_in(variables: &[(&str, &str)], line: &str) -> Result<Cli, clap::Error> {
     let words = std::iter::once("stackctl").chain(line.split_whitespace());
-    parse(words.map(OsString::from), &environment(variables))
+    let words: Vec<OsString> = words.map(OsString::from).collect();
+    parse(&words, &environment(variables))
 }
 
 fn settings_in(variables: &[(&str, &str)], line: &str) -> Settings {
@@ -179,7 +180,7 @@ fn every_flag_can_come_from_the_environment() {
     assert!(up.selection.with_needs && !up.selection.with_dependents);
     assert_eq!(up.stack.inputs.len(), 2);
     assert_eq!(up.stack.inputs[1].value, "two words, and a comma");
-    assert_eq!(up.lock_timeout, Duration::from_secs(120));
+    assert_eq!(up.lock_timeout, Duration::from_mins(2));
     assert_eq!(up.schedule, None, "an empty variable is not set");
 }
 
@@ -199,7 +200,7 @@ fn no_flag_lacks_its_variable() {
             }];
             // No flag but one that takes any text accepts this value.
             let result = parse(
-                words.iter().map(OsString::from),
+                &words.iter().map(OsString::from).collect::<Vec<_>>(),
                 &environment(&[(&variable, "\u{1}")]),
             );
             let free = [

@@ -3,8 +3,13 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use jiff::Timestamp;
+use kube::core::{
+    Request,
+    params::{DeleteParams, GetParams, PostParams, Preconditions},
+};
+use serde_json::{Value, json};
 
-use super::{Cluster, ClusterError};
+use super::{Cluster, ClusterError, objects::absent_as_none};
 use crate::name::Namespace;
 
 /// A Lease, as far as we use it.
@@ -16,12 +21,12 @@ pub struct Lease {
     pub holder: Option<String>,
     /// `spec.leaseDurationSeconds`.
     pub duration: Duration,
-    /// `spec.acquireTime`, the holder's clock.
+    /// `spec.acquireTime`, by the holder's clock.
     pub acquired: Option<Timestamp>,
-    /// `spec.renewTime`, the holder's clock.
+    /// `spec.renewTime`, by the holder's clock.
     pub renewed: Option<Timestamp>,
-    /// `spec.leaseTransitions`.
-    pub transitions: i32,
+    /// `spec.leaseTransitions`: how often the holder changed.
+    pub transitions: u32,
     /// `metadata.annotations`.
     pub annotations: BTreeMap<String, String>,
 }
@@ -30,44 +35,175 @@ impl Cluster {
     /// The lease, `None` if it is not there.
     pub async fn get_lease(
         &self,
-        ns: &Namespace,
+        namespace: &Namespace,
         name: &str,
     ) -> Result<Option<Lease>, ClusterError> {
-        let _ = (ns, name);
-        todo!()
+        let operation = format!("GET Lease/{name}");
+        let request = collection(namespace).get(name, &GetParams::default());
+        let found = absent_as_none(self.gate().read::<Value>(&operation, request).await)?;
+        Ok(found.map(|value| from_json(&value)))
     }
 
     /// Creates it; [`ClusterError::Conflict`] when another one was faster.
     pub async fn create_lease(
         &self,
-        ns: &Namespace,
+        namespace: &Namespace,
         name: &str,
         lease: &Lease,
     ) -> Result<Lease, ClusterError> {
-        let _ = (ns, name, lease);
-        todo!()
+        let operation = format!("POST Lease/{name}");
+        let body = to_json(name, lease).to_string().into_bytes();
+        let request = collection(namespace).create(&PostParams::default(), body);
+        let value = self.gate().write::<Value>(&operation, request).await?;
+        Ok(from_json(&value))
     }
 
     /// Replaces it, if its resourceVersion is still `lease.resource_version`; else
     /// [`ClusterError::Conflict`].
     pub async fn update_lease(
         &self,
-        ns: &Namespace,
+        namespace: &Namespace,
         name: &str,
         lease: &Lease,
     ) -> Result<Lease, ClusterError> {
-        let _ = (ns, name, lease);
-        todo!()
+        let operation = format!("PUT Lease/{name}");
+        let body = to_json(name, lease).to_string().into_bytes();
+        let request = collection(namespace).replace(name, &PostParams::default(), body);
+        let value = self.gate().write::<Value>(&operation, request).await?;
+        Ok(from_json(&value))
     }
 
-    /// Deletes it, if its resourceVersion is still this one; else [`ClusterError::Conflict`].
+    /// Deletes it, if its resourceVersion is still this one; else [`ClusterError::Conflict`]. One
+    /// that is gone already is no error.
     pub async fn delete_lease(
         &self,
-        ns: &Namespace,
+        namespace: &Namespace,
         name: &str,
         resource_version: &str,
     ) -> Result<(), ClusterError> {
-        let _ = (ns, name, resource_version);
-        todo!()
+        let operation = format!("DELETE Lease/{name}");
+        let params = DeleteParams::default().preconditions(Preconditions {
+            resource_version: Some(resource_version.to_owned()),
+            uid: None,
+        });
+        let request = collection(namespace).delete(name, &params);
+        absent_as_none(self.gate().write::<Value>(&operation, request).await)?;
+        Ok(())
+    }
+}
+
+fn collection(namespace: &Namespace) -> Request {
+    Request::new(format!(
+        "/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases"
+    ))
+}
+
+fn to_json(name: &str, lease: &Lease) -> Value {
+    // The API wants exactly microseconds (`MicroTime`).
+    let time = |time: Option<Timestamp>| time.map(|time| format!("{time:.6}"));
+    let mut value = json!({
+        "apiVersion": "coordination.k8s.io/v1",
+        "kind": "Lease",
+        "metadata": { "name": name, "annotations": lease.annotations },
+        "spec": {
+            "holderIdentity": lease.holder,
+            "leaseDurationSeconds": lease.duration.as_secs(),
+            "acquireTime": time(lease.acquired),
+            "renewTime": time(lease.renewed),
+            "leaseTransitions": lease.transitions,
+        },
+    });
+    if !lease.resource_version.is_empty() {
+        value["metadata"]["resourceVersion"] = Value::from(lease.resource_version.as_str());
+    }
+    value
+}
+
+fn from_json(value: &Value) -> Lease {
+    let spec = &value["spec"];
+    let time = |field: &str| spec[field].as_str().and_then(|text| text.parse().ok());
+    let annotations = value["metadata"]["annotations"].as_object();
+    Lease {
+        resource_version: value["metadata"]["resourceVersion"]
+            .as_str()
+            .unwrap_or_default()
+            .into(),
+        holder: spec["holderIdentity"].as_str().map(str::to_owned),
+        duration: Duration::from_secs(spec["leaseDurationSeconds"].as_u64().unwrap_or_default()),
+        acquired: time("acquireTime"),
+        renewed: time("renewTime"),
+        transitions: spec["leaseTransitions"]
+            .as_u64()
+            .and_then(|count| u32::try_from(count).ok())
+            .unwrap_or_default(),
+        annotations: annotations
+            .into_iter()
+            .flatten()
+            .filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())))
+            .collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cluster::testing::{Answer, Script};
+
+    fn lease() -> Lease {
+        Lease {
+            resource_version: "7".to_owned(),
+            holder: Some("me@here 1 r1".to_owned()),
+            duration: Duration::from_mins(1),
+            acquired: Some("2026-01-01T00:00:00Z".parse().unwrap()),
+            renewed: Some("2026-01-01T00:00:10.5Z".parse().unwrap()),
+            transitions: 2,
+            annotations: BTreeMap::from([("stackctl.io/run".to_owned(), "r1".to_owned())]),
+        }
+    }
+
+    #[test]
+    fn a_lease_reads_back_what_it_writes() {
+        let value = to_json("stackctl-x", &lease());
+        assert_eq!(value["spec"]["renewTime"], "2026-01-01T00:00:10.500000Z");
+        assert_eq!(from_json(&value), lease());
+        let fresh = Lease {
+            resource_version: String::new(),
+            ..lease()
+        };
+        assert!(
+            to_json("stackctl-x", &fresh)["metadata"]
+                .get("resourceVersion")
+                .is_none()
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn losing_a_race_is_a_conflict() {
+        let namespace = Namespace::new("default").unwrap();
+        let (cluster, script) = Script::cluster(|nth, _| match nth {
+            0 => Answer::status(404, "no"),
+            1 => Answer::reason(409, "exists", "AlreadyExists"),
+            2 => Answer::json(&to_json("x", &lease())),
+            _ => Answer::status(409, "the object has been modified"),
+        });
+        assert_eq!(cluster.get_lease(&namespace, "x").await, Ok(None));
+        let created = cluster.create_lease(&namespace, "x", &lease()).await;
+        assert!(matches!(
+            created,
+            Err(ClusterError::Conflict { exists: true, .. })
+        ));
+        let found = cluster.get_lease(&namespace, "x").await.unwrap().unwrap();
+        let updated = cluster.update_lease(&namespace, "x", &found).await;
+        assert!(matches!(
+            updated,
+            Err(ClusterError::Conflict { exists: false, .. })
+        ));
+        assert_eq!(script.calls()[3].body["metadata"]["resourceVersion"], "7");
+        let deleted = cluster.delete_lease(&namespace, "x", "7").await;
+        assert!(matches!(deleted, Err(ClusterError::Conflict { .. })));
+        assert_eq!(
+            script.calls()[4].body["preconditions"]["resourceVersion"],
+            "7"
+        );
     }
 }

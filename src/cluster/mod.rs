@@ -1,24 +1,48 @@
 //! The Kubernetes API, as far as a run needs it, behind one client with deadlines.
+//!
+//! ```text
+//! kubeconfig ─ proxy ─ connect ─▶ Cluster ─▶ gate (deadline, second attempts) ─▶ API server
+//!                                   │
+//!            kinds · objects · namespaces · lease · service_proxy · access
+//!                                   │
+//!            ready (pure rules) ─ watches (one per kind) ─ investigate ─ dossier (pure)
+//! ```
+//!
+//! Uses only leaves. `release` builds on it; `lifecycle` and `run` use both.
 
+mod access;
+mod connect;
+mod connect_error;
 mod dossier;
 mod error;
+mod evidence;
+mod gate;
 mod guard;
 mod investigate;
+mod kinds;
 mod kubeconfig;
 mod lease;
 mod namespaces;
 mod objects;
+mod proxy;
 pub mod ready;
 mod service_proxy;
+#[cfg(test)]
+pub(crate) mod testing;
 mod watches;
 
-use std::{path::Path, sync::Arc};
+use std::{fmt, path::Path, sync::Arc};
 
+pub use access::{Access, ServerVersion};
+use connect::Identity;
+pub use connect_error::ConnectError;
 pub use dossier::dossier;
 pub use error::ClusterError;
+pub use evidence::{ContainerState, EventLine, Finding, PodState};
+use gate::Gate;
 pub use guard::{Guarded, guard};
-pub use investigate::Finding;
-pub use kubeconfig::{ConnectError, Options};
+use kinds::{Kind, Kinds};
+pub use kubeconfig::Options;
 pub use lease::Lease;
 pub use namespaces::Ensured;
 pub use objects::ObjectRef;
@@ -27,70 +51,79 @@ pub use service_proxy::ProxyAnswer;
 pub use watches::{NotReady, Progress, Watches};
 
 /// One cluster, as one user, for one run. Cheap to clone.
-#[derive(Debug, Clone)]
-pub struct Cluster(Arc<()>);
+#[derive(Clone)]
+pub struct Cluster(Arc<Inner>);
 
-/// Version of the API server (`GET /version`).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ServerVersion {
-    /// `1`.
-    pub major: u32,
-    /// `37`.
-    pub minor: u32,
-    /// `v1.37.2`.
-    pub git: String,
+struct Inner {
+    identity: Identity,
+    gate: Gate,
+    kinds: Kinds,
 }
 
-/// One question to the server's authorizer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Access<'a> {
-    /// `create`, `list`, …
-    pub verb: &'a str,
-    /// API group, empty for core.
-    pub group: &'a str,
-    /// Plural resource (`secrets`).
-    pub resource: &'a str,
-    /// `None` asks for all namespaces (or a cluster-scoped resource).
-    pub namespace: Option<&'a str>,
+impl fmt::Debug for Cluster {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cluster")
+            .field("context", &self.context())
+            .field("server", &self.server())
+            .finish_non_exhaustive()
+    }
 }
 
 impl Cluster {
     /// Resolves kubeconfig and context, once, and makes the client. No request is made, but a
-    /// credential plugin may run.
+    /// credential plugin may run. Must be called within a Tokio runtime, which also carries the
+    /// client's connections.
     pub async fn connect(options: &Options) -> Result<Self, ConnectError> {
-        let _ = options;
-        todo!()
+        let (identity, client) = connect::connect(options).await?;
+        let gate = Gate::new(client, identity.server.clone());
+        Ok(Self(Arc::new(Inner {
+            identity,
+            gate,
+            kinds: Kinds::default(),
+        })))
     }
 
     /// The context; `None` in a cluster.
     pub fn context(&self) -> Option<&str> {
-        todo!()
+        self.0.identity.context.as_deref()
     }
 
-    /// URL of the API server.
+    /// URL of the API server, as the kubeconfig has it.
     pub fn server(&self) -> &str {
-        todo!()
+        self.0.gate.server()
     }
 
     /// The context's namespace, `default` unless it says otherwise.
     pub fn default_namespace(&self) -> &str {
-        todo!()
+        &self.0.identity.namespace
     }
 
-    /// Writes a kubeconfig (0600 from the start) that holds exactly this cluster, context and user.
+    /// Writes a kubeconfig that holds exactly this context, its cluster and its user, for children.
+    /// It is readable by nobody else from its first moment; a path that exists is an error.
     pub fn write_private_kubeconfig(&self, path: &Path) -> std::io::Result<()> {
-        let _ = path;
-        todo!()
+        connect::write_private(&self.0.identity.kubeconfig, path)
     }
 
-    /// Asks the server for its version: the cheapest proof that it is there.
-    pub async fn version(&self) -> Result<ServerVersion, ClusterError> {
-        todo!()
+    fn gate(&self) -> &Gate {
+        &self.0.gate
     }
 
-    /// Whether we may do this (`SelfSubjectAccessReview`).
-    pub async fn can(&self, access: &Access<'_>) -> Result<bool, ClusterError> {
-        let _ = access;
-        todo!()
+    async fn kind(&self, api_version: &str, kind: &str) -> Result<Kind, ClusterError> {
+        self.0.kinds.resolve(self.gate(), api_version, kind).await
+    }
+
+    #[cfg(test)]
+    fn from_gate(gate: Gate) -> Self {
+        let identity = Identity {
+            context: Some("test".to_owned()),
+            server: gate.server().to_owned(),
+            namespace: "default".to_owned(),
+            kubeconfig: kube::config::Kubeconfig::default(),
+        };
+        Self(Arc::new(Inner {
+            identity,
+            gate,
+            kinds: Kinds::default(),
+        }))
     }
 }

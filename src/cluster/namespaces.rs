@@ -2,8 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use super::{Cluster, ClusterError};
+use kube::core::{
+    Request,
+    params::{GetParams, Patch, PatchParams, PostParams},
+};
+use serde_json::{Map, Value, json};
+
+use super::{Cluster, ClusterError, objects::absent_as_none};
 use crate::name::Namespace;
+
+const URL: &str = "/api/v1/namespaces";
 
 /// What [`Cluster::ensure_namespace`] did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,6 +22,9 @@ pub enum Ensured {
     Updated,
     /// Nothing to do.
     Unchanged,
+    /// We may not look at it and nothing was asked of it, so it is taken to be there: who deploys
+    /// into one namespace often may not read namespaces. If it is missing, Helm will say so.
+    Assumed,
 }
 
 impl Cluster {
@@ -25,7 +36,168 @@ impl Cluster {
         labels: &BTreeMap<String, String>,
         annotations: &BTreeMap<String, String>,
     ) -> Result<Ensured, ClusterError> {
-        let _ = (namespace, labels, annotations);
-        todo!()
+        let found = match self.namespace(namespace).await {
+            Ok(found) => found,
+            Err(ClusterError::Forbidden { .. }) if labels.is_empty() && annotations.is_empty() => {
+                return Ok(Ensured::Assumed);
+            }
+            Err(error) => return Err(error),
+        };
+        let found = match found {
+            Some(found) => found,
+            None => match self.create_namespace(namespace, labels, annotations).await {
+                Ok(()) => return Ok(Ensured::Created),
+                // Someone else was faster.
+                Err(ClusterError::Conflict { exists: true, .. }) => {
+                    self.namespace(namespace).await?.unwrap_or_default()
+                }
+                Err(error) => return Err(error),
+            },
+        };
+        if !found["metadata"]["deletionTimestamp"].is_null() {
+            return Err(ClusterError::Conflict {
+                message: format!(
+                    "namespace {namespace} is being deleted: wait until it is gone, or find out \
+                     what holds it with `kubectl get namespace {namespace} -o yaml`"
+                ),
+                exists: true,
+            });
+        }
+        let Some(patch) = difference(&found, labels, annotations) else {
+            return Ok(Ensured::Unchanged);
+        };
+        let operation = format!("PATCH Namespace/{namespace}");
+        let request = Request::new(URL).patch(
+            namespace.as_str(),
+            &PatchParams::default(),
+            &Patch::Merge(patch),
+        );
+        self.gate().write::<Value>(&operation, request).await?;
+        Ok(Ensured::Updated)
+    }
+
+    async fn namespace(&self, namespace: &Namespace) -> Result<Option<Value>, ClusterError> {
+        let operation = format!("GET Namespace/{namespace}");
+        let request = Request::new(URL).get(namespace.as_str(), &GetParams::default());
+        absent_as_none(self.gate().read(&operation, request).await)
+    }
+
+    async fn create_namespace(
+        &self,
+        namespace: &Namespace,
+        labels: &BTreeMap<String, String>,
+        annotations: &BTreeMap<String, String>,
+    ) -> Result<(), ClusterError> {
+        let body = json!({
+            "apiVersion": "v1",
+            "kind": "Namespace",
+            "metadata": { "name": namespace, "labels": labels, "annotations": annotations },
+        });
+        let operation = format!("POST Namespace/{namespace}");
+        let request =
+            Request::new(URL).create(&PostParams::default(), body.to_string().into_bytes());
+        self.gate().write::<Value>(&operation, request).await?;
+        Ok(())
+    }
+}
+
+/// A merge patch with the labels and annotations that differ; `None` if none do.
+fn difference(
+    found: &Value,
+    labels: &BTreeMap<String, String>,
+    annotations: &BTreeMap<String, String>,
+) -> Option<Value> {
+    let mut metadata = Map::new();
+    for (field, wanted) in [("labels", labels), ("annotations", annotations)] {
+        let differing: Map<String, Value> = wanted
+            .iter()
+            .filter(|(key, value)| found["metadata"][field][key].as_str() != Some(value))
+            .map(|(key, value)| (key.clone(), Value::from(value.as_str())))
+            .collect();
+        if !differing.is_empty() {
+            metadata.insert(field.to_owned(), Value::Object(differing));
+        }
+    }
+    (!metadata.is_empty()).then(|| json!({ "metadata": metadata }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cluster::testing::{Answer, Script};
+
+    fn labels() -> BTreeMap<String, String> {
+        [("tier", "base"), ("pod-security", "baseline")]
+            .map(|(key, value)| (key.to_owned(), value.to_owned()))
+            .into()
+    }
+
+    fn namespace() -> Namespace {
+        Namespace::new("apps").unwrap()
+    }
+
+    async fn ensure(cluster: &Cluster) -> Result<Ensured, ClusterError> {
+        cluster
+            .ensure_namespace(&namespace(), &labels(), &BTreeMap::new())
+            .await
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_missing_one_is_made_with_its_labels() {
+        let (cluster, script) = Script::cluster(|nth, _| match nth {
+            0 => Answer::status(404, "no"),
+            _ => Answer::json(&json!({})),
+        });
+        assert_eq!(ensure(&cluster).await, Ok(Ensured::Created));
+        let posted = &script.calls()[1];
+        assert_eq!(posted.method, "POST");
+        assert_eq!(posted.body["metadata"]["labels"]["tier"], "base");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn only_what_differs_is_patched_also_when_another_one_was_faster() {
+        let (cluster, script) = Script::cluster(|nth, _| match nth {
+            0 => Answer::status(404, "no"),
+            1 => Answer::reason(409, "exists", "AlreadyExists"),
+            2 => Answer::json(&json!({ "metadata": { "labels": { "tier": "base", "x": "y" } } })),
+            _ => Answer::json(&json!({})),
+        });
+        assert_eq!(ensure(&cluster).await, Ok(Ensured::Updated));
+        let patch = &script.calls()[3].body;
+        assert_eq!(
+            *patch,
+            json!({ "metadata": { "labels": { "pod-security": "baseline" } } })
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_is_right_costs_one_get() {
+        let (cluster, script) =
+            Script::cluster(|_, _| Answer::json(&json!({ "metadata": { "labels": labels() } })));
+        assert_eq!(ensure(&cluster).await, Ok(Ensured::Unchanged));
+        assert_eq!(script.count(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_is_being_deleted_is_an_error() {
+        let (cluster, _script) = Script::cluster(|_, _| {
+            Answer::json(&json!({ "metadata": { "deletionTimestamp": "2026-01-01T00:00:00Z" } }))
+        });
+        let error = ensure(&cluster).await.unwrap_err().to_string();
+        assert!(error.contains("namespace apps is being deleted"), "{error}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_may_not_look_is_stopped_only_if_something_is_to_be_set() {
+        let (cluster, _script) = Script::cluster(|_, _| Answer::status(403, "no"));
+        assert!(matches!(
+            ensure(&cluster).await,
+            Err(ClusterError::Forbidden { .. })
+        ));
+        let nothing = BTreeMap::new();
+        let ensured = cluster
+            .ensure_namespace(&namespace(), &nothing, &nothing)
+            .await;
+        assert_eq!(ensured, Ok(Ensured::Assumed));
     }
 }

@@ -54,7 +54,7 @@ fn chart(name: &str, edges: &[&str]) -> Chart {
         labels: std::collections::BTreeMap::default(),
         protected: false,
         values: Values::default(),
-        timeout: Duration::from_secs(300),
+        timeout: Duration::from_mins(5),
         wait: Wait::default(),
         rollback_on_failure: RollbackOnFailure::default(),
         force_replace: false,

@@ -244,7 +244,7 @@ mod tests {
     #[test]
     fn names_and_selectors_both_hold_and_closures_follow_needs_only() {
         type Case<'a> = (&'a [&'a str], &'a [&'a str], bool, bool, &'a str, &'a str);
-        let cases: [Case<'_>; 9] = [
+        let cases: [Case<'_>; 10] = [
             (
                 &[],
                 &[],
@@ -292,6 +292,14 @@ mod tests {
                 false,
                 "api db cache",
                 "3 of 5 charts: api (with what it needs)",
+            ),
+            (
+                &["cache"],
+                &[],
+                true,
+                false,
+                "cache",
+                "1 of 5 charts: cache (with what it needs)",
             ),
             (
                 &["cache"],

@@ -2,7 +2,6 @@
 
 use std::{
     ffi::{OsStr, OsString},
-    path::Path,
     time::Duration,
 };
 
@@ -51,20 +50,22 @@ pub(super) fn upgrade(major: Major, op: &Upgrade) -> Vec<OsString> {
     args.0
 }
 
-/// `helm template`: renders without a cluster.
-pub(super) fn template(op: &Upgrade) -> Vec<OsString> {
+/// `helm template`: renders without a cluster, as if it were of this Kubernetes version.
+pub(super) fn template(op: &Upgrade, kube_version: &str) -> Vec<OsString> {
     let mut args = Args::of(&["template", op.release.name.as_str()]);
-    args.add(&op.chart).namespace(&op.release).values(op);
+    args.add(&op.chart).namespace(&op.release);
+    args.add("--kube-version").add(kube_version).values(op);
     args.0
 }
 
 /// `helm uninstall`. Not with `--ignore-not-found`: whether there was a release is worth knowing.
-/// Whoever waits wants the pods gone, not only their Deployment: `foreground`.
+/// `foreground`: a Deployment is gone when its pods are, whoever waits for that.
 pub(super) fn uninstall(major: Major, op: &Uninstall) -> Vec<OsString> {
     let mut args = Args::of(&["uninstall", op.release.name.as_str()]);
     args.namespace(&op.release).timeout(op.timeout);
+    args.add("--cascade").add("foreground");
     if op.wait {
-        args.wait(major).add("--cascade").add("foreground");
+        args.wait(major);
     }
     args.0
 }
@@ -111,10 +112,10 @@ impl Args {
 
     /// The files, then the computed values from standard input.
     fn values(&mut self, op: &Upgrade) -> &mut Self {
-        for file in op.values_files.iter().map(|file| file.as_path()) {
+        for file in &op.values_files {
             self.add("--values").add(file);
         }
-        self.add("--values").add(Path::new("-"))
+        self.add("--values").add("-")
     }
 }
 
@@ -158,7 +159,7 @@ mod tests {
         }
     }
 
-    fn line(args: Vec<OsString>) -> String {
+    fn line(args: &[OsString]) -> String {
         args.join(OsStr::new(" ")).into_string().unwrap()
     }
 
@@ -166,7 +167,7 @@ mod tests {
 
     #[test]
     fn apply_without_waiting() {
-        let line = |major| line(upgrade(major, &plain()));
+        let line = |major| line(&upgrade(major, &plain()));
         assert_eq!(line(Major::V3), format!("{APPLY} --values -"));
         assert_eq!(
             line(Major::V4),
@@ -180,7 +181,7 @@ mod tests {
             wait: WaitMode::Helm,
             ..plain()
         };
-        let line = |major| line(upgrade(major, &op));
+        let line = |major| line(&upgrade(major, &op));
         assert_eq!(line(Major::V3), format!("{APPLY} --wait --values -"));
         assert_eq!(
             line(Major::V4),
@@ -194,7 +195,7 @@ mod tests {
             force_replace: true,
             ..plain()
         };
-        let line = |major| line(upgrade(major, &op));
+        let line = |major| line(&upgrade(major, &op));
         assert_eq!(line(Major::V3), format!("{APPLY} --force --values -"));
         assert_eq!(
             line(Major::V4),
@@ -212,12 +213,12 @@ mod tests {
             ..plain()
         };
         assert_eq!(
-            line(upgrade(Major::V3, &op)),
+            line(&upgrade(Major::V3, &op)),
             format!("{APPLY} --labels a=1,b=2 --values /v/z.yaml --values /v/a.yaml --values -")
         );
         assert_eq!(
-            line(template(&op)),
-            "template web /charts/web --namespace shop --values /v/z.yaml --values /v/a.yaml --values -"
+            line(&template(&op, "v1.37.2")),
+            "template web /charts/web --namespace shop --kube-version v1.37.2 --values /v/z.yaml --values /v/a.yaml --values -"
         );
     }
 
@@ -228,19 +229,13 @@ mod tests {
             timeout: Duration::from_millis(1500),
             wait,
         };
-        let line = |major, wait| line(uninstall(major, &op(wait)));
-        let plain = "uninstall web --namespace shop --timeout 1500ms";
+        let line = |major, wait| line(&uninstall(major, &op(wait)));
+        let plain = "uninstall web --namespace shop --timeout 1500ms --cascade foreground";
         for major in MAJORS {
             assert_eq!(line(major, false), plain);
         }
-        assert_eq!(
-            line(Major::V3, true),
-            format!("{plain} --wait --cascade foreground")
-        );
-        assert_eq!(
-            line(Major::V4, true),
-            format!("{plain} --wait=watcher --cascade foreground")
-        );
+        assert_eq!(line(Major::V3, true), format!("{plain} --wait"));
+        assert_eq!(line(Major::V4, true), format!("{plain} --wait=watcher"));
     }
 
     #[test]
@@ -252,15 +247,15 @@ mod tests {
             history_max: 0,
         };
         assert_eq!(
-            line(rollback(&op)),
+            line(&rollback(&op)),
             "rollback web 7 --namespace shop --history-max 0 --timeout 90s"
         );
     }
 
     #[test]
     fn ask_for_the_version() {
-        assert_eq!(line(version()), "version --template {{.Version}}");
-        assert_eq!(line(version_of_helm_2()), "version --client --short");
+        assert_eq!(line(&version()), "version --template {{.Version}}");
+        assert_eq!(line(&version_of_helm_2()), "version --client --short");
     }
 
     /// Flags that one major deprecates or does not know, and those that stackctl must not use.
@@ -310,7 +305,7 @@ mod tests {
                 };
                 let all = [
                     upgrade(major, &op),
-                    template(&op),
+                    template(&op, "v1.37.2"),
                     uninstall_(major),
                     rollback_.clone(),
                 ];

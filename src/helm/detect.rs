@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use semver::{Prerelease, Version, VersionReq};
+use semver::Version;
 
 use super::{args, deadline, surroundings::scrubbed, words};
 use crate::{
@@ -95,19 +95,6 @@ pub enum DetectError {
         /// What it did instead.
         answer: String,
     },
-    /// The stack asks for another.
-    #[error(
-        "the stack asks for helm {required}, but `{}` is {version}; name another with --helm-binary",
-        binary.display()
-    )]
-    Requirement {
-        /// The binary.
-        binary: PathBuf,
-        /// `[stack] helm`.
-        required: VersionReq,
-        /// What it is.
-        version: Version,
-    },
     /// Records are not in Secrets.
     #[error(
         "HELM_DRIVER={driver} is not supported: stackctl reads release records from Secrets; unset it, or set it to `secret`"
@@ -159,20 +146,6 @@ impl Helm {
             binary,
             version,
             major,
-        })
-    }
-
-    /// Checks it against `[stack] helm`. A pre-release counts as the release it leads to.
-    pub fn check(&self, required: &VersionReq) -> Result<(), DetectError> {
-        let mut release = self.version.clone();
-        release.pre = Prerelease::EMPTY;
-        if required.matches(&self.version) || required.matches(&release) {
-            return Ok(());
-        }
-        Err(DetectError::Requirement {
-            binary: self.binary.clone(),
-            required: required.clone(),
-            version: self.version.clone(),
         })
     }
 }
@@ -305,18 +278,5 @@ mod tests {
         ] {
             assert_eq!(read_version(text), None, "{text}");
         }
-    }
-
-    #[test]
-    fn the_stack_may_ask_for_a_version() {
-        let helm = |version| Helm::of("/bin/helm".into(), read_version(version).unwrap()).unwrap();
-        let required = VersionReq::parse(">=4.1, <5").unwrap();
-        assert!(helm("v4.3.1").check(&required).is_ok());
-        assert!(helm("v4.4.0-rc.1").check(&required).is_ok());
-        let error = helm("v3.22.0").check(&required).unwrap_err().to_string();
-        assert!(
-            error.contains(">=4.1, <5") && error.contains("3.22.0"),
-            "{error}"
-        );
     }
 }

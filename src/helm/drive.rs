@@ -12,7 +12,7 @@ use super::{
 use crate::{
     event::Stream,
     name::ReleaseId,
-    process::{self, Command, End, Keep, OnTerminate, Output, ProcessError},
+    process::{self, Command, End, Keep, OnTerminate, Orphaned, Output, ProcessError},
     secret::Secret,
     shutdown::Shutdown,
 };
@@ -100,11 +100,16 @@ impl Helm {
     }
 
     /// `helm template`: what the chart renders, without a cluster. CRDs of `crds/` are left out.
-    pub async fn template(&self, call: Call<'_>, op: &Upgrade) -> Result<String, HelmError> {
+    pub async fn template(
+        &self,
+        call: Call<'_>,
+        op: &Upgrade,
+        kube_version: &str,
+    ) -> Result<String, HelmError> {
         let asked = Asked {
             operation: Operation::Template,
             release: &op.release,
-            args: args::template(op),
+            args: args::template(op, kube_version),
             stdin: Some(op.values.clone()),
             deadline: deadline::TEMPLATE,
             on_terminate: OnTerminate::Signal,
@@ -140,6 +145,7 @@ impl Asked<'_> {
             deadline: Some(self.deadline),
             grace: deadline::GRACE,
             on_terminate: self.on_terminate,
+            orphaned: Orphaned::HoldPipes,
             ..Command::default()
         };
         let mut data = self.operation == Operation::Template;

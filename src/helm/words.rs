@@ -15,7 +15,7 @@ pub fn words(stderr: &str) -> Vec<String> {
     let told: Vec<&str> = lines[error.unwrap_or(0)..]
         .iter()
         .map(|line| line.trim())
-        .filter(|line| !line.is_empty() && !is_log(line))
+        .filter(|line| !line.is_empty() && !is_noise(line))
         .collect();
     let start = match error {
         Some(_) => 0,
@@ -35,12 +35,14 @@ fn without_prefixes(mut line: &str) -> &str {
     line
 }
 
-/// Log lines of Helm 4 (`level=WARN msg=…`), Helm 3 with `--debug`, and Kubernetes' client
-/// (`W1122 17:00:53.360359   17297 warnings.go:107] …`).
-fn is_log(line: &str) -> bool {
+/// What is not part of an error. Log lines of Helm 4 (`level=WARN msg=…`), Helm 3 with `--debug`, and Kubernetes' client
+/// (`W1122 17:00:53.360359   17297 warnings.go:107] …`), and
+/// advice to people who call helm themselves.
+fn is_noise(line: &str) -> bool {
     line.starts_with("level=")
         || line.contains(" [debug] ")
         || line.starts_with("WARNING: ")
+        || line == "Use --debug flag to render out invalid YAML"
         || (line.starts_with("Release \"") && line.ends_with("Installing it now."))
         || is_client_log(line)
 }
@@ -58,7 +60,7 @@ mod tests {
 
     #[test]
     fn an_error_keeps_its_words_and_loses_the_noise() {
-        let cases: [(&str, &[&str]); 7] = [
+        let cases: [(&str, &[&str]); 8] = [
             (
                 "Error: UPGRADE FAILED: pre-upgrade hooks failed: 1 error occurred:\n\t* job r-ok-hook failed: BackoffLimitExceeded\n\n\n",
                 &[
@@ -82,6 +84,10 @@ mod tests {
                 &["cannot re-use a name that is still in use"],
             ),
             (
+                "Error: execution error at (web/x.yaml:1:3): a name is required\n\nUse --debug flag to render out invalid YAML\n",
+                &["execution error at (web/x.yaml:1:3): a name is required"],
+            ),
+            (
                 "WARNING: Kubernetes configuration file is group-readable.\npanic: boom\n\ngoroutine 1 [running]:\n",
                 &["panic: boom", "goroutine 1 [running]:"],
             ),
@@ -95,8 +101,8 @@ mod tests {
 
     #[test]
     fn a_crash_is_not_kept_whole() {
-        let stderr: String = (0..1000).map(|n| format!("line {n}\n")).collect();
-        let words = words(&stderr);
+        let lines: Vec<String> = (0..1000).map(|n| format!("line {n}")).collect();
+        let words = words(&lines.join("\n"));
         assert_eq!(words.len(), MOST_LINES);
         assert_eq!(words.last().map(String::as_str), Some("line 999"));
     }

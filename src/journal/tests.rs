@@ -38,7 +38,10 @@ fn only_the_user_can_read_what_a_run_leaves() {
     let temporary = tempfile::tempdir().unwrap();
     let base = temporary.path().join(".stackctl/runs");
     let journal = Journal::create(&base, &run_id()).unwrap();
-    let dossier = journal.folder().write_file("web.dossier.txt", b"all of it").unwrap();
+    let dossier = journal
+        .folder()
+        .write_file("web.dossier.txt", b"all of it")
+        .unwrap();
 
     assert_eq!(mode(&base), 0o700);
     assert_eq!(mode(journal.folder().path()), 0o700);
@@ -75,7 +78,7 @@ fn a_folder_that_cannot_be_made_is_named_with_the_cause() {
 fn a_full_disk_is_an_error_that_says_so() {
     // Every write to /dev/full fails as on a full disk.
     let mut journal = Journal {
-        folder: "/dev".into(),
+        folder: RunFolder::at("/dev"),
         path: "/dev/full".into(),
         file: fs::OpenOptions::new()
             .append(true)

@@ -22,7 +22,7 @@ pub struct RunFolder {
 /// The open event journal of a run.
 #[derive(Debug)]
 pub struct Journal {
-    folder: RunFolder,
+    pub(super) folder: RunFolder,
     pub(super) path: PathBuf,
     pub(super) file: File,
     /// Bytes of the journal that are whole lines.
@@ -51,7 +51,7 @@ impl Journal {
             .open(&path)
             .map_err(|cause| JournalError::new("create the journal", &path, cause))?;
         Ok(Self {
-            folder: RunFolder { path: folder },
+            folder: RunFolder::at(&folder),
             path,
             file,
             length: 0,
@@ -84,6 +84,10 @@ impl Journal {
 }
 
 impl RunFolder {
+    pub(super) fn at(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into() }
+    }
+
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path

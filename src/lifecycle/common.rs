@@ -45,7 +45,9 @@ pub async fn on_deploy_failure(
     payload: Payload,
 ) -> Result<(), StepError> {
     dossier::collect(cx).await;
-    steps::run(cx, "on_failure", &cx.chart.steps.on_failure, payload).await.map(drop)
+    steps::run(cx, "on_failure", &cx.chart.steps.on_failure, payload)
+        .await
+        .map(drop)
 }
 
 /// The file's `post` steps.

@@ -111,8 +111,13 @@ impl<'a> Context<'a> {
 
     /// A line of output of the current step.
     pub fn say(&self, stream: Stream, text: &str) {
-        let step = self.current.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        self.progress.output(&step, stream, self.run.redactor.redact(text));
+        let step = self
+            .current
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        self.progress
+            .output(&step, stream, self.run.redactor.redact(text));
     }
 
     /// Runs one step: reported, and not begun once the run was asked to terminate.
@@ -155,7 +160,10 @@ impl<'a> Context<'a> {
     }
 
     /// Runs a helm call with everything it needs; its output goes to the user.
-    pub async fn helm<T, E>(&self, call: impl AsyncFnOnce(Call<'_>) -> Result<T, E>) -> Result<T, E> {
+    pub async fn helm<T, E>(
+        &self,
+        call: impl AsyncFnOnce(Call<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
         let mut on_line = |stream, line: &str| self.say(stream, line);
         call(Call {
             surroundings: &self.run.surroundings,
@@ -180,7 +188,10 @@ impl<'a> Context<'a> {
     }
 
     pub(super) fn memory(&self) -> Memory {
-        self.memory.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.memory
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     pub(super) fn take_dossier(&self) -> Vec<String> {

@@ -14,8 +14,17 @@ use crate::{
 /// Makes sure that the release's namespace is there, with the labels the stack gives it.
 pub(super) async fn ensure_namespace(cx: &Context<'_>) -> Result<(), StepError> {
     let namespace = &cx.chart.release.namespace;
-    let spec = cx.run.stack.namespaces.get(namespace).cloned().unwrap_or_default();
-    cx.run.cluster.ensure_namespace(namespace, &spec.labels, &spec.annotations).await?;
+    let spec = cx
+        .run
+        .stack
+        .namespaces
+        .get(namespace)
+        .cloned()
+        .unwrap_or_default();
+    cx.run
+        .cluster
+        .ensure_namespace(namespace, &spec.labels, &spec.annotations)
+        .await?;
     Ok(())
 }
 
@@ -38,7 +47,9 @@ pub async fn upgrade(cx: &Context<'_>) -> Result<(), StepError> {
         labels: labels(cx, expected)?,
         force_replace: cx.chart.force_replace,
     };
-    let made = cx.helm(async |call| cx.run.helm.upgrade(call, &upgrade).await).await?;
+    let made = cx
+        .helm(async |call| cx.run.helm.upgrade(call, &upgrade).await)
+        .await?;
     cx.remember(|memory| memory.made_revision = Some(made.revision));
     if made.revision != expected {
         cx.warn(&format!(
@@ -52,14 +63,18 @@ pub async fn upgrade(cx: &Context<'_>) -> Result<(), StepError> {
 /// Uninstalls what `reinstall_below` says must go first. The plan decided it, preflight asked for
 /// consent.
 pub(super) async fn remove_old(cx: &Context<'_>) -> Result<(), StepError> {
-    remove::uninstall(cx).await
+    remove::uninstall(cx).await?;
+    cx.unpark().await
 }
 
 /// The newest revision right before exec; remembered, since rollback goes back to what was good
 /// then.
 async fn newest(cx: &Context<'_>) -> Result<Option<Revision>, StepError> {
     let history = cx.run.releases.history(&cx.chart.release).await?;
-    let good = history.iter().rev().find(|revision| revision.status == ReleaseStatus::Deployed);
+    let good = history
+        .iter()
+        .rev()
+        .find(|revision| revision.status == ReleaseStatus::Deployed);
     cx.remember(|memory| {
         memory.good_revision = good.map(|revision| revision.revision);
         memory.last_revision = history.last().map(|revision| revision.revision);
@@ -71,8 +86,11 @@ type ComposedValues = (Vec<PathBuf>, Secret);
 
 fn compose(cx: &Context<'_>) -> Result<ComposedValues, StepError> {
     let composed = cx.chart.values.compose(&cx.run.scope).map_err(|error| {
-        StepError::new(format!("the values of chart {} cannot be made", cx.chart.name))
-            .cause(error.to_string())
+        StepError::new(format!(
+            "the values of chart {} cannot be made",
+            cx.chart.name
+        ))
+        .cause(error.to_string())
     })?;
     for secret in &composed.secrets {
         cx.run.redactor.add(secret);
@@ -85,19 +103,26 @@ fn compose(cx: &Context<'_>) -> Result<ComposedValues, StepError> {
 /// the end of an old hook Job for that of the new one (helm.md section 3), so there any hook will
 /// do.
 fn wait_mode(cx: &Context<'_>) -> WaitMode {
-    let hooks = cx.run.charts.get(&cx.chart.name).map(|chart| chart.hooks).unwrap_or_default();
-    let hooks_need_helm =
-        hooks.after_ready || (hooks.any && cx.run.helm.major == Major::V4);
+    let hooks = cx
+        .run
+        .charts
+        .get(&cx.chart.name)
+        .map(|chart| chart.hooks)
+        .unwrap_or_default();
+    let hooks_need_helm = hooks.after_ready || (hooks.any && cx.run.helm.major == Major::V4);
     match cx.chart.wait {
-        Wait::No => WaitMode::None,
         Wait::Helm => WaitMode::Helm,
         Wait::Watch if hooks_need_helm => WaitMode::Helm,
-        Wait::Watch => WaitMode::None,
+        Wait::Watch | Wait::No => WaitMode::None,
     }
 }
 
 fn labels(cx: &Context<'_>, expected: u32) -> Result<BTreeMap<String, String>, StepError> {
-    let version = cx.run.charts.get(&cx.chart.name).map(|chart| chart.version.to_string());
+    let version = cx
+        .run
+        .charts
+        .get(&cx.chart.name)
+        .map(|chart| chart.version.to_string());
     let marks = Marks {
         stack: Some(cx.run.stack.name.clone()),
         run: Some(cx.run.id.clone()),

@@ -26,14 +26,20 @@ pub(super) async fn collect(cx: &Context<'_>) {
         Ok(lines) => lines,
         Err(_) => vec![format!("the cluster did not tell more within {DEADLINE:?}")],
     };
-    let lines: Vec<String> =
-        lines.iter().map(|line| cx.run.redactor.redact(line).into_string()).collect();
+    let lines: Vec<String> = lines
+        .iter()
+        .map(|line| cx.run.redactor.redact(line).into_string())
+        .collect();
     if lines.is_empty() {
         return;
     }
     let file = format!("dossier-{}.txt", cx.chart.name);
     let mut shown: Vec<String> = lines.iter().take(SHOWN).cloned().collect();
-    match cx.run.folder.write_file(&file, format!("{}\n", lines.join("\n")).as_bytes()) {
+    match cx
+        .run
+        .folder
+        .write_file(&file, format!("{}\n", lines.join("\n")).as_bytes())
+    {
         Ok(path) if lines.len() > SHOWN => {
             shown.truncate(SHOWN - 1);
             let more = lines.len() - shown.len();
@@ -63,14 +69,17 @@ async fn find_out(cx: &Context<'_>) -> Vec<String> {
             }
         })
         .buffered(AT_ONCE);
-    let suspects: Vec<(ObjectRef, String)> = looked_at.filter_map(std::future::ready).collect().await;
+    let suspects: Vec<(ObjectRef, String)> =
+        looked_at.filter_map(std::future::ready).collect().await;
     cluster::dossier(&cx.run.cluster.investigate(&suspects).await)
 }
 
 /// The objects of the newest revision, and whether each is a hook; none if no record was made.
 async fn objects(cx: &Context<'_>) -> Result<Vec<(ObjectRef, bool)>, StepError> {
     let release = &cx.chart.release;
-    let Some(last) = cx.run.releases.history(release).await?.pop() else { return Ok(Vec::new()) };
+    let Some(last) = cx.run.releases.history(release).await?.pop() else {
+        return Ok(Vec::new());
+    };
     let Some(record) = cx.run.releases.get(release, last.revision).await? else {
         return Ok(Vec::new());
     };

@@ -29,7 +29,10 @@ pub struct StepError {
 impl StepError {
     /// A failure, in one sentence without a period.
     pub fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), ..Self::default() }
+        Self {
+            message: message.into(),
+            ..Self::default()
+        }
     }
 
     /// Adds the cause, in the failing tool's own words.
@@ -89,7 +92,10 @@ fn chain(error: &dyn std::error::Error) -> (String, Vec<String>) {
 
 impl From<Cancelled> for StepError {
     fn from(cancelled: Cancelled) -> Self {
-        Self { cancelled: true, ..Self::new(cancelled.to_string()) }
+        Self {
+            cancelled: true,
+            ..Self::new(cancelled.to_string())
+        }
     }
 }
 
@@ -97,7 +103,7 @@ impl From<HelmError> for StepError {
     fn from(error: HelmError) -> Self {
         Self {
             step: None,
-            message: format!("{error}: {}", error.cause),
+            message: error.to_string(),
             hints: error.cause.hint().map(str::to_owned).into_iter().collect(),
             cancelled: error.cause == Cause::Interrupted,
             cause: error.words,
@@ -108,8 +114,13 @@ impl From<HelmError> for StepError {
 impl From<ClusterError> for StepError {
     fn from(error: ClusterError) -> Self {
         let (message, cause) = chain(&error);
-        let hints = error.hint().into_iter().collect();
-        Self { message, cause, hints, ..Self::default() }
+        let hints = error.hint().map(str::to_owned).into_iter().collect();
+        Self {
+            message,
+            cause,
+            hints,
+            ..Self::default()
+        }
     }
 }
 
@@ -119,7 +130,11 @@ impl From<StoreError> for StepError {
             StoreError::Cluster(error) => error.into(),
             other => {
                 let (message, cause) = chain(&other);
-                Self { message, cause, ..Self::default() }
+                Self {
+                    message,
+                    cause,
+                    ..Self::default()
+                }
             }
         }
     }
@@ -141,6 +156,11 @@ impl From<ProcessError> for StepError {
     fn from(error: ProcessError) -> Self {
         let (message, cause) = chain(&error);
         let cancelled = matches!(error, ProcessError::Interrupted { .. });
-        Self { message, cause, cancelled, ..Self::default() }
+        Self {
+            message,
+            cause,
+            cancelled,
+            ..Self::default()
+        }
     }
 }

@@ -34,7 +34,11 @@ impl Executor {
             action: node.action,
             reason: node.reason.clone(),
         };
-        Self { run, nodes: plan.nodes.iter().map(task).collect(), implementations }
+        Self {
+            run,
+            nodes: plan.nodes.iter().map(task).collect(),
+            implementations,
+        }
     }
 }
 

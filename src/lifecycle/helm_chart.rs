@@ -78,8 +78,9 @@ impl dyn HelmChart + '_ {
     /// Runs the whole lifecycle of one chart. Not a trait method, so that the order holds for
     /// every implementation.
     pub async fn run(&self, cx: &Context<'_>) -> Result<Done, Failure> {
-        let payload =
-            cx.phase("check_prerequisites", || self.check_prerequisites(cx)).await?;
+        let payload = cx
+            .phase("check_prerequisites", || self.check_prerequisites(cx))
+            .await?;
         let payload = cx.phase("pre", || self.pre_exec(cx, payload)).await?;
         let before_exec = payload.clone();
         let payload = match self.act(cx, payload).await {
@@ -92,7 +93,11 @@ impl dyn HelmChart + '_ {
             Action::Uninstall => cx.reached(Milestone::Gone),
             _ => cx.reached(Milestone::Validated),
         }
-        Ok(if cx.action == Action::Skip { Done::Skipped } else { Done::Succeeded })
+        Ok(if cx.action == Action::Skip {
+            Done::Skipped
+        } else {
+            Done::Succeeded
+        })
     }
 
     /// Exec with the phases around it that belong to it: namespace, reinstall, ready.
@@ -106,16 +111,25 @@ impl dyn HelmChart + '_ {
             return Ok(payload);
         }
         if cx.action.deploys() {
-            cx.step("namespace", deploy::ensure_namespace(cx)).await.map_err(at("namespace"))?;
+            cx.step("namespace", deploy::ensure_namespace(cx))
+                .await
+                .map_err(at("namespace"))?;
         }
         if cx.action == Action::Reinstall {
-            cx.step("reinstall", deploy::remove_old(cx)).await.map_err(at("reinstall"))?;
+            cx.step("reinstall", deploy::remove_old(cx))
+                .await
+                .map_err(at("reinstall"))?;
         }
-        let payload = cx.step("exec", self.exec(cx, payload)).await.map_err(at("exec"))?;
+        let payload = cx
+            .step("exec", self.exec(cx, payload))
+            .await
+            .map_err(at("exec"))?;
         if cx.action.deploys() {
             cx.reached(Milestone::Deployed);
             if ready::is_awaited(cx) {
-                cx.step("ready", ready::wait(cx)).await.map_err(at("ready"))?;
+                cx.step("ready", ready::wait(cx))
+                    .await
+                    .map_err(at("ready"))?;
             }
             cx.reached(Milestone::Ready);
         }
@@ -133,9 +147,11 @@ impl dyn HelmChart + '_ {
         let mut attached = Vec::new();
         if !error.cancelled {
             let hook = cx.step("on_failure", self.on_deploy_failure(cx, &error, payload));
-            if let Err(error) = AssertUnwindSafe(hook).catch_unwind().await.unwrap_or_else(|_| {
-                Err(StepError::new("it panicked"))
-            }) {
+            if let Err(error) = AssertUnwindSafe(hook)
+                .catch_unwind()
+                .await
+                .unwrap_or_else(|_| Err(StepError::new("it panicked")))
+            {
                 attached.push(format!("the failure hook failed too: {error}"));
             }
             if rollback::is_due(cx) {
@@ -147,8 +163,10 @@ impl dyn HelmChart + '_ {
         }
         let mut failure = error.into_failure(phase, &cx.run.redactor);
         failure.dossier = cx.take_dossier();
-        failure.attached =
-            attached.iter().map(|text| cx.run.redactor.redact(text).into_string()).collect();
+        failure.attached = attached
+            .iter()
+            .map(|text| cx.run.redactor.redact(text).into_string())
+            .collect();
         failure
     }
 }

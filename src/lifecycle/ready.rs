@@ -4,6 +4,8 @@
 //! holds neither a process nor a slot. When it does not get ready, the record is set to `failed`
 //! with the reason, as Helm itself would have done.
 
+use std::future::Future;
+
 use tokio::time::Instant;
 
 use super::{Context, StepError};
@@ -28,7 +30,13 @@ pub async fn wait(cx: &Context<'_>) -> Result<(), StepError> {
     let release = &cx.chart.release;
     let made = match cx.memory().made_revision {
         Some(revision) => Some(revision),
-        None => cx.run.releases.history(release).await?.last().map(|last| last.revision),
+        None => cx
+            .run
+            .releases
+            .history(release)
+            .await?
+            .last()
+            .map(|last| last.revision),
     };
     // An overridden exec may have left no release at all.
     let Some(revision) = made else { return Ok(()) };
@@ -40,7 +48,9 @@ pub async fn wait(cx: &Context<'_>) -> Result<(), StepError> {
     {
         let reason = format!("stackctl: {error}");
         if let Err(error) = cx.run.releases.set_failed(release, revision, &reason).await {
-            cx.warn(&format!("revision {revision} of {release} could not be marked failed: {error}"));
+            cx.warn(&format!(
+                "revision {revision} of {release} could not be marked failed: {error}"
+            ));
         }
     }
     result
@@ -53,41 +63,66 @@ pub(super) async fn objects_of(
 ) -> Result<Vec<ObjectRef>, StepError> {
     let release = &cx.chart.release;
     let Some(record) = cx.run.releases.get(release, revision).await? else {
-        return Err(StepError::new(format!("revision {revision} of {release} is gone")));
+        return Err(StepError::new(format!(
+            "revision {revision} of {release} is gone"
+        )));
     };
     let found = manifest_objects(record.manifest(), &release.namespace)?;
     Ok(found.into_iter().map(|found| found.object).collect())
 }
 
-/// Waits for objects, up to the chart's timeout, interruptibly.
-pub(super) async fn wait_for(cx: &Context<'_>, objects: &[ObjectRef]) -> Result<(), StepError> {
+/// Waits until objects are ready, up to the chart's timeout, interruptibly.
+pub async fn wait_for(cx: &Context<'_>, objects: &[ObjectRef]) -> Result<(), StepError> {
     let deadline = Instant::now() + cx.chart.timeout;
+    let mut on_status = status(cx);
+    let waiting = cx.run.watches.wait_ready(objects, deadline, &mut on_status);
+    let result = interruptible(cx, waiting).await?;
+    result.map_err(|error| late(cx, &error, "ready"))
+}
+
+/// Waits until objects are gone, up to the chart's timeout, interruptibly.
+pub async fn wait_gone(cx: &Context<'_>, objects: &[ObjectRef]) -> Result<(), StepError> {
+    let deadline = Instant::now() + cx.chart.timeout;
+    let mut on_status = status(cx);
+    let waiting = cx.run.watches.wait_gone(objects, deadline, &mut on_status);
+    let result = interruptible(cx, waiting).await?;
+    result.map_err(|error| late(cx, &error, "gone"))
+}
+
+async fn interruptible<T>(cx: &Context<'_>, work: impl Future<Output = T>) -> Result<T, StepError> {
+    tokio::select! {
+        result = work => Ok(result),
+        () = cx.run.shutdown.reached(Level::Terminate) => Err(Cancelled.into()),
+    }
+}
+
+/// Tells what is waited for, whenever that changes.
+fn status(cx: &Context<'_>) -> impl FnMut(&Progress) + Send {
     let mut last = String::new();
-    let mut on_status = |progress: &Progress| {
+    move |progress| {
         let text = list(&progress.waiting);
         if text != last {
             cx.status(&text);
             last = text;
         }
-    };
-    let waiting = cx.run.watches.wait_ready(objects, deadline, &mut on_status);
-    tokio::select! {
-        result = waiting => result.map_err(|error| not_ready(cx, &error)),
-        () = cx.run.shutdown.reached(Level::Terminate) => Err(Cancelled.into()),
     }
 }
 
-fn not_ready(cx: &Context<'_>, error: &NotReady) -> StepError {
+fn late(cx: &Context<'_>, error: &NotReady, wanted: &str) -> StepError {
     let message = if error.failed.is_empty() {
-        format!("not ready after {:?}: {}", cx.chart.timeout, list(&error.late))
+        format!(
+            "not {wanted} after {:?}: {}",
+            cx.chart.timeout,
+            list(&error.late)
+        )
     } else {
-        format!("failed to get ready: {}", list(&error.failed))
+        format!("failed to get {wanted}: {}", list(&error.failed))
     };
-    let mut error_step = StepError::new(message);
-    if let Some(trouble) = &error.trouble {
-        error_step = error_step.cause(trouble.to_string());
+    let step_error = StepError::new(message);
+    match &error.trouble {
+        Some(trouble) => step_error.cause(trouble.to_string()),
+        None => step_error,
     }
-    error_step
 }
 
 /// `Deployment web: 0 of 2 replicas available, Job seed: running and 3 more`.
@@ -98,6 +133,10 @@ fn list(objects: &[(ObjectRef, String)]) -> String {
         .map(|(object, message)| format!("{object}: {message}"))
         .collect();
     let more = objects.len().saturating_sub(NAMED);
-    let tail = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let tail = if more > 0 {
+        format!(" and {more} more")
+    } else {
+        String::new()
+    };
     format!("{}{tail}", named.join(", "))
 }

@@ -5,11 +5,7 @@
 //! says what it did.
 
 use super::{Context, StepError, ready, remove};
-use crate::{
-    helm::Rollback,
-    name::Action,
-    stack::RollbackOnFailure,
-};
+use crate::{helm::Rollback, name::Action, stack::RollbackOnFailure};
 
 /// Whether the stack wants it for this failure.
 pub(super) fn is_due(cx: &Context<'_>) -> bool {
@@ -33,9 +29,14 @@ pub(super) async fn run(cx: &Context<'_>) -> Result<String, StepError> {
     let release = &cx.chart.release;
     let newest = cx.run.releases.history(release).await?.last().cloned();
     let memory = cx.memory();
-    let Some(newest) = newest else { return Ok("nothing to roll back: no release was made".into()) };
+    let Some(newest) = newest else {
+        return Ok("nothing to roll back: no release was made".into());
+    };
     if memory.last_revision == Some(newest.revision) {
-        return Ok(format!("nothing to roll back: revision {} was not touched", newest.revision));
+        return Ok(format!(
+            "nothing to roll back: revision {} was not touched",
+            newest.revision
+        ));
     }
     cx.unpark().await?;
     let Some(good) = memory.good_revision else {
@@ -48,7 +49,8 @@ pub(super) async fn run(cx: &Context<'_>) -> Result<String, StepError> {
         timeout: cx.chart.timeout,
         history_max: cx.chart.history_max,
     };
-    cx.helm(async |call| cx.run.helm.rollback(call, &rollback).await).await?;
+    cx.helm(async |call| cx.run.helm.rollback(call, &rollback).await)
+        .await?;
     let objects = ready::objects_of(cx, good).await?;
     cx.park();
     match ready::wait_for(cx, &objects).await {

@@ -1,27 +1,38 @@
 //! The lease that keeps two runs of a stack apart, as a pure state machine.
+//!
+//! [`Lock`] is told what was observed and what time it is, and answers what to do; the loop that
+//! reads and writes the Lease lives in `run`. Nothing here trusts a clock but the observer's own:
+//! a foreign holder is given up only after its lease did not change for its whole duration *while
+//! we were looking*, so that clocks of different machines never have to agree. What keeps two
+//! holders apart is the sum of
+//!
+//! - the server's resourceVersion: of two that see the same expired lease only one can take it;
+//! - [`LOST_AFTER`] < [`DURATION`]: who cannot renew stops before another one may begin. Its clock
+//!   counts from *before* the request of its last successful renewal, the other's from *after* it
+//!   saw that renewal, so the order holds whatever the requests' delays.
+
+mod machine;
+#[cfg(test)]
+mod model;
 
 use std::time::Duration;
 
 use jiff::Timestamp;
+pub use machine::{Input, Lock, Output};
 
 use crate::name::{RunId, StackName};
 
 /// How long a lease holds without renewal, by the observer's clock.
-pub const DURATION: Duration = Duration::from_secs(60);
+pub const DURATION: Duration = Duration::from_mins(1);
+
 /// How often the holder renews.
 pub const RENEW_EVERY: Duration = Duration::from_secs(10);
-/// Without a successful renewal for so long the holder must assume the lease is lost.
+
+/// A holder that could not renew for so long has lost the lease.
 pub const LOST_AFTER: Duration = Duration::from_secs(40);
 
-/// Name of the Lease of a stack.
-pub fn lease_name(stack: &StackName) -> String {
-    format!("stackctl-{stack}")
-}
-
-/// `spec.holderIdentity` of a run: `user@host pid run`.
-pub fn identity(user: &str, host: &str, pid: u32, run: &RunId) -> String {
-    format!("{user}@{host} {pid} {run}")
-}
+/// How soon a failed read or write is tried again, and a held lease looked at again.
+pub const RETRY_EVERY: Duration = Duration::from_secs(2);
 
 /// What the cluster says of the lease.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,87 +41,31 @@ pub struct Record {
     pub holder: String,
     /// `spec.leaseDurationSeconds`.
     pub duration: Duration,
-    /// `spec.renewTime`: only compared for equality, never with a clock of ours.
+    /// `spec.renewTime`: by the holder's clock, for people; never compared with ours.
     pub renewed: Option<Timestamp>,
-    /// `metadata.resourceVersion`.
+    /// `metadata.resourceVersion`: changes with every write.
     pub resource_version: String,
 }
 
-/// What just happened.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Input {
-    /// The lease was read (`None`: there is none).
-    Observed(Option<Record>),
-    /// Our write went through; this is what is there now.
-    Written(Record),
-    /// Our write was refused (409): read again.
-    Conflict,
-    /// A read or write failed otherwise; a write may have gone through.
-    Failed,
-    /// Time passed.
-    Tick,
-    /// We are done: give it back.
-    Finish,
+/// Name of the Lease of a stack: `stackctl-STACK`, always a valid DNS subdomain.
+pub fn lease_name(stack: &StackName) -> String {
+    format!("stackctl-{stack}")
 }
 
-/// What to do now.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Output {
-    /// Read the lease now.
-    Read,
-    /// Create the lease in our name.
-    Create,
-    /// Replace the lease with this resourceVersion by one in our name.
-    TakeOver {
-        /// The version it must still have.
-        resource_version: String,
-    },
-    /// Write the lease again with a new renew time.
-    Renew {
-        /// The version it must still have.
-        resource_version: String,
-    },
-    /// Give it back.
-    Release {
-        /// The version it must still have.
-        resource_version: String,
-    },
-    /// Nothing until so much time passed, then [`Input::Tick`].
-    Wait(Duration),
-    /// Someone else holds it; look again after `retry`.
-    HeldBy {
-        /// Who.
-        holder: String,
-        /// When to look again.
-        retry: Duration,
-    },
-    /// We held it and do no more: stop what relies on it.
-    Lost,
-    /// Given back, or never held: nothing left to do.
-    Done,
+/// `spec.holderIdentity` of a run: `user@host pid run`. Never empty, and different for each run.
+pub fn identity(user: &str, host: &str, pid: u32, run: &RunId) -> String {
+    format!("{user}@{host} {pid} {run}")
 }
 
-/// The lease from one run's point of view.
-#[derive(Debug, Clone)]
-pub struct Lock {
-    identity: String,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl Lock {
-    /// Not held, nothing known.
-    pub fn new(identity: String) -> Self {
-        Self { identity }
-    }
-
-    /// Whether we hold it, at `now` on our own monotonic clock.
-    pub fn holds(&self, now: Duration) -> bool {
-        let _ = (now, &self.identity);
-        todo!()
-    }
-
-    /// One step. `now` is our own monotonic clock.
-    pub fn step(&mut self, now: Duration, input: Input) -> Output {
-        let _ = (now, input);
-        todo!()
+    #[test]
+    fn names_say_who_and_what() {
+        let stack = StackName::new("platform").unwrap();
+        assert_eq!(lease_name(&stack), "stackctl-platform");
+        let run = RunId::new("r1").unwrap();
+        assert_eq!(identity("ada", "host", 7, &run), "ada@host 7 r1");
     }
 }

@@ -35,6 +35,8 @@ pub struct Command {
     /// What `Level::Terminate` does: Helm's rollback and uninstall have no signal handler and
     /// leave worse behind when signalled than when left to finish.
     pub on_terminate: OnTerminate,
+    /// What becomes of its output pipes when we are killed.
+    pub orphaned: Orphaned,
 }
 
 /// How much of a child's standard output is kept.
@@ -65,6 +67,18 @@ pub enum OnTerminate {
     Signal,
     /// Nothing: it is left to finish until `Level::Kill`.
     Finish,
+}
+
+/// What becomes of a child's output pipes when we are killed. (It gets SIGTERM in any case, where
+/// children are guarded: see [`guard`](super::guard()).)
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Orphaned {
+    /// They break: it dies of SIGPIPE if it still writes.
+    #[default]
+    DropPipes,
+    /// They stay writable, up to what a pipe holds: for programs that say something between
+    /// SIGTERM and the end of their work, as helm does.
+    HoldPipes,
 }
 
 /// A child's end.

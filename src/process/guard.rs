@@ -7,21 +7,33 @@
 //! pipes, group and environment. SIGTERM, so that helm can still close its record; it reaches the
 //! direct child only.
 //!
+//! Helm says that it was cancelled before it closes its record, and our end of its pipes is gone
+//! by then: it would die of SIGPIPE in between, as Helm 4.3.1 was seen to. So a guard can leave the
+//! child a reading end of each of its own output pipes, which keeps them writable.
+//!
 //! ```text
-//! /proc/self/exe __stackctl-exec PARENT-PID -- PROGRAM ARGUMENT…
+//! /proc/self/exe __stackctl-exec PARENT-PID hold|drop -- PROGRAM ARGUMENT…
 //! ```
 
 use std::{
     ffi::OsString,
+    fs::File,
     io,
-    os::unix::process::CommandExt,
+    os::unix::{fs::FileTypeExt, process::CommandExt},
     path::{Path, PathBuf},
     process::Command,
     sync::OnceLock,
 };
 
+use nix::fcntl::{FcntlArg, fcntl};
+
+use super::Orphaned;
+
 /// First argument of a guard.
 const MARKER: &str = "__stackctl-exec";
+
+/// Leave the child reading ends of its output pipes.
+const HOLD: &str = "hold";
 
 /// What a guard exits with when it could not become the child, as shells do.
 const NOT_STARTED: i32 = 127;
@@ -52,7 +64,7 @@ pub fn guard() {
     clippy::disallowed_methods,
     reason = "this is where children are started"
 )]
-pub(super) fn command(program: &Path) -> Command {
+pub(super) fn command(program: &Path, orphaned: Orphaned) -> Command {
     let Some(guard) = GUARD.get() else {
         return Command::new(program);
     };
@@ -60,6 +72,10 @@ pub(super) fn command(program: &Path) -> Command {
     command
         .arg(MARKER)
         .arg(std::process::id().to_string())
+        .arg(match orphaned {
+            Orphaned::HoldPipes => HOLD,
+            Orphaned::DropPipes => "drop",
+        })
         .arg("--")
         .arg(program);
     command
@@ -88,14 +104,29 @@ pub(super) fn says(line: &str) -> bool {
 )]
 fn become_child(mut args: impl Iterator<Item = OsString>) -> ! {
     let parent = args.next();
+    let hold = args.next().is_some_and(|arg| arg == HOLD);
     let program = args.nth(1).unwrap_or_default();
     if !die_with(parent.and_then(|pid| pid.to_str()?.parse().ok())) {
         std::process::exit(NOT_STARTED);
+    }
+    if hold {
+        hold_pipe("/proc/self/fd/1");
+        hold_pipe("/proc/self/fd/2");
     }
     // `exec` of std also undoes what the Rust runtime does to signals at start-up.
     let error = Command::new(program).args(args).exec();
     eprintln!("{MARKER}: {}", error.raw_os_error().unwrap_or_default());
     std::process::exit(NOT_STARTED)
+}
+
+/// Opens the other end of a pipe, for this process and the program it becomes: under a number that
+/// scripts do not use. Not having it only makes last words riskier.
+fn hold_pipe(stream: &str) {
+    let is_pipe = std::fs::metadata(stream).is_ok_and(|about| about.file_type().is_fifo());
+    if is_pipe && let Ok(pipe) = File::open(stream) {
+        // A duplicate is not closed by `exec`, as what std opens is.
+        let _ = fcntl(&pipe, FcntlArg::F_DUPFD(100));
+    }
 }
 
 /// Asks for SIGTERM when `parent` dies. False if it is dead already.

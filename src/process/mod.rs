@@ -23,7 +23,9 @@ mod path;
 mod run;
 mod spawn;
 
-pub use command::{Command, End, KEPT_DATA, KEPT_OUTPUT, Keep, OnTerminate, Output, ProcessError};
+pub use command::{
+    Command, End, KEPT_DATA, KEPT_OUTPUT, Keep, OnTerminate, Orphaned, Output, ProcessError,
+};
 pub use guard::guard;
 pub use path::find_in_path;
 pub use run::run;

@@ -74,7 +74,7 @@ pub async fn run(
 
 async fn start(command: &Command) -> io::Result<spawn::Started> {
     let program = resolve(command)?;
-    let mut child = guard::command(&program);
+    let mut child = guard::command(&program, command.orphaned);
     child
         .args(&command.args)
         .env_clear()

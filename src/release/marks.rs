@@ -1,12 +1,29 @@
-//! Our labels on release records.
+//! Our labels on release records, written through `helm --labels`.
+//!
+//! Helm copies them into later revisions, also those of others, and rollbacks copy the target's:
+//! they are only believed when [`Marks::revision`] is the record's own revision.
 
 use std::collections::BTreeMap;
 
 use crate::name::{RunId, StackName};
 
+const STACK: &str = "stackctl.io/stack";
+const RUN: &str = "stackctl.io/run";
+const REVISION: &str = "stackctl.io/rev";
+const DIGEST: &str = "stackctl.io/digest";
+/// Written by us after validation, not through Helm.
+pub(super) const DONE: &str = "stackctl.io/done";
+const CHART_VERSION: &str = "stackctl.io/chart-version";
+
+/// Longest label value.
+const LONGEST: usize = 63;
+
 /// A value that cannot be a label.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{value}` cannot be the value of label {key}")]
+#[error(
+    "`{value}` cannot be the value of label {key}: at most 63 letters, digits, `-`, `_` and `.`, \
+     with a letter or digit first and last"
+)]
 pub struct LabelError {
     /// The label.
     pub key: &'static str,
@@ -14,7 +31,7 @@ pub struct LabelError {
     pub value: String,
 }
 
-/// What stackctl writes on a release record through `helm --labels`.
+/// What stackctl says on a release record.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Marks {
     /// `stackctl.io/stack`.
@@ -27,19 +44,117 @@ pub struct Marks {
     pub digest: Option<String>,
     /// `stackctl.io/done`: `REVISION-DIGEST`, written after validation.
     pub done: Option<String>,
-    /// `stackctl.io/chart-version`, `+` kept as `_` in the label.
+    /// `stackctl.io/chart-version`. A `+` is written as `_`, as Helm does in its own labels, and
+    /// read back as `+`: a semantic version has no `_`.
     pub chart_version: Option<String>,
 }
 
 impl Marks {
     /// The labels to give to Helm.
     pub fn labels(&self) -> Result<BTreeMap<String, String>, LabelError> {
-        todo!()
+        let chart_version = self
+            .chart_version
+            .as_ref()
+            .map(|version| version.replace('+', "_"));
+        [
+            (STACK, self.stack.as_ref().map(ToString::to_string)),
+            (RUN, self.run.as_ref().map(ToString::to_string)),
+            (REVISION, self.revision.map(|revision| revision.to_string())),
+            (DIGEST, self.digest.clone()),
+            (DONE, self.done.clone()),
+            (CHART_VERSION, chart_version),
+        ]
+        .into_iter()
+        .filter_map(|(key, value)| Some((key, value?)))
+        .map(|(key, value)| {
+            if is_label_value(&value) {
+                Ok((key.to_owned(), value))
+            } else {
+                Err(LabelError { key, value })
+            }
+        })
+        .collect()
     }
 
     /// Reads them back; a mark that is not understood counts as absent.
     pub fn parse(labels: &BTreeMap<String, String>) -> Self {
-        let _ = labels;
-        todo!()
+        let text = |key: &str| labels.get(key).filter(|value| !value.is_empty());
+        Self {
+            stack: text(STACK).and_then(|value| StackName::new(value).ok()),
+            run: text(RUN).and_then(|value| RunId::new(value).ok()),
+            revision: text(REVISION).and_then(|value| value.parse().ok()),
+            digest: text(DIGEST).cloned(),
+            done: text(DONE).cloned(),
+            chart_version: text(CHART_VERSION).map(|value| value.replace('_', "+")),
+        }
+    }
+}
+
+/// `IsValidLabelValue` of apimachinery, without the empty value.
+fn is_label_value(value: &str) -> bool {
+    let bytes = value.as_bytes();
+    let ends = [bytes.first(), bytes.last()];
+    bytes.len() <= LONGEST
+        && ends
+            .into_iter()
+            .all(|end| end.is_some_and(u8::is_ascii_alphanumeric))
+        && bytes
+            .iter()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn marks() -> Marks {
+        Marks {
+            stack: Some(StackName::new("platform").unwrap()),
+            run: Some(RunId::new("20260101-x").unwrap()),
+            revision: Some(7),
+            digest: Some("a".repeat(63)),
+            done: Some("7-abc".to_owned()),
+            chart_version: Some("1.2.3-rc.1+build.5".to_owned()),
+        }
+    }
+
+    #[test]
+    fn marks_read_back_what_they_write() {
+        let labels = marks().labels().unwrap();
+        assert_eq!(labels[CHART_VERSION], "1.2.3-rc.1_build.5");
+        assert_eq!(Marks::parse(&labels), marks());
+        assert!(Marks::default().labels().unwrap().is_empty());
+    }
+
+    #[test]
+    fn what_no_label_can_hold_is_an_error() {
+        for digest in [
+            String::new(),
+            "a".repeat(64),
+            "-a".into(),
+            "a.".into(),
+            "a b".into(),
+            "ä".into(),
+        ] {
+            let error = Marks {
+                digest: Some(digest),
+                ..marks()
+            }
+            .labels()
+            .unwrap_err();
+            assert_eq!(error.key, DIGEST);
+        }
+    }
+
+    #[test]
+    fn nonsense_counts_as_absent() {
+        let labels = [
+            (REVISION, "seven"),
+            (STACK, "UPPER"),
+            (RUN, ""),
+            ("owner", "helm"),
+        ]
+        .map(|(key, value)| (key.to_owned(), value.to_owned()));
+        assert_eq!(Marks::parse(&labels.into()), Marks::default());
     }
 }

@@ -12,7 +12,11 @@ use crate::{
 /// Opens every chart of the stack and compares versions: findings with their places.
 pub fn check(stack: &Stack) -> Vec<Diagnostic> {
     let mut library = Library::default();
-    stack.charts.values().filter_map(|chart| library.open(chart).err()).collect()
+    stack
+        .charts
+        .values()
+        .filter_map(|chart| library.open(chart).err())
+        .collect()
 }
 
 /// Charts on disk, each read once however many entries use it.
@@ -25,8 +29,11 @@ impl Library {
     /// The chart of an entry, if it is the version the entry wants.
     pub(super) fn open(&mut self, entry: &stack::Chart) -> Result<Chart, Diagnostic> {
         let path = entry.source.path();
-        let opened =
-            self.opened.entry(path.to_owned()).or_insert_with(|| Chart::open(path)).clone();
+        let opened = self
+            .opened
+            .entry(path.to_owned())
+            .or_insert_with(|| Chart::open(path))
+            .clone();
         let finding = |text: String| {
             Diagnostic::error(text).at(entry.place.clone(), format!("chart of `{}`", entry.name))
         };

@@ -3,8 +3,14 @@
 use std::path::PathBuf;
 
 use crate::{
-    cluster::{ClusterError, ConnectError, Guarded}, graph::{SelectError, SelectorError}, helm::DetectError, inputs::InputsError, journal::JournalError,
-    name::ChartName, plan::PlanError, release::{ManifestError, StoreError},
+    cluster::{ClusterError, ConnectError, Guarded},
+    diagnostic::Problems,
+    graph::{SelectError, SelectorError},
+    helm::DetectError,
+    journal::JournalError,
+    name::ChartName,
+    plan::PlanError,
+    release::{ManifestError, StoreError},
 };
 
 /// Nothing of the run was done, unless it is [`RunError::Journal`] in the middle of one.
@@ -38,9 +44,9 @@ pub enum RunError {
         /// As given.
         name: String,
     },
-    /// An input has no value.
+    /// Inputs have no value: findings with their places.
     #[error(transparent)]
-    Inputs(#[from] InputsError),
+    Inputs(#[from] Problems),
     /// A selector that is none.
     #[error(transparent)]
     Selector(#[from] SelectorError),
@@ -74,7 +80,11 @@ pub enum RunError {
 }
 
 fn count(problems: usize) -> String {
-    if problems == 1 { "1 problem was".into() } else { format!("{problems} problems were") }
+    if problems == 1 {
+        "1 problem was".into()
+    } else {
+        format!("{problems} problems were")
+    }
 }
 
 /// One finding of preflight.
@@ -92,7 +102,9 @@ impl RunError {
     /// What to do next, when there is something to say.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Cluster(error) => error.hint(),
+            Self::Cluster(error) | Self::Release(StoreError::Cluster(error)) => {
+                error.hint().map(str::to_owned)
+            }
             Self::Locked { .. } => Some("wait for it with --lock-timeout 10m".into()),
             _ => None,
         }

@@ -1,16 +1,20 @@
 //! From a plan to an outcome: preflight, run folder, lease, engine, and cleaning up after it.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use jiff::Timestamp;
 
-use super::{RunError, Session, lease, preflight};
+use super::{RunError, Session, lease, preflight, render::Renderer};
 use crate::{
     cluster::Watches,
+    diagnostic::Problems,
     engine::{self, Options, Outcome, Policy, Sink, SinkError},
     event::Event,
     helm::{Helm, Surroundings},
-    inputs,
+    inputs::{self, InputsError},
     journal::{self, Journal},
     lifecycle::{Executor, Implementations, RunContext},
     name::RunId,
@@ -44,44 +48,51 @@ impl Session {
     ) -> Result<Finished, RunError> {
         let helm = self.helm(trigger).await?;
         let env = self.settings.text_env();
-        let scope = inputs::resolve(&self.stack, &env, &self.settings.inputs, &self.redactor)?;
-        let charts = preflight::run(self, plan, &scope).await?;
-        let id = journal::new_run_id(Timestamp::now());
-        let journal = Journal::create(&self.settings.state_dir.join("runs"), &id)?;
+        let scope = inputs::resolve(&self.stack, &env, &self.settings.inputs, &self.redactor)
+            .map_err(|InputsError(findings)| Problems(findings))?;
         let private = tempfile::Builder::new()
             .prefix("stackctl-")
             .tempdir()
             .map_err(RunError::Private)?;
-        let kubeconfig = private.path().join("kubeconfig");
-        self.cluster.write_private_kubeconfig(&kubeconfig).map_err(RunError::Private)?;
+        let surroundings = self.surroundings(private.path())?;
+        let options = self.options(journal::new_run_id(Timestamp::now()));
+        let id = options.run.clone();
+        let shutdown = trigger.shutdown();
+        let renderer = Renderer {
+            helm: &helm,
+            surroundings: &surroundings,
+            shutdown: &shutdown,
+            redactor: &self.redactor,
+            kube_version: &self.cluster.version().await?.git,
+            at_once: options.concurrency,
+        };
+        let charts = preflight::run(self, plan, &scope, &renderer).await?;
+        let journal = Journal::create(&self.settings.state_dir.join("runs"), &id)?;
         let lease = lease::acquire(self, plan.direction, &id, trigger).await?;
         let context = RunContext {
             stack: self.stack.clone(),
             id: id.clone(),
             scope,
             helm,
-            surroundings: Surroundings {
-                env: self.settings.env.clone(),
-                kubeconfig,
-                cache: private.path().join("cache"),
-            },
+            surroundings,
             cluster: self.cluster.clone(),
             releases: self.releases.clone(),
             watches: Watches::new(self.cluster.clone()),
             charts,
             folder: journal.folder().clone(),
             redactor: self.redactor.clone(),
-            shutdown: trigger.shutdown(),
+            shutdown: shutdown.clone(),
         };
         let executor = Executor::new(Arc::new(context), plan, implementations);
         let folder = journal.folder().path().to_owned();
         let mut recorder = Recorder { journal, watch };
-        let options = self.options(id.clone());
-        let shutdown = trigger.shutdown();
-        let outcome =
-            engine::run(plan, Arc::new(executor), options, shutdown, &mut recorder).await;
+        let outcome = engine::run(plan, Arc::new(executor), options, shutdown, &mut recorder).await;
         lease.release().await;
-        Ok(Finished { run: id, folder, outcome })
+        Ok(Finished {
+            run: id,
+            folder,
+            outcome,
+        })
     }
 
     /// The binary, of a version the stack accepts.
@@ -89,13 +100,31 @@ impl Session {
         let (flag, env) = (self.settings.helm.as_deref(), &self.settings.env);
         let helm = Helm::detect(flag, env, &trigger.shutdown()).await?;
         match &self.stack.helm {
-            Some(range) if !range.matches(&helm.version) => Err(RunError::HelmVersion {
-                binary: helm.binary.clone(),
-                found: helm.version.clone(),
-                wanted: range.to_string(),
-            }),
+            // A pre-release counts as the release it leads to.
+            Some(range)
+                if !range.matches(&helm.version) && !range.matches(&release_of(&helm.version)) =>
+            {
+                Err(RunError::HelmVersion {
+                    binary: helm.binary.clone(),
+                    found: helm.version.clone(),
+                    wanted: range.to_string(),
+                })
+            }
             _ => Ok(helm),
         }
+    }
+
+    /// What helm's children get: a kubeconfig of their own, with exactly this cluster.
+    fn surroundings(&self, private: &Path) -> Result<Surroundings, RunError> {
+        let kubeconfig = private.join("kubeconfig");
+        self.cluster
+            .write_private_kubeconfig(&kubeconfig)
+            .map_err(RunError::Private)?;
+        Ok(Surroundings {
+            env: self.settings.env.clone(),
+            kubeconfig,
+            cache: private.join("cache"),
+        })
     }
 
     fn options(&self, run: RunId) -> Options {
@@ -111,6 +140,10 @@ impl Session {
             redactor: self.redactor.clone(),
         }
     }
+}
+
+fn release_of(version: &semver::Version) -> semver::Version {
+    semver::Version::new(version.major, version.minor, version.patch)
 }
 
 /// Start-up CPU bounds Helm: beyond two processes a core nothing is gained (helm.md section 12),

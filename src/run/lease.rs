@@ -52,14 +52,19 @@ pub(super) async fn acquire(
     let mut keeper = Keeper::new(session, direction, run);
     if keeper.namespace.as_str() != "default" {
         let none = BTreeMap::new();
-        session.cluster.ensure_namespace(&keeper.namespace, &none, &none).await?;
+        session
+            .cluster
+            .ensure_namespace(&keeper.namespace, &none, &none)
+            .await?;
     }
     let shutdown = trigger.shutdown();
     let mut input = Input::Tick;
     loop {
         let pause = match keeper.step(input) {
             Output::Wait(next) if keeper.holds() => return Ok(keeper.keep(next, trigger.clone())),
-            Output::HeldBy { retry, .. } if keeper.waited(retry) > session.settings.lock_timeout => {
+            Output::HeldBy { retry, .. }
+                if keeper.waited(retry) > session.settings.lock_timeout =>
+            {
                 return Err(keeper.held_by_other());
             }
             Output::HeldBy { retry: pause, .. } | Output::Wait(pause) => pause,
@@ -92,7 +97,10 @@ struct Keeper {
 
 impl Keeper {
     fn new(session: &Session, direction: Direction, run: &RunId) -> Self {
-        let user = session.settings.var("USER").or_else(|| session.settings.var("LOGNAME"));
+        let user = session
+            .settings
+            .var("USER")
+            .or_else(|| session.settings.var("LOGNAME"));
         let host = process_mark::host();
         let identity = lock::identity(user.unwrap_or("unknown"), &host, std::process::id(), run);
         let mut annotations = BTreeMap::from([(COMMAND.to_owned(), direction.to_string())]);
@@ -157,6 +165,7 @@ impl Keeper {
     /// Does what the state machine asks for, and tells it what came of it.
     async fn perform(&mut self, output: Output) -> Input {
         let (namespace, name) = (self.namespace.clone(), self.name.clone());
+        let asked = self.now();
         let written = match output {
             Output::Read => {
                 return match self.cluster.get_lease(&namespace, &name).await {
@@ -168,13 +177,20 @@ impl Keeper {
                 };
             }
             Output::Create => {
-                self.cluster.create_lease(&namespace, &name, &self.lease(String::new())).await
+                self.cluster
+                    .create_lease(&namespace, &name, &self.lease(String::new()))
+                    .await
             }
-            Output::TakeOver { resource_version } | Output::Renew { resource_version } => {
-                self.cluster.update_lease(&namespace, &name, &self.lease(resource_version)).await
+            Output::Replace { resource_version } => {
+                self.cluster
+                    .update_lease(&namespace, &name, &self.lease(resource_version))
+                    .await
             }
             Output::Release { resource_version } => {
-                let gone = self.cluster.delete_lease(&namespace, &name, &resource_version).await;
+                let gone = self
+                    .cluster
+                    .delete_lease(&namespace, &name, &resource_version)
+                    .await;
                 return match gone {
                     Ok(()) => Input::Observed(None),
                     Err(error) => self.failed(error),
@@ -187,7 +203,8 @@ impl Keeper {
         match written {
             Ok(lease) => {
                 self.seen = Some(lease.clone());
-                Input::Written(self.record(&lease))
+                let record = self.record(&lease);
+                Input::Written { record, asked }
             }
             Err(error) => self.failed(error),
         }
@@ -204,8 +221,14 @@ impl Keeper {
     /// What the state machine sees. A holder whose process is known to be dead holds nothing, so
     /// that a killed run need not be waited for on its own machine.
     fn record(&self, lease: &Lease) -> Record {
-        let dead = lease.annotations.get(PROCESS).is_some_and(|mark| process_mark::is_dead(mark));
-        let holder = lease.holder.clone().filter(|holder| *holder == self.identity || !dead);
+        let dead = lease
+            .annotations
+            .get(PROCESS)
+            .is_some_and(|mark| process_mark::is_dead(mark));
+        let holder = lease
+            .holder
+            .clone()
+            .filter(|holder| *holder == self.identity || !dead);
         Record {
             holder: holder.unwrap_or_default(),
             duration: lease.duration,
@@ -216,7 +239,10 @@ impl Keeper {
 
     fn lease(&self, resource_version: String) -> Lease {
         let now = Timestamp::now();
-        let ours = self.seen.as_ref().filter(|seen| seen.holder.as_ref() == Some(&self.identity));
+        let ours = self
+            .seen
+            .as_ref()
+            .filter(|seen| seen.holder.as_ref() == Some(&self.identity));
         let others = self.seen.as_ref().map_or(0, |seen| seen.transitions);
         Lease {
             resource_version,
@@ -231,14 +257,19 @@ impl Keeper {
 
     fn held_by_other(&self) -> RunError {
         let seen = self.seen.as_ref();
-        let holder = seen.and_then(|seen| seen.holder.clone()).unwrap_or_default();
+        let holder = seen
+            .and_then(|seen| seen.holder.clone())
+            .unwrap_or_default();
         let since = seen.and_then(|seen| seen.acquired);
         let renewed = seen.and_then(|seen| seen.renewed);
         let ago = |time: Option<Timestamp>| {
-            time.map_or_else(|| "?".to_owned(), |time| {
-                let seconds = Timestamp::now().duration_since(time).as_secs().max(0);
-                format!("{seconds} s ago")
-            })
+            time.map_or_else(
+                || "?".to_owned(),
+                |time| {
+                    let seconds = Timestamp::now().duration_since(time).as_secs().max(0);
+                    format!("{seconds} s ago")
+                },
+            )
         };
         RunError::Locked {
             message: format!(

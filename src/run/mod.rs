@@ -13,10 +13,12 @@ mod observe;
 mod operation;
 mod preflight;
 mod process_mark;
+mod render;
 mod session;
 mod settings;
 mod status;
 
+pub use crate::lifecycle::Implementations;
 pub use check::check;
 pub use error::{Problem, RunError};
 pub use execute::{Finished, Watch};

@@ -38,7 +38,9 @@ pub(super) async fn observed(
         .buffered(AT_ONCE)
         .try_collect()
         .await?;
-    Ok(Observed { releases: found.into_iter().collect() })
+    Ok(Observed {
+        releases: found.into_iter().collect(),
+    })
 }
 
 /// What a revision's labels tell.

@@ -62,7 +62,9 @@ impl Operation {
         }
         let session = Session::open(self.stack, self.settings, Redactor::default()).await?;
         let plan = session.plan(&self.request).await?;
-        session.execute(&plan, implementations, &self.trigger, &mut *self.watch).await
+        session
+            .execute(&plan, implementations, &self.trigger, &mut *self.watch)
+            .await
     }
 }
 

@@ -3,18 +3,19 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs::File,
+    path::PathBuf,
 };
 
 use futures::StreamExt as _;
 
-use super::{Problem, RunError, Session, check::Library};
+use super::{Problem, RunError, Session, check::Library, render::Renderer};
 use crate::{
     chart,
     cluster::Access,
     name::{Action, ChartName, Namespace},
     plan::{Node, Plan},
     release::manifest_objects,
-    stack::{self, FailurePolicy, Scope},
+    stack::{self, Composed, FailurePolicy, Scope},
 };
 
 /// Requests at once.
@@ -24,46 +25,70 @@ const AT_ONCE: usize = 8;
 const VERBS: [&str; 4] = ["list", "create", "update", "delete"];
 
 /// Kinds whose loss is the user's to decide: data, other people's objects.
-const PRECIOUS: [&str; 3] = ["PersistentVolumeClaim", "CustomResourceDefinition", "Namespace"];
+const PRECIOUS: [&str; 3] = [
+    "PersistentVolumeClaim",
+    "CustomResourceDefinition",
+    "Namespace",
+];
 
 /// Looks at every chart of the plan. The charts as they lie on disk, or everything that is wrong.
 pub(super) async fn run(
     session: &Session,
     plan: &Plan,
     scope: &Scope,
+    renderer: &Renderer<'_>,
 ) -> Result<BTreeMap<ChartName, chart::Chart>, RunError> {
     let mut problems = Vec::new();
     let deployed = || {
         let entries = plan.nodes.iter().filter(|node| node.action.deploys());
         entries.filter_map(|node| session.stack.charts.get(&node.key))
     };
-    let (charts, findings) = Library::default().open_all(deployed());
+    let (mut charts, findings) = Library::default().open_all(deployed());
     problems.extend(findings.into_iter().map(|(chart, finding)| Problem {
         chart: Some(chart),
         message: finding.message,
         hint: finding.help.into_iter().next(),
     }));
-    problems.extend(deployed().flat_map(|entry| values(entry, scope)));
+    let mut sound = Vec::new();
+    for entry in deployed() {
+        match values(entry, scope) {
+            Ok(composed) => sound.push((entry, composed)),
+            Err(wrong) => problems.extend(wrong),
+        }
+    }
+    problems.extend(renderer.render_all(&mut charts, sound).await);
     if session.stack.settings.failure_policy == FailurePolicy::Stop {
         problems.extend(plan.nodes.iter().filter_map(blocked));
     }
     problems.extend(rights(session, plan).await?);
     problems.extend(data_at_risk(session, plan).await?);
-    if problems.is_empty() { Ok(charts) } else { Err(RunError::Preflight(problems)) }
+    if problems.is_empty() {
+        Ok(charts)
+    } else {
+        Err(RunError::Preflight(problems))
+    }
 }
 
-fn values(entry: &stack::Chart, scope: &Scope) -> Vec<Problem> {
-    let problem = |message| Problem { chart: Some(entry.name.clone()), message, hint: None };
-    let mut problems = Vec::new();
-    for file in &entry.values.files {
-        if let Err(error) = File::open(file) {
-            problems.push(problem(format!("values file {} cannot be read: {error}", file.display())));
-        }
+fn values(entry: &stack::Chart, scope: &Scope) -> Result<Composed, Vec<Problem>> {
+    let problem = |message| Problem {
+        chart: Some(entry.name.clone()),
+        message,
+        hint: None,
+    };
+    let unreadable = |file: &PathBuf| {
+        let error = File::open(file).err()?;
+        Some(problem(format!(
+            "values file {} cannot be read: {error}",
+            file.display()
+        )))
+    };
+    let mut problems: Vec<Problem> = entry.values.files.iter().filter_map(unreadable).collect();
+    match entry.values.compose(scope) {
+        Ok(composed) if problems.is_empty() => return Ok(composed),
+        Ok(_) => {}
+        Err(error) => problems.push(problem(format!("its values cannot be made: {error}"))),
     }
-    if let Err(error) = entry.values.compose(scope) {
-        problems.push(problem(format!("its values cannot be made: {error}")));
-    }
-    problems
+    Err(problems)
 }
 
 /// With `stop`, a chart that is known to fail would only leave the run half done.
@@ -78,12 +103,23 @@ fn blocked(node: &Node) -> Option<Problem> {
 async fn rights(session: &Session, plan: &Plan) -> Result<Vec<Problem>, RunError> {
     let at_work = plan.nodes.iter().filter(|node| node.action != Action::Skip);
     let namespaces: BTreeSet<&Namespace> = at_work.map(|node| &node.release.namespace).collect();
-    let asked = namespaces.into_iter().flat_map(|ns| VERBS.map(|verb| (ns, verb)));
+    let asked = namespaces
+        .into_iter()
+        .flat_map(|ns| VERBS.map(|verb| (ns, verb)));
     let mut answers = futures::stream::iter(asked)
         .map(|(namespace, verb)| async move {
             let namespace_text = Some(namespace.as_str());
-            let access = Access { verb, group: "", resource: "secrets", namespace: namespace_text };
-            session.cluster.can(&access).await.map(|allowed| (namespace, verb, allowed))
+            let access = Access {
+                verb,
+                group: "",
+                resource: "secrets",
+                namespace: namespace_text,
+            };
+            session
+                .cluster
+                .can(access)
+                .await
+                .map(|allowed| (namespace, verb, allowed))
         })
         .buffered(AT_ONCE);
     let mut problems = Vec::new();
@@ -105,9 +141,19 @@ async fn rights(session: &Session, plan: &Plan) -> Result<Vec<Problem>, RunError
 /// A reinstall removes what the release holds; for some kinds that needs consent.
 async fn data_at_risk(session: &Session, plan: &Plan) -> Result<Vec<Problem>, RunError> {
     let mut problems = Vec::new();
-    for node in plan.nodes.iter().filter(|node| node.action == Action::Reinstall) {
-        let Some(entry) = session.stack.charts.get(&node.key) else { continue };
-        if entry.reinstall_below.as_ref().is_none_or(|below| below.accept_data_loss) {
+    for node in plan
+        .nodes
+        .iter()
+        .filter(|node| node.action == Action::Reinstall)
+    {
+        let Some(entry) = session.stack.charts.get(&node.key) else {
+            continue;
+        };
+        if entry
+            .reinstall_below
+            .as_ref()
+            .is_none_or(|below| below.accept_data_loss)
+        {
             continue;
         }
         let held = held_by(session, node).await?;
@@ -116,7 +162,8 @@ async fn data_at_risk(session: &Session, plan: &Plan) -> Result<Vec<Problem>, Ru
                 chart: Some(node.key.clone()),
                 message: format!("a reinstall would delete {}", held.join(", ")),
                 hint: Some(
-                    "if that is fine: reinstall_below = { version = …, accept_data_loss = true }".into(),
+                    "if that is fine: reinstall_below = { version = …, accept_data_loss = true }"
+                        .into(),
                 ),
             });
         }
@@ -127,7 +174,9 @@ async fn data_at_risk(session: &Session, plan: &Plan) -> Result<Vec<Problem>, Ru
 /// Precious objects of the release, but those that Helm keeps (`helm.sh/resource-policy: keep`).
 async fn held_by(session: &Session, node: &Node) -> Result<Vec<String>, RunError> {
     let history = session.releases.history(&node.release).await?;
-    let Some(last) = history.last() else { return Ok(Vec::new()) };
+    let Some(last) = history.last() else {
+        return Ok(Vec::new());
+    };
     let Some(record) = session.releases.get(&node.release, last.revision).await? else {
         return Ok(Vec::new());
     };

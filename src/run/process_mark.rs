@@ -15,8 +15,12 @@ pub(super) fn own() -> Option<String> {
 /// Whether the mark is of a process that ran where this one runs, and does not any more. False
 /// whenever that cannot be told.
 pub(super) fn is_dead(mark: &str) -> bool {
-    let Some((rest, started)) = mark.rsplit_once('/') else { return false };
-    let Some((place, pid)) = rest.rsplit_once('/') else { return false };
+    let Some((rest, started)) = mark.rsplit_once('/') else {
+        return false;
+    };
+    let Some((place, pid)) = rest.rsplit_once('/') else {
+        return false;
+    };
     let Ok(pid) = pid.parse() else { return false };
     surroundings().as_deref() == Some(place) && start_time(pid).as_deref() != Some(started)
 }
@@ -24,14 +28,18 @@ pub(super) fn is_dead(mark: &str) -> bool {
 /// Name of this machine, for people.
 pub(super) fn host() -> String {
     let name = nix::unistd::gethostname().ok();
-    name.and_then(|name| name.into_string().ok()).unwrap_or_else(|| "unknown".into())
+    name.and_then(|name| name.into_string().ok())
+        .unwrap_or_else(|| "unknown".into())
 }
 
 fn surroundings() -> Option<String> {
     let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
     let namespace = fs::read_link("/proc/self/ns/pid").ok()?;
-    let inode: String =
-        namespace.to_string_lossy().chars().filter(char::is_ascii_digit).collect();
+    let inode: String = namespace
+        .to_string_lossy()
+        .chars()
+        .filter(char::is_ascii_digit)
+        .collect();
     Some(format!("{}/{inode}", boot.trim()))
 }
 
@@ -41,7 +49,9 @@ fn start_time(pid: u32) -> Option<String> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
     let state = fields.next()?;
-    (state != "Z").then(|| fields.nth(18).map(str::to_owned)).flatten()
+    (state != "Z")
+        .then(|| fields.nth(18).map(str::to_owned))
+        .flatten()
 }
 
 #[cfg(all(test, target_os = "linux"))]

@@ -32,10 +32,16 @@ impl Session {
     ) -> Result<Self, RunError> {
         let options = cluster::Options {
             kubeconfig: settings.kubeconfig.clone(),
-            env_kubeconfig: settings.env.get(std::ffi::OsStr::new("KUBECONFIG")).cloned(),
+            env_kubeconfig: settings
+                .env
+                .get(std::ffi::OsStr::new("KUBECONFIG"))
+                .cloned(),
             home: settings.var("HOME").map(Into::into),
-            context: settings.context.clone().or_else(|| stack.cluster.context.clone()),
-            in_cluster: true,
+            context: settings
+                .context
+                .clone()
+                .or_else(|| stack.cluster.context.clone()),
+            in_cluster: settings.var("KUBERNETES_SERVICE_HOST").is_some(),
             https_proxy: proxy(&settings, "HTTPS_PROXY"),
             no_proxy: proxy(&settings, "NO_PROXY"),
         };
@@ -43,7 +49,13 @@ impl Session {
         guard(&stack.cluster.allow, cluster.context(), cluster.server())?;
         cluster.version().await?;
         let releases = Releases::new(cluster.clone());
-        Ok(Self { stack: Arc::new(stack), settings, cluster, releases, redactor })
+        Ok(Self {
+            stack: Arc::new(stack),
+            settings,
+            cluster,
+            releases,
+            redactor,
+        })
     }
 
     /// The stack.
@@ -58,7 +70,11 @@ impl Session {
 
     /// Every namespace that holds a release of the stack.
     pub(super) fn namespaces(&self) -> Vec<Namespace> {
-        let all = self.stack.charts.values().map(|chart| chart.release.namespace.clone());
+        let all = self
+            .stack
+            .charts
+            .values()
+            .map(|chart| chart.release.namespace.clone());
         all.collect::<BTreeSet<_>>().into_iter().collect()
     }
 
@@ -78,8 +94,11 @@ pub fn offline_plan(stack: &Stack, request: &PlanRequest) -> Result<Plan, RunErr
 
 /// The charts a request is about.
 pub fn select(graph: &Graph<'_>, request: &PlanRequest) -> Result<Selection, RunError> {
-    let selectors =
-        request.selectors.iter().map(|text| text.parse::<Selector>()).collect::<Result<_, _>>()?;
+    let selectors = request
+        .selectors
+        .iter()
+        .map(|text| text.parse::<Selector>())
+        .collect::<Result<_, _>>()?;
     Ok(graph.select(&Request {
         names: request.charts.clone(),
         selectors,
@@ -96,11 +115,20 @@ fn make(
 ) -> Result<Plan, RunError> {
     let graph = Graph::new(stack);
     let selection = select(&graph, request)?;
-    let entries = selection.charts().iter().filter_map(|name| stack.charts.get(name));
+    let entries = selection
+        .charts()
+        .iter()
+        .filter_map(|name| stack.charts.get(name));
     // A chart that cannot be opened has no version in the plan; preflight says why.
     let (charts, _) = Library::default().open_all(entries);
     let contents = |(name, chart): (_, crate::chart::Chart)| {
-        (name, Contents { version: Some(chart.version.to_string()), ..Contents::default() })
+        (
+            name,
+            Contents {
+                version: Some(chart.version.to_string()),
+                ..Contents::default()
+            },
+        )
     };
     let known = Known {
         context,
@@ -110,15 +138,21 @@ fn make(
     let plan: Result<Plan, PlanError> = match (observed, request.direction) {
         (None, direction) => Plan::offline(&graph, &selection, direction, &known),
         (Some(observed), Direction::Up) => Plan::up(&graph, &selection, observed, &known),
-        (Some(observed), Direction::Down) => {
-            Plan::down(&graph, &selection, observed, &known, request.include_protected)
-        }
+        (Some(observed), Direction::Down) => Plan::down(
+            &graph,
+            &selection,
+            observed,
+            &known,
+            request.include_protected,
+        ),
     };
     Ok(plan?)
 }
 
 /// Proxy variables exist in both cases; curl and Go read both.
 fn proxy(settings: &Settings, name: &str) -> Option<String> {
-    let found = settings.var(name).or_else(|| settings.var(&name.to_lowercase()));
+    let found = settings
+        .var(name)
+        .or_else(|| settings.var(&name.to_lowercase()));
     found.filter(|value| !value.is_empty()).map(str::to_owned)
 }

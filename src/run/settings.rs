@@ -40,14 +40,18 @@ impl Default for Settings {
 impl Settings {
     /// A variable of the environment, when it is text.
     pub(crate) fn var(&self, name: &str) -> Option<&str> {
-        self.env.get(std::ffi::OsStr::new(name)).and_then(|value| value.to_str())
+        self.env
+            .get(std::ffi::OsStr::new(name))
+            .and_then(|value| value.to_str())
     }
 
     /// The part of the environment that is text.
     pub(crate) fn text_env(&self) -> BTreeMap<String, String> {
         self.env
             .iter()
-            .filter_map(|(name, value)| Some((name.to_str()?.to_owned(), value.to_str()?.to_owned())))
+            .filter_map(|(name, value)| {
+                Some((name.to_str()?.to_owned(), value.to_str()?.to_owned()))
+            })
             .collect()
     }
 }

@@ -61,13 +61,22 @@ impl Session {
     /// release whose labels do not tell the version of its chart.
     pub async fn status(&self, request: &PlanRequest) -> Result<Vec<StatusRow>, RunError> {
         let selection = select(&Graph::new(&self.stack), request)?;
-        let entries = || selection.charts().iter().filter_map(|name| self.stack.charts.get(name));
+        let entries = || {
+            selection
+                .charts()
+                .iter()
+                .filter_map(|name| self.stack.charts.get(name))
+        };
         let listed = self.releases.list(&self.namespaces()).await?;
         let (charts, _) = Library::default().open_all(entries());
         let rows = futures::stream::iter(entries())
             .map(|chart| {
-                let last = listed.get(&chart.release).and_then(|history| history.last());
-                let wanted = charts.get(&chart.name).map(|chart| chart.version.to_string());
+                let last = listed
+                    .get(&chart.release)
+                    .and_then(|history| history.last());
+                let wanted = charts
+                    .get(&chart.name)
+                    .map(|chart| chart.version.to_string());
                 async move {
                     let mut row = StatusRow {
                         chart: chart.name.clone(),
@@ -79,16 +88,17 @@ impl Session {
                         wanted,
                         updated: None,
                     };
-                    let Some(last) = last else { return Ok::<_, RunError>(row) };
+                    let Some(last) = last else {
+                        return Ok::<_, RunError>(row);
+                    };
                     row.revision = Some(last.revision);
                     row.state = State::Helm(last.status);
                     row.updated = last.created;
-                    row.installed = match observed_release(last).chart_version {
-                        Some(version) => Some(version.to_string()),
-                        None => {
-                            let record = self.releases.get(&chart.release, last.revision).await?;
-                            record.map(|record| record.chart_version().to_owned())
-                        }
+                    row.installed = if let Some(version) = observed_release(last).chart_version {
+                        Some(version.to_string())
+                    } else {
+                        let record = self.releases.get(&chart.release, last.revision).await?;
+                        record.map(|record| record.chart_version().to_owned())
                     };
                     Ok(row)
                 }

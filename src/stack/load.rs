@@ -100,14 +100,15 @@ pub fn load(options: LoadOptions) -> Result<Loaded, Problems> {
     for finding in command_line.wrong.drain(..) {
         findings.add(finding);
     }
-    let raw = raw::read(&layers, &mut findings);
+    let merged = layers.merged_with_defaults();
+    let raw = raw::read(&layers, &merged, &mut findings);
     let surroundings = Surroundings {
         file: file.name,
         env: options.env,
         command_line,
         disk: Disk::new(file.root),
     };
-    let stack = validate::validate(raw, surroundings, &mut findings);
+    let stack = validate::validate(&raw, surroundings, &mut findings);
     let warnings = findings.into_result()?;
     let stack = stack.expect("whatever keeps a stack from being made is reported");
     Ok(Loaded {
@@ -164,8 +165,10 @@ fn read_text(path: &Path) -> Result<String, Diagnostic> {
     })?;
     String::from_utf8(bytes).map_err(|error| {
         let good = error.utf8_error().valid_up_to();
-        let before = error.as_bytes()[..good].iter();
-        let line = before.filter(|byte| **byte == b'\n').count() + 1;
+        let line = String::from_utf8_lossy(&error.as_bytes()[..good])
+            .matches('\n')
+            .count()
+            + 1;
         Diagnostic::error(format!(
             "`{name}` is not UTF-8 text: the first bad byte is on line {line}"
         ))

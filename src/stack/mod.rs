@@ -25,6 +25,9 @@ mod uses;
 mod validate;
 mod values;
 
+#[cfg(test)]
+mod tests;
+
 pub use layers::Layers;
 pub use load::{FileSource, LoadOptions, Loaded, Overrides, load};
 pub use model::*;

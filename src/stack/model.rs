@@ -246,9 +246,9 @@ pub enum TemplatedValue {
     /// A text to be expanded. One that is nothing but one `${inputs.x}` keeps the input's type.
     Text(Template),
     /// A list.
-    List(Vec<TemplatedValue>),
-    /// A table.
-    Table(Vec<(String, TemplatedValue)>),
+    List(Vec<Self>),
+    /// A table. Keys are taken as they stand.
+    Table(Vec<(String, Self)>),
 }
 
 /// One `set` or `unset`.

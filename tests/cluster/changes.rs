@@ -38,7 +38,7 @@ fn an_older_chart_is_reinstalled_and_a_newer_one_upgraded() {
 
         stack("1.5.0");
         assert_eq!(action(&lab, "web"), "reinstall");
-        lab.stackctl(&["up"]).exits(1).says(&["-y"]);
+        lab.stackctl(&["up"]).exits(64).says(&["--yes"]);
         assert_eq!(uid(), first, "nothing happens without consent");
         lab.stackctl(&["up", "-y"])
             .exits(0)
@@ -60,6 +60,7 @@ fn a_reinstall_that_loses_a_claim_needs_consent() {
     lab.version("app", "2.0.0");
     lab.stack("[charts.db]\nchart = \"./charts/app\"\nvalues = { volume = true }\n");
     lab.stackctl(&["up"]).exits(0);
+    lab.free_claims();
     let uid = || lab.get(&["persistentvolumeclaim", "db"])["metadata"]["uid"].clone();
     let first = uid();
     let reinstall = |consent: &str| {
@@ -118,7 +119,7 @@ fn a_chart_to_destroy_is_removed_by_up_and_cleaned_up_after_even_if_it_was_gone(
     lab.stackctl(&["up"]).exits(0);
     lab.stack(&format!("{OLD}[charts.new]\nchart = \"./charts/app\"\n"));
     assert_eq!(action(&lab, "old"), "uninstall");
-    lab.stackctl(&["up"]).exits(1).says(&["-y"]);
+    lab.stackctl(&["up"]).exits(64).says(&["--yes"]);
     lab.has_releases(&["new 1 deployed", "old 1 deployed"]);
     let both = [("old", "succeeded"), ("new", "succeeded")];
     let up = lab.stackctl(&["up", "-y"]).exits(0).ended(&both);
@@ -148,7 +149,7 @@ fn down_goes_against_the_edges_and_keeps_claims_of_stateful_sets() {
         let lab = Lab::on(Target::shared(), helm, name);
         lab.stack(CHAIN);
         lab.stackctl(&["up"]).exits(0);
-        lab.stackctl(&["down"]).exits(1).says(&["-y"]);
+        lab.stackctl(&["down"]).exits(64).says(&["--yes"]);
         assert_eq!(lab.releases().len(), 3);
         let down = lab.stackctl(&["down", "-y"]).exits(0);
         down.starts_after("api", "web", stackctl::name::Milestone::Gone);

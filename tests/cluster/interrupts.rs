@@ -83,7 +83,7 @@ fn ends_in_order(lab: &Lab, signal: Signal, code: i32) {
     let up = up
         .end()
         .exits(code)
-        .ended(&[("web", "cancelled"), ("below", "not run because web")]);
+        .ended(&[("web", "cancelled"), ("below", "not run")]);
     assert_eq!(lab.helm_processes(), [""; 0], "{up}");
     assert!(!up.has_started("below"), "{up}");
     lab.has_releases(&["web 1 failed"]);

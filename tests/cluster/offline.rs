@@ -92,9 +92,7 @@ chart = "./charts/app"
 needs = ["a"]
 "#,
     );
-    lab.stackctl(&["check"])
-        .exits(65)
-        .says(&["cycle", "a", "b", "c"]);
+    lab.stackctl(&["check"]).exits(65).says(&["a → b → c → a"]);
 }
 
 fn length(value: &Value) -> usize {

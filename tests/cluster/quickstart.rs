@@ -115,6 +115,7 @@ fn goes_up_again_and_down(helm: Helm) {
     down.says(&["CRDs", "namespaces"]);
 
     stackctl(&shop, &["down", "-y"]).exits(0);
+    shop.free_claims();
     for namespace in ["quickstart", "quickstart-system"] {
         shop.kubectl(&["delete", "namespace", namespace, "--wait"]);
     }
@@ -214,7 +215,7 @@ fn nothing_but_what_is_kept_is_left(shop: &Lab, system: &Lab) {
         statefulsets,daemonsets,jobs,pods,ingresses,persistentvolumeclaims,\
         buckets.quickstart.stackctl.io";
     let of_kubernetes = ["configmap/kube-root-ca.crt", "serviceaccount/default"];
-    let minute = Duration::from_secs(60);
+    let minute = Duration::from_mins(1);
     // Pods go a moment after their owners.
     eventually("the shop is empty but for its claim", minute, || {
         shop.objects(KINDS)

@@ -11,14 +11,14 @@ use async_trait::async_trait;
 use stackctl::{
     cluster::ObjectRef,
     event::{ChartOutcome, RunOutcome},
-    lifecycle::{Context, HelmChart, Payload, StepError, common},
+    lifecycle::{Context, HelmChart, Payload, StepError, common, ready},
     name::Action,
     run::{Down, Finished, Settings, Up},
     stack::Stack,
 };
 
 use crate::{
-    support::{Lab, fixture},
+    support::Lab,
     target::{Helm, Target},
 };
 
@@ -41,15 +41,17 @@ impl HelmChart for PrometheusOperatorConfigChart {
     async fn exec(&self, cx: &Context<'_>, payload: Payload) -> Result<Payload, StepError> {
         let payload = common::exec(cx, payload).await?;
         if cx.action == Action::Uninstall {
-            for crd in CRDS {
-                let crd = ObjectRef {
-                    api_version: "apiextensions.k8s.io/v1".into(),
-                    kind: "CustomResourceDefinition".into(),
-                    namespace: None,
-                    name: crd.into(),
-                };
-                cx.run.cluster.delete(&crd).await?;
+            let crds = CRDS.map(|name| ObjectRef {
+                api_version: "apiextensions.k8s.io/v1".into(),
+                kind: "CustomResourceDefinition".into(),
+                namespace: None,
+                name: name.into(),
+            });
+            for crd in &crds {
+                cx.run.cluster.delete(crd).await?;
             }
+            // Kubernetes removes the objects of a kind before the kind itself.
+            ready::wait_gone(cx, &crds).await?;
         }
         Ok(payload)
     }
@@ -60,35 +62,32 @@ fn the_seeds_example_reinstalls_and_cleans_up_its_crds() {
     let crds = || lab.objects("customresourcedefinitions");
     let before = crds();
 
-    assert_ok(&run(&lab, "v66.0.0", "up"));
+    assert_ok(&run(&lab, "66.0.0", "up"));
     assert_eq!(crds().len(), before.len() + CRDS.len());
-    assert_ok(&run(&lab, "v67.3.1", "up"));
-    let revision = |lab: &Lab| lab.helm(&["list", "-q"]).trim().to_owned() + &history(lab);
-    assert_eq!(revision(&lab), "prometheus-operator1", "reinstalled: its first revision again");
-    assert_ok(&run(&lab, "v67.3.1", "up"));
-    assert_eq!(revision(&lab), "prometheus-operator2", "not below any more: upgraded");
+    lab.has_releases(&["prometheus-operator 1 deployed"]);
+    assert_ok(&run(&lab, "67.3.1", "up"));
+    // Its first revision again: it was reinstalled.
+    lab.has_releases(&["prometheus-operator 1 deployed"]);
+    assert_ok(&run(&lab, "67.3.1", "up"));
+    // Not below any more.
+    lab.has_releases(&["prometheus-operator 2 deployed"]);
 
-    assert_ok(&run(&lab, "v67.3.1", "down"));
+    assert_ok(&run(&lab, "67.3.1", "down"));
     assert_eq!(crds(), before);
 
     // The blog's version never came back to the CRDs once the release was gone.
-    assert_ok(&run(&lab, "v67.3.1", "up"));
-    lab.helm(&["uninstall", "prometheus-operator", "--wait"]);
-    assert_ok(&run(&lab, "v67.3.1", "down"));
+    assert_ok(&run(&lab, "67.3.1", "up"));
+    let mut uninstall = lab.helm_command(&["uninstall", "prometheus-operator", "--wait"]);
+    assert!(uninstall.status().expect("helm starts").success());
+    assert_ok(&run(&lab, "67.3.1", "down"));
     assert_eq!(crds(), before);
 }
 
-fn history(lab: &Lab) -> String {
-    let history = lab.helm(&["history", "prometheus-operator", "-o", "json"]);
-    let history: serde_json::Value = serde_json::from_str(&history).expect("helm prints JSON");
-    let newest = history.as_array().and_then(|all| all.last()).expect("a revision");
-    newest["revision"].to_string()
-}
-
 fn run(lab: &Lab, version: &str, verb: &str) -> Finished {
-    let chart = fixture("prometheus-operator").join(version);
+    lab.version("prometheus-operator", version);
     lab.stack(&format!(
-        "[charts.prometheus-operator]\nchart = {chart:?}\nreinstall_below = \"67.0.0\"\n"
+        "[charts.prometheus-operator]\nchart = \"./charts/prometheus-operator-{version}\"\n\
+         reinstall_below = \"67.0.0\"\n"
     ));
     let stack = Stack::load(lab.path().join("stack.toml")).expect("a sound stack");
     let settings = settings(lab.target(), lab.path());
@@ -96,8 +95,20 @@ fn run(lab: &Lab, version: &str, verb: &str) -> Finished {
     let finished = runtime.block_on(async {
         let name = "prometheus-operator";
         match verb {
-            "up" => Up::new(stack).chart(name, PrometheusOperatorConfigChart).settings(settings).run().await,
-            _ => Down::new(stack).chart(name, PrometheusOperatorConfigChart).settings(settings).run().await,
+            "up" => {
+                Up::new(stack)
+                    .chart(name, PrometheusOperatorConfigChart)
+                    .settings(settings)
+                    .run()
+                    .await
+            }
+            _ => {
+                Down::new(stack)
+                    .chart(name, PrometheusOperatorConfigChart)
+                    .settings(settings)
+                    .run()
+                    .await
+            }
         }
     });
     finished.unwrap_or_else(|error| panic!("{verb}: {error}"))
@@ -118,9 +129,18 @@ fn settings(target: &Target, folder: &Path) -> Settings {
 }
 
 fn assert_ok(finished: &Finished) {
-    assert_eq!(finished.outcome.outcome, RunOutcome::Succeeded, "{:?}", finished.outcome);
+    assert_eq!(
+        finished.outcome.outcome,
+        RunOutcome::Succeeded,
+        "{:?}",
+        finished.outcome
+    );
     assert!(
-        finished.outcome.charts.iter().all(|chart| chart.outcome == ChartOutcome::Succeeded),
+        finished
+            .outcome
+            .charts
+            .iter()
+            .all(|chart| chart.outcome == ChartOutcome::Succeeded),
         "{:?}",
         finished.outcome
     );

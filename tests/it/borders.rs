@@ -60,7 +60,7 @@ const TABLE: [(&str, &[&str]); 22] = [
         ],
     ),
     ("report", &[]),
-    ("cli", &["run", "report", "plan"]),
+    ("cli", &["run", "report", "plan", "graph", "stack"]),
 ];
 
 #[test]

@@ -16,20 +16,29 @@ use crate::{
 };
 
 /// Runs the command: every problem of the file and of the charts it names.
-pub(super) fn run(settings: CheckSettings, console: &Console) -> anyhow::Result<ExitCode> {
-    let (findings, sentence) = match common::load_quietly(&settings.stack, Overrides::default(), console) {
-        Ok(Loaded { stack, warnings, .. }) => {
-            let mut findings = run::check(&stack);
-            findings.extend(warnings);
-            let sentence = format!("{}: {} charts, no problems\n", stack.name, stack.charts.len());
-            (findings, sentence)
-        }
-        Err(error) => match error.downcast::<Problems>() {
-            Ok(Problems(findings)) => (findings, String::new()),
-            Err(error) => return Err(error),
-        },
-    };
-    let failed = findings.iter().any(|finding| finding.severity == Severity::Error);
+pub(super) fn run(settings: &CheckSettings, console: &Console) -> anyhow::Result<ExitCode> {
+    let (findings, sentence) =
+        match common::load_quietly(&settings.stack, Overrides::default(), console) {
+            Ok(Loaded {
+                stack, warnings, ..
+            }) => {
+                let mut findings = run::check(&stack);
+                findings.extend(warnings);
+                let sentence = format!(
+                    "{}: {} charts, no problems\n",
+                    stack.name,
+                    stack.charts.len()
+                );
+                (findings, sentence)
+            }
+            Err(error) => match error.downcast::<Problems>() {
+                Ok(Problems(findings)) => (findings, String::new()),
+                Err(error) => return Err(error),
+            },
+        };
+    let failed = findings
+        .iter()
+        .any(|finding| finding.severity == Severity::Error);
     match settings.output {
         OutputFormat::Json => output::print(&as_json(&findings))?,
         OutputFormat::Table => {
@@ -41,7 +50,11 @@ pub(super) fn run(settings: CheckSettings, console: &Console) -> anyhow::Result<
             }
         }
     }
-    Ok(if failed { ExitCode::BadStack } else { ExitCode::Success })
+    Ok(if failed {
+        ExitCode::BadStack
+    } else {
+        ExitCode::Success
+    })
 }
 
 /// `{"problems":[{"severity","message","file","line","help":[…]}…]}`.

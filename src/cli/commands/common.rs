@@ -7,9 +7,7 @@ use anyhow::Context as _;
 use crate::{
     cli::{
         console::Console,
-        settings::{
-            ClusterSettings, RunSettings, SelectionSettings, StackFile, StackSettings,
-        },
+        settings::{ClusterSettings, RunSettings, SelectionSettings, StackFile, StackSettings},
     },
     diagnostic,
     name::Direction,
@@ -23,7 +21,9 @@ pub(super) fn load(
     overrides: Overrides,
     console: &Console,
 ) -> anyhow::Result<Stack> {
-    let Loaded { stack, warnings, .. } = load_quietly(settings, overrides, console)?;
+    let Loaded {
+        stack, warnings, ..
+    } = load_quietly(settings, overrides, console)?;
     if !warnings.is_empty() {
         console.say(&diagnostic::render(&warnings, console.color_stderr));
     }
@@ -45,14 +45,22 @@ pub(super) fn load_quietly(
                 .context("could not read the stack from standard input")?;
             let text = String::from_utf8(bytes)
                 .map_err(|_| anyhow::anyhow!("the stack on standard input is not UTF-8"))?;
-            FileSource::Text { name: "standard input".into(), text, root: PathBuf::from(".") }
+            FileSource::Text {
+                name: "standard input".into(),
+                text,
+                root: PathBuf::from("."),
+            }
         }
     };
     let options = LoadOptions {
         file,
         env: text_env(console),
         inputs: inputs(settings),
-        set: settings.set.iter().map(|set| format!("{}:{}={}", set.chart, set.path, set.value)).collect(),
+        set: settings
+            .set
+            .iter()
+            .map(|set| format!("{}:{}={}", set.chart, set.path, set.value))
+            .collect(),
         values: settings
             .values
             .iter()
@@ -112,7 +120,11 @@ fn session_settings(
 }
 
 fn inputs(settings: &StackSettings) -> Vec<(String, String)> {
-    settings.inputs.iter().map(|input| (input.name.clone(), input.value.clone())).collect()
+    settings
+        .inputs
+        .iter()
+        .map(|input| (input.name.clone(), input.value.clone()))
+        .collect()
 }
 
 /// Which charts, which way.

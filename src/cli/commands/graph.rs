@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// Runs the command.
-pub(super) fn run(settings: GraphSettings, console: &Console) -> anyhow::Result<ExitCode> {
+pub(super) fn run(settings: &GraphSettings, console: &Console) -> anyhow::Result<ExitCode> {
     let stack = common::load(&settings.stack, Overrides::default(), console)?;
     let graph = Graph::new(&stack);
     let request = common::request(&settings.selection, Direction::Up, false);

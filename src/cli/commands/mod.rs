@@ -23,8 +23,8 @@ pub(super) fn run(settings: Settings, console: &Console) -> anyhow::Result<ExitC
         Settings::Down(settings) => block_on(down::run(settings, console)),
         Settings::Plan(settings) => block_on(plan::run(settings, console)),
         Settings::Status(settings) => block_on(status::run(settings, console)),
-        Settings::Check(settings) => check::run(settings, console),
-        Settings::Graph(settings) => graph::run(settings, console),
+        Settings::Check(settings) => check::run(&settings, console),
+        Settings::Graph(settings) => graph::run(&settings, console),
         Settings::Completions(shell) => completions::run(shell),
     }
 }

@@ -1,6 +1,6 @@
 //! What `up` and `down` share: plan, consent, run, summary.
 
-use std::io;
+use std::{collections::BTreeSet, io};
 
 use super::{common, plan::changes_pending};
 use crate::{
@@ -13,11 +13,10 @@ use crate::{
         signals,
     },
     event::{Event, RunOutcome},
-    lifecycle::Implementations,
     name::Direction,
     plan::{self, Plan},
     report::{Closing, Detail, JsonLines, Lines, Look, Reporter, Summary, Terminal, Watcher},
-    run::{Finished, Session},
+    run::{Finished, Implementations, Session},
     shutdown::Shutdown,
     stack::Overrides,
 };
@@ -66,16 +65,22 @@ async fn execute(
     let (trigger, shutdown) = Shutdown::new();
     let watcher = Watcher::start(vec![reporter(settings, console)])?;
     let notices = watcher.notices();
-    signals::listen(trigger.clone(), console.attended, move |text| notices.say(text))?;
+    signals::listen(trigger.clone(), console.attended, move |text| {
+        notices.say(text);
+    })?;
     let mut summary = Summary::default();
     let mut watch = |event: &Event| {
         summary.event(event);
         watcher.event(event);
     };
-    let result = session.execute(plan, Implementations::new(), &trigger, &mut watch).await;
+    let result = session
+        .execute(plan, Implementations::new(), &trigger, &mut watch)
+        .await;
     // Waits until all was shown: the summary comes after it.
     drop(watcher);
-    let Finished { folder, outcome, .. } = result?;
+    let Finished {
+        folder, outcome, ..
+    } = result?;
     if let Some(error) = &outcome.sink_error {
         console.say(&format!("error: the run was stopped: {error}"));
     }
@@ -87,6 +92,9 @@ async fn execute(
         color: console.color_stderr,
     };
     console.say(&summary.render(&closing));
+    if plan.direction == Direction::Down && console.verbosity != Verbosity::Quiet {
+        console.say(&kept(plan));
+    }
     Ok(match outcome.outcome {
         RunOutcome::Succeeded => ExitCode::Success,
         RunOutcome::Failed => ExitCode::Failure,
@@ -110,4 +118,19 @@ fn reporter(settings: &RunSettings, console: &Console) -> Box<dyn Reporter> {
         }
         LogFormat::Text => Box::new(Lines::new(io::stderr(), look)),
     }
+}
+
+/// What `down` leaves on purpose: others may live in the namespaces, and deleting CRDs or claims
+/// deletes data.
+fn kept(plan: &Plan) -> String {
+    let namespaces: BTreeSet<&str> = plan
+        .nodes
+        .iter()
+        .map(|node| node.release.namespace.as_str())
+        .collect();
+    let namespaces: Vec<&str> = namespaces.into_iter().collect();
+    format!(
+        "kept, if there: the namespaces {}; CRDs of charts; claims of StatefulSets",
+        namespaces.join(", ")
+    )
 }

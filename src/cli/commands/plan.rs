@@ -17,7 +17,11 @@ use crate::{
 /// Runs the command.
 pub(super) async fn run(settings: PlanSettings, console: &Console) -> anyhow::Result<ExitCode> {
     let stack = common::load(&settings.stack, Overrides::default(), console)?;
-    let direction = if settings.down { Direction::Down } else { Direction::Up };
+    let direction = if settings.down {
+        Direction::Down
+    } else {
+        Direction::Up
+    };
     let request = common::request(&settings.selection, direction, settings.include_protected);
     let plan = if settings.offline {
         run::offline_plan(&stack, &request)?

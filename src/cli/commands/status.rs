@@ -22,7 +22,9 @@ pub(super) async fn run(settings: StatusSettings, console: &Console) -> anyhow::
     let request = common::request(&settings.selection, crate::name::Direction::Up, false);
     let rows = session.status(&request).await?;
     match settings.output {
-        OutputFormat::Json => output::print(&format!("{}\n", serde_json::to_string_pretty(&rows)?))?,
+        OutputFormat::Json => {
+            output::print(&format!("{}\n", serde_json::to_string_pretty(&rows)?))?;
+        }
         OutputFormat::Table => output::print(&table(&rows, Timestamp::now()))?,
     }
     Ok(ExitCode::Success)
@@ -72,9 +74,13 @@ mod tests {
     #[test]
     fn ages_are_short() {
         let now = Timestamp::UNIX_EPOCH + jiff::SignedDuration::from_hours(24 * 365);
-        for (seconds, expected) in
-            [(-5, "0s"), (59, "59s"), (61, "1m1s"), (3700, "1h1m"), (90_000, "1d1h")]
-        {
+        for (seconds, expected) in [
+            (-5, "0s"),
+            (59, "59s"),
+            (61, "1m1s"),
+            (3700, "1h1m"),
+            (90_000, "1d1h"),
+        ] {
             let since = now - jiff::SignedDuration::from_secs(seconds);
             assert_eq!(age(since, now), expected);
         }

@@ -226,7 +226,12 @@ fn a_journal_that_refuses_the_first_event_keeps_everything_from_starting() {
 fn words_of_a_task_that_outlives_its_node_are_not_heard() {
     struct Leaky;
     impl Execute for Leaky {
-        async fn execute(&self, _: NodeIx, progress: Progress) -> Result<Done, Failure> {
+        async fn execute(&self, node: NodeIx, progress: Progress) -> Result<Done, Failure> {
+            if node.index() == 1 {
+                // The run goes on, and hears.
+                sleep(Duration::from_millis(15)).await;
+                return Ok(Done::Succeeded);
+            }
             tokio::spawn(async move {
                 let guard = progress.step("late").await.unwrap();
                 sleep(Duration::from_millis(5)).await;
@@ -240,7 +245,7 @@ fn words_of_a_task_that_outlives_its_node_are_not_heard() {
             Ok(Done::Unchanged)
         }
     }
-    let plan = plan(vec![vec![]]);
+    let plan = plan(vec![vec![], vec![]]);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
@@ -250,7 +255,7 @@ fn words_of_a_task_that_outlives_its_node_are_not_heard() {
         events: Vec::new(),
         at: |_: &Event| Ok(()),
     };
-    let options = options(1, Policy::Stop);
+    let options = options(0, Policy::Stop);
     runtime.block_on(async {
         run(
             &plan,
@@ -267,8 +272,10 @@ fn words_of_a_task_that_outlives_its_node_are_not_heard() {
         [
             "run started",
             "n0 started",
+            "n1 started",
             "n0 late",
             "n0 unchanged",
+            "n1 succeeded",
             "run succeeded"
         ]
     );

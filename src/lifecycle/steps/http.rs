@@ -47,9 +47,17 @@ async fn ask(
         HttpTarget::Url(url) => {
             let url = expand(cx, url)?;
             let answer = http::get(&url, step.timeout).await;
-            Ok((url, answer.map_err(|error| StepError::new(error.to_string()))?))
+            Ok((
+                url,
+                answer.map_err(|error| StepError::new(error.to_string()))?,
+            ))
         }
-        HttpTarget::Service { service, namespace, port, path } => {
+        HttpTarget::Service {
+            service,
+            namespace,
+            port,
+            path,
+        } => {
             let service = expand(cx, service)?;
             let namespace = namespace_of(cx, namespace.as_ref())?;
             let path = expand(cx, path)?;
@@ -60,7 +68,13 @@ async fn ask(
                 .await?;
             let whom = format!("service {namespace}/{service}:{port}{path}");
             let body = String::from_utf8_lossy(&answer.body).into_owned();
-            Ok((whom, http::Answer { status: answer.status, body }))
+            Ok((
+                whom,
+                http::Answer {
+                    status: answer.status,
+                    body,
+                },
+            ))
         }
     }
 }

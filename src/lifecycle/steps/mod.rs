@@ -15,10 +15,16 @@ pub(super) async fn run(
     steps: &[Step],
     mut payload: Payload,
 ) -> Result<Payload, StepError> {
-    for step in steps.iter().filter(|step| step.actions.contains(&cx.action)) {
+    for step in steps
+        .iter()
+        .filter(|step| step.actions.contains(&cx.action))
+    {
         let name = format!("{phase}/{}", step.name);
         let work = attempts(cx, phase, step, &payload);
-        payload = cx.step(&name, work).await.map_err(|error| error.in_step(&name))?;
+        payload = cx
+            .step(&name, work)
+            .await
+            .map_err(|error| error.in_step(&name))?;
     }
     Ok(payload)
 }
@@ -38,10 +44,16 @@ async fn attempts(
         if error.cancelled || attempt >= step.retry.attempts {
             return Err(match attempt {
                 1 => error,
-                n => StepError { message: format!("{} (after {n} attempts)", error.message), ..error },
+                n => StepError {
+                    message: format!("{} (after {n} attempts)", error.message),
+                    ..error
+                },
             });
         }
-        cx.status(&format!("attempt {attempt} of {}: {error}", step.retry.attempts));
+        cx.status(&format!(
+            "attempt {attempt} of {}: {error}",
+            step.retry.attempts
+        ));
         cx.pause(step.retry.delay).await?;
         attempt += 1;
     }
@@ -56,11 +68,19 @@ async fn once(
     let check = async {
         match &step.verb {
             Verb::Run { command, env } => run::run(cx, phase, step, command, env, payload).await,
-            Verb::Pods { selector, namespace, min } => {
+            Verb::Pods {
+                selector,
+                namespace,
+                min,
+            } => {
                 pods::check(cx, selector, namespace.as_ref(), *min).await?;
                 Ok(payload.clone())
             }
-            Verb::Http { target, status, body } => {
+            Verb::Http {
+                target,
+                status,
+                body,
+            } => {
                 http::check(cx, step, target, *status, body.as_ref()).await?;
                 Ok(payload.clone())
             }
@@ -76,6 +96,8 @@ async fn once(
 }
 
 fn expand(cx: &Context<'_>, template: &Template) -> Result<String, StepError> {
-    let expanded = template.expand(&cx.run.scope).map_err(|error| StepError::new(error.to_string()))?;
+    let expanded = template
+        .expand(&cx.run.scope)
+        .map_err(|error| StepError::new(error.to_string()))?;
     Ok(expanded.text)
 }

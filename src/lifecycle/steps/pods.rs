@@ -19,7 +19,11 @@ pub(super) async fn check(
     let selector = expand(cx, selector)?;
     let namespace = namespace_of(cx, namespace)?;
     let namespace_text = Some(namespace.as_str());
-    let pods = cx.run.cluster.list("v1", "Pod", namespace_text, &selector).await?;
+    let pods = cx
+        .run
+        .cluster
+        .list("v1", "Pod", namespace_text, &selector)
+        .await?;
     // A pod on its way out says nothing about the ones that replace it.
     let leaving = |pod: &&Value| pod["metadata"]["deletionTimestamp"].is_string();
     let live: Vec<&Value> = pods.iter().filter(|pod| !leaving(pod)).collect();
@@ -33,9 +37,10 @@ pub(super) async fn check(
         .iter()
         .filter_map(|&pod| match readiness(Some(pod)) {
             Readiness::Ready => None,
-            Readiness::Progressing(text) | Readiness::Failed(text) => {
-                Some(format!("{}: {text}", pod["metadata"]["name"].as_str().unwrap_or("?")))
-            }
+            Readiness::Progressing(text) | Readiness::Failed(text) => Some(format!(
+                "{}: {text}",
+                pod["metadata"]["name"].as_str().unwrap_or("?")
+            )),
         })
         .collect();
     if waiting.is_empty() {
@@ -52,7 +57,9 @@ pub(super) fn namespace_of(
     cx: &Context<'_>,
     namespace: Option<&Template>,
 ) -> Result<Namespace, StepError> {
-    let Some(template) = namespace else { return Ok(cx.chart.release.namespace.clone()) };
+    let Some(template) = namespace else {
+        return Ok(cx.chart.release.namespace.clone());
+    };
     let text = expand(cx, template)?;
     Namespace::new(&text).map_err(|error| StepError::new(error.to_string()))
 }

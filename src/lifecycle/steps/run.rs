@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use super::{Context, Payload, StepError, expand};
 use crate::{
-    process::{self, Command, End, Keep, OnTerminate},
+    process::{self, Command, End, Keep, OnTerminate, Orphaned},
     secret::Secret,
     stack::{Step, Template},
 };
@@ -27,9 +27,12 @@ pub(super) async fn run(
     let program = words.next().transpose()?.unwrap_or_default();
     let child = Command {
         program: PathBuf::from(&program),
-        args: words.map(|word| word.map(Into::into)).collect::<Result<_, _>>()?,
+        args: words
+            .map(|word| word.map(Into::into))
+            .collect::<Result<_, _>>()?,
         env: environment(cx, phase, step, env)?,
-        keep: Keep::Tail,
+        keep: Keep::Data,
+        orphaned: Orphaned::DropPipes,
         dir: Some(cx.run.stack.root.clone()),
         stdin: Some(Secret::new(payload.to_json())),
         deadline: Some(step.timeout),
@@ -42,25 +45,27 @@ pub(super) async fn run(
     let lines: Vec<&str> = words.lines().collect();
     let tail = lines[lines.len().saturating_sub(SHOWN)..].join("\n");
     match output.end {
-        End::Cancelled => {
-            Err(StepError { cancelled: true, ..StepError::new("the run was interrupted") })
-        }
-        End::TimedOut => {
-            Err(StepError::new(format!("`{program}` did not end within {:?}", step.timeout))
-                .cause(tail))
-        }
+        End::Cancelled => Err(StepError {
+            cancelled: true,
+            ..StepError::new("the run was interrupted")
+        }),
+        End::TimedOut => Err(StepError::new(format!(
+            "`{program}` did not end within {:?}",
+            step.timeout
+        ))
+        .cause(tail)),
         End::Exited if !output.status.success() => {
             Err(StepError::new(format!("`{program}` failed: {}", output.status)).cause(tail))
         }
-        End::Exited => {
-            Ok(Payload::from_output(&output.stdout).unwrap_or_else(|| payload.clone()))
-        }
+        End::Exited => Ok(Payload::from_output(&output.stdout).unwrap_or_else(|| payload.clone())),
     }
 }
 
 /// Arguments are seen by every user of the machine.
 fn argument(cx: &Context<'_>, word: &Template) -> Result<String, StepError> {
-    let expanded = word.expand(&cx.run.scope).map_err(|error| StepError::new(error.to_string()))?;
+    let expanded = word
+        .expand(&cx.run.scope)
+        .map_err(|error| StepError::new(error.to_string()))?;
     if expanded.secret {
         return Err(StepError::new("an argument of `run` holds a secret, which others could see")
             .hint("hand it over in `env`: run = { command = …, env = { TOKEN = \"${inputs.token}\" } }"));

@@ -20,11 +20,11 @@ use crate::stack::{
 #[derive(Debug, Default)]
 pub(crate) struct CommandLine {
     /// `--input`: name and value.
-    pub(crate) inputs: Vec<(Text, String)>,
+    pub(crate) inputs: Vec<(Located<String>, String)>,
     /// `--values`: chart and file.
-    pub(crate) values: Vec<(Text, PathBuf)>,
+    pub(crate) values: Vec<(Located<String>, PathBuf)>,
     /// `--set`: chart and change.
-    pub(crate) edits: Vec<(Text, Edit)>,
+    pub(crate) edits: Vec<(Located<String>, Edit)>,
     /// What cannot be read.
     pub(crate) wrong: Vec<Finding>,
 }
@@ -76,13 +76,13 @@ pub(crate) fn read(options: &LoadOptions, layers: &mut Layers) -> CommandLine {
             .push((located(span, chart), file.clone()));
     }
     for (span, text) in sets {
-        read_set(&located(span, text), &mut command_line);
+        read_set(located(span, text).text(), &mut command_line);
     }
     command_line
 }
 
 /// `CHART:path=value`.
-fn read_set(said: &Text, command_line: &mut CommandLine) {
+fn read_set(said: Text<'_>, command_line: &mut CommandLine) {
     let pairs = match said.value.split_once(':') {
         Some((chart, assignment)) if !chart.contains('=') => {
             edit::parse_set(assignment).map(|pairs| (chart, pairs))

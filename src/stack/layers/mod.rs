@@ -19,6 +19,15 @@ pub struct Layers {
     pub(crate) root: Table,
 }
 
+/// What `[defaults]` give one chart.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Defaults<'a> {
+    /// `[defaults]` itself.
+    pub(crate) table: &'a Table,
+    /// The keys for which both it and the chart have tables, merged deep.
+    pub(crate) both: &'a Table,
+}
+
 impl Layers {
     /// The lowest layer: a stack file's text.
     ///
@@ -59,6 +68,34 @@ impl Layers {
     /// Puts a layer on top.
     pub(crate) fn push(&mut self, over: Table) {
         self.root.merge(over);
+    }
+
+    /// For every chart, in order, the keys for which both it and `[defaults]` have tables, merged.
+    pub(crate) fn merged_with_defaults(&self) -> Vec<Table> {
+        let table = |key| self.root.get(key).and_then(Node::as_table);
+        let (Some(charts), Some(defaults)) = (table("charts"), table("defaults")) else {
+            return Vec::new();
+        };
+        let tables: Vec<_> = defaults
+            .iter()
+            .filter(|(_, _, node)| node.as_table().is_some())
+            .collect();
+        let merge = |chart: &Table| {
+            let mut both = Table::default();
+            for (key, origin, under) in &tables {
+                if let Some(own) = chart.get(key).filter(|own| own.as_table().is_some()) {
+                    let mut merged = (*under).clone();
+                    merged.merge(own.clone());
+                    merged.origin = own.origin;
+                    both.insert(key, *origin, merged);
+                }
+            }
+            both
+        };
+        let charts = charts.iter().map(|(_, _, node)| node.as_table());
+        charts
+            .map(|chart| chart.map(merge).unwrap_or_default())
+            .collect()
     }
 
     /// Where the value at a path was said: keys, and indices of arrays as decimal numbers. What a
@@ -109,7 +146,8 @@ mod tests {
 
     fn text_at(layers: &Layers, path: &[&str]) -> Option<String> {
         let place = layers.locate(path)?;
-        Some(format!("{place} {}", &place.source.text[place.span]))
+        let said = &place.source.text[place.span.clone()];
+        Some(format!("{place} {said}"))
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! TOML values that know where they were said, and how layers of them merge.
 
-use indexmap::IndexMap;
+use std::collections::HashMap;
+
 use toml::de::{DeTable, DeValue};
 
 use crate::stack::layers::origin::{Origin, SourceIx};
@@ -28,14 +29,21 @@ pub(crate) enum Value {
 /// A table, in the order of the file.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Table {
-    entries: IndexMap<String, Entry>,
+    entries: Vec<Entry>,
+    /// Positions by key, once there are so many that looking at each is slower. Most tables of a
+    /// stack hold a handful of keys, and there is one per chart.
+    index: Option<HashMap<String, usize>>,
 }
 
 #[derive(Debug, Clone)]
 struct Entry {
+    name: String,
     key: Origin,
     node: Node,
 }
+
+/// Tables with more entries have an index.
+const FEW: usize = 16;
 
 impl Value {
     /// With its article, for `found …`.
@@ -98,20 +106,21 @@ impl Node {
 impl Table {
     /// Takes over what the TOML parser read. It sorts by key; people read by line.
     pub(crate) fn read(table: DeTable<'_>, source: SourceIx) -> Self {
-        let mut entries: Vec<(String, Entry)> = table
+        let mut entries: Vec<Entry> = table
             .into_iter()
-            .map(|(key, value)| {
-                let entry = Entry {
-                    key: source.origin(key.span()),
-                    node: Node::read(value, source),
-                };
-                (key.into_inner().into_owned(), entry)
+            .map(|(key, value)| Entry {
+                key: source.origin(key.span()),
+                name: key.into_inner().into_owned(),
+                node: Node::read(value, source),
             })
             .collect();
-        entries.sort_by_key(|(_, entry)| entry.key);
-        Self {
-            entries: entries.into_iter().collect(),
-        }
+        entries.sort_by_key(|entry| entry.key);
+        let mut table = Self {
+            entries,
+            index: None,
+        };
+        table.reindex();
+        table
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -119,40 +128,57 @@ impl Table {
     }
 
     pub(crate) fn get(&self, key: &str) -> Option<&Node> {
-        self.entries.get(key).map(|entry| &entry.node)
+        self.entry(key).map(|entry| &entry.node)
     }
 
     pub(crate) fn key_origin(&self, key: &str) -> Option<Origin> {
-        self.entries.get(key).map(|entry| entry.key)
+        self.entry(key).map(|entry| entry.key)
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, Origin, &Node)> {
         self.entries
             .iter()
-            .map(|(key, entry)| (key.as_str(), entry.key, &entry.node))
+            .map(|entry| (entry.name.as_str(), entry.key, &entry.node))
     }
 
-    pub(crate) fn insert(&mut self, key: &str, origin: Origin, node: Node) {
-        let entry = Entry { key: origin, node };
-        self.entries.insert(key.to_owned(), entry);
+    /// Adds a key that is not there yet.
+    pub(crate) fn insert(&mut self, name: &str, key: Origin, node: Node) {
+        let name = name.to_owned();
+        self.entries.push(Entry { name, key, node });
+        self.reindex();
     }
 
     pub(crate) fn merge(&mut self, over: Self) {
-        for (key, entry) in over.entries {
-            match self.entries.get_mut(&key) {
-                Some(under) => {
-                    if !matches!(
-                        (&under.node.value, &entry.node.value),
-                        (Value::Table(_), Value::Table(_))
-                    ) {
-                        under.key = entry.key;
-                    }
-                    under.node.merge(entry.node);
-                }
-                None => {
-                    self.entries.insert(key, entry);
-                }
+        let known = self.entries.len();
+        for entry in over.entries {
+            let Some(at) = self.position(&entry.name) else {
+                self.entries.push(entry);
+                continue;
+            };
+            let under = &mut self.entries[at];
+            if under.node.as_table().is_none() || entry.node.as_table().is_none() {
+                under.key = entry.key;
             }
+            under.node.merge(entry.node);
         }
+        if self.entries.len() > known {
+            self.reindex();
+        }
+    }
+
+    fn entry(&self, name: &str) -> Option<&Entry> {
+        self.position(name).map(|at| &self.entries[at])
+    }
+
+    fn position(&self, name: &str) -> Option<usize> {
+        match &self.index {
+            Some(index) => index.get(name).copied(),
+            None => self.entries.iter().position(|entry| entry.name == name),
+        }
+    }
+
+    fn reindex(&mut self) {
+        let names = || self.entries.iter().map(|entry| entry.name.clone());
+        self.index = (self.entries.len() > FEW).then(|| names().zip(0..).collect());
     }
 }

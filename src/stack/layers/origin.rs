@@ -21,14 +21,23 @@ pub(crate) struct Sources(Vec<Arc<Source>>);
 pub(crate) struct SourceIx(u16);
 
 /// A value and where it was said.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Located<T> {
     pub(crate) value: T,
     pub(crate) origin: Origin,
 }
 
 /// A text of the file, not yet expanded.
-pub(crate) type Text = Located<String>;
+pub(crate) type Text<'a> = Located<&'a str>;
+
+impl<T: AsRef<str>> Located<T> {
+    pub(crate) fn text(&self) -> Text<'_> {
+        Located {
+            value: self.value.as_ref(),
+            origin: self.origin,
+        }
+    }
+}
 
 impl SourceIx {
     /// Spans beyond 4 GiB are cut: the finding is then under a wrong line, nothing else.
@@ -61,14 +70,14 @@ impl Sources {
 
     /// The origin of a part of a text. TOML escapes shift offsets; a text that does not stand in
     /// the file as it is read is marked as a whole.
-    pub(crate) fn within(&self, text: &Text, part: &Range<usize>) -> Origin {
+    pub(crate) fn within(&self, text: Text<'_>, part: &Range<usize>) -> Origin {
         let whole = text.origin;
         let range = whole.start as usize..whole.end as usize;
         let found = self
             .0
             .get(usize::from(whole.source))
             .and_then(|source| source.text.get(range))
-            .and_then(|raw| raw.find(text.value.as_str()))
+            .and_then(|raw| raw.find(text.value))
             .filter(|_| !text.value.is_empty() && part.end <= text.value.len());
         match found {
             Some(at) => {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::stack::{
     findings::{Finding, Findings},
     layers::{
+        Defaults,
         node::{Node, Table, Value},
         origin::{Located, Origin, Text},
     },
@@ -18,52 +19,44 @@ use crate::stack::{
 
 /// What a file says of one chart.
 #[derive(Debug)]
-pub(crate) struct RawChart {
-    pub(crate) name: Text,
-    pub(crate) chart: Option<Text>,
-    pub(crate) version: Option<Text>,
-    pub(crate) release: Option<Text>,
-    pub(crate) namespace: Option<Text>,
-    pub(crate) needs: Vec<Text>,
-    pub(crate) after: Vec<Text>,
+#[expect(clippy::struct_excessive_bools, reason = "each is one key of the file")]
+pub(crate) struct RawChart<'a> {
+    pub(crate) name: Text<'a>,
+    pub(crate) chart: Option<Text<'a>>,
+    /// Nobody says where it is, not even wrongly.
+    pub(crate) nowhere: bool,
+    pub(crate) version: Option<Text<'a>>,
+    pub(crate) release: Option<Text<'a>>,
+    pub(crate) namespace: Option<Text<'a>>,
+    pub(crate) needs: Vec<Text<'a>>,
+    pub(crate) after: Vec<Text<'a>>,
     pub(crate) intent: Intent,
     pub(crate) enabled: bool,
-    pub(crate) labels: Vec<(Text, Text)>,
+    pub(crate) labels: Vec<(Text<'a>, Text<'a>)>,
     pub(crate) protected: bool,
-    pub(crate) values: Option<Node>,
-    pub(crate) values_files: Vec<Text>,
-    pub(crate) values_yaml: Vec<Text>,
-    pub(crate) set: Vec<(Text, Node)>,
-    pub(crate) unset: Vec<Text>,
+    pub(crate) values: Option<&'a Node>,
+    pub(crate) values_files: Vec<Text<'a>>,
+    pub(crate) values_yaml: Vec<Text<'a>>,
+    pub(crate) set: Vec<(Text<'a>, &'a Node)>,
+    pub(crate) unset: Vec<Text<'a>>,
     pub(crate) timeout: Option<Duration>,
     pub(crate) wait: Wait,
     pub(crate) rollback_on_failure: RollbackOnFailure,
     pub(crate) force_replace: bool,
-    pub(crate) reinstall_below: Option<RawReinstall>,
+    pub(crate) reinstall_below: Option<RawReinstall<'a>>,
     pub(crate) history_max: Option<u32>,
-    pub(crate) steps: RawSteps,
+    pub(crate) steps: RawSteps<'a>,
 }
 
 /// `reinstall_below`.
 #[derive(Debug)]
-pub(crate) struct RawReinstall {
-    pub(crate) version: Text,
+pub(crate) struct RawReinstall<'a> {
+    pub(crate) version: Text<'a>,
     pub(crate) accept_data_loss: bool,
 }
 
 /// Keys of the design that come with later versions.
-const LATER: &[&str] = &[
-    "adopt",
-    "backup",
-    "capture",
-    "crds",
-    "extends",
-    "hooks",
-    "matrix",
-    "outputs",
-    "retry",
-    "take_ownership",
-];
+const LATER: &[&str] = &["adopt", "crds", "outputs", "retry"];
 
 /// Finds what is wrong with `[defaults]` itself, whether or not a chart uses it.
 pub(crate) fn check_defaults(table: &Table, f: &mut Findings) {
@@ -75,18 +68,18 @@ pub(crate) fn check_defaults(table: &Table, f: &mut Findings) {
         );
     }
     if let Some(origin) = origin {
-        let value = "defaults".to_owned();
+        let value = "defaults";
         read(Located { value, origin }, table, None, f);
     }
 }
 
 /// Reads a chart. `chart` may be missing here: only an enabled chart must have it.
-pub(crate) fn read(
-    name: Text,
-    table: &Table,
-    defaults: Option<&Table>,
+pub(crate) fn read<'a>(
+    name: Text<'a>,
+    table: &'a Table,
+    defaults: Option<Defaults<'a>>,
     f: &mut Findings,
-) -> RawChart {
+) -> RawChart<'a> {
     let rollback = rollback(table, defaults, f);
     let mut chart = Reader::new("a chart", table).over(defaults).later(LATER);
     // Read above, from one layer at a time.
@@ -99,6 +92,7 @@ pub(crate) fn read(
     ];
     let raw = RawChart {
         name,
+        nowhere: !chart.has("chart"),
         chart: chart.text("chart", f),
         version: chart.text("version", f),
         release: chart.text("release", f),
@@ -113,7 +107,7 @@ pub(crate) fn read(
         values_files: read_values_files(&mut chart, f),
         values_yaml: chart
             .node("values_yaml")
-            .and_then(|node| one_or_more(&node, "values_yaml", f))
+            .and_then(|node| one_or_more(node, "values_yaml", f))
             .unwrap_or_default(),
         set: read_set(&mut chart, f),
         unset: chart.texts("unset", f).unwrap_or_default(),
@@ -123,7 +117,7 @@ pub(crate) fn read(
         force_replace: chart.flag("force_replace", f).unwrap_or_default(),
         reinstall_below: chart
             .node("reinstall_below")
-            .and_then(|node| read_reinstall(&node, f)),
+            .and_then(|node| read_reinstall(node, f)),
         history_max: history_max(&mut chart, f),
         steps: read_steps(&mut chart, f),
     };
@@ -131,34 +125,34 @@ pub(crate) fn read(
     raw
 }
 
-fn read_values(chart: &mut Reader<'_>, f: &mut Findings) -> Option<Node> {
+fn read_values<'a>(chart: &mut Reader<'a>, f: &mut Findings) -> Option<&'a Node> {
     let node = chart.node("values")?;
-    table(&node, "values", f)?;
-    Some(node.into_owned())
+    table(node, "values", f)?;
+    Some(node)
 }
 
-fn read_set(chart: &mut Reader<'_>, f: &mut Findings) -> Vec<(Text, Node)> {
+fn read_set<'a>(chart: &mut Reader<'a>, f: &mut Findings) -> Vec<(Text<'a>, &'a Node)> {
     let Some(node) = chart.node("set") else {
         return Vec::new();
     };
-    let pairs = |table: &Table| {
+    let pairs = |table: &'a Table| {
         table
             .iter()
             .map(|(path, origin, node)| {
-                let value = path.to_owned();
-                (Located { value, origin }, node.clone())
+                let value = path;
+                (Located { value, origin }, node)
             })
             .collect()
     };
-    table(&node, "set", f).map(pairs).unwrap_or_default()
+    table(node, "set", f).map(pairs).unwrap_or_default()
 }
 
-fn read_values_files(chart: &mut Reader<'_>, f: &mut Findings) -> Vec<Text> {
+fn read_values_files<'a>(chart: &mut Reader<'a>, f: &mut Findings) -> Vec<Text<'a>> {
     let Some(node) = chart.node("values_files") else {
         return Vec::new();
     };
     let Value::List(items) = &node.value else {
-        wrong::<()>(f, "values_files", "an array of paths", &node);
+        wrong::<()>(f, "values_files", "an array of paths", node);
         return Vec::new();
     };
     let mut files = Vec::with_capacity(items.len());
@@ -186,19 +180,28 @@ fn read_wait(chart: &mut Reader<'_>, f: &mut Findings) -> Wait {
     let wait = match &node.value {
         Value::Flag(true) => Some(Wait::Watch),
         Value::Flag(false) => Some(Wait::No),
-        Value::Text(_) => reader::text(&node, "wait", f)
-            .and_then(|said| reader::word(&said, "wait", &[("helm", Wait::Helm)], f)),
-        _ => wrong(f, "wait", "a boolean or `\"helm\"`", &node),
+        Value::Text(word) if word == "helm" => Some(Wait::Helm),
+        _ => {
+            f.add(
+                Finding::error("`wait` is not valid")
+                    .at(node.origin, "expected `true`, `false` or `\"helm\"`"),
+            );
+            None
+        }
     };
     wait.unwrap_or_default()
 }
 
 /// `rollback_on_failure`, or its alias `atomic`. What a chart says with one word replaces what
 /// `[defaults]` say with the other.
-fn rollback(table: &Table, defaults: Option<&Table>, f: &mut Findings) -> RollbackOnFailure {
-    let said = |table: &Table| table.get("rollback_on_failure").is_some();
-    let aliased = |table: &Table| table.get("atomic").is_some();
-    let layer = [Some(table), defaults]
+fn rollback<'a>(
+    table: &'a Table,
+    defaults: Option<Defaults<'a>>,
+    f: &mut Findings,
+) -> RollbackOnFailure {
+    let said = |table: &'a Table| table.get("rollback_on_failure").is_some();
+    let aliased = |table: &'a Table| table.get("atomic").is_some();
+    let layer = [Some(table), defaults.map(|defaults| defaults.table)]
         .into_iter()
         .flatten()
         .find(|table| said(table) || aliased(table));
@@ -224,15 +227,18 @@ fn rollback(table: &Table, defaults: Option<&Table>, f: &mut Findings) -> Rollba
     if said(table) {
         one.word("rollback_on_failure", &words, f)
     } else {
-        one.flag("atomic", f).map(|atomic| match atomic {
-            true => RollbackOnFailure::Always,
-            false => RollbackOnFailure::Never,
+        one.flag("atomic", f).map(|atomic| {
+            if atomic {
+                RollbackOnFailure::Always
+            } else {
+                RollbackOnFailure::Never
+            }
         })
     }
     .unwrap_or_default()
 }
 
-fn read_reinstall(node: &Node, f: &mut Findings) -> Option<RawReinstall> {
+fn read_reinstall<'a>(node: &'a Node, f: &mut Findings) -> Option<RawReinstall<'a>> {
     if let Value::Text(_) = node.value {
         let version = reader::text(node, "reinstall_below", f)?;
         return Some(RawReinstall {
@@ -255,11 +261,11 @@ fn read_reinstall(node: &Node, f: &mut Findings) -> Option<RawReinstall> {
     })
 }
 
-fn required_version(
-    version: Option<Text>,
+fn required_version<'a>(
+    version: Option<Text<'a>>,
     present: bool,
     origin: Origin,
     f: &mut Findings,
-) -> Option<Text> {
+) -> Option<Text<'a>> {
     reader::required(version, "`reinstall_below`", "version", present, origin, f)
 }

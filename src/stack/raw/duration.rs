@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// Longer ones are typing errors, and would overflow clocks further on.
-const LONGEST: Duration = Duration::from_hours(24 * 365);
+const LONGEST: Duration = Duration::from_hours(8760);
 
 const EXPECTED: &str =
     "expected a duration such as `90s`, `5m`, `1h30m` or `300ms`, or a whole number of seconds";

@@ -13,8 +13,8 @@ use self::reader::{Reader, table, texts, wrong};
 use crate::stack::{
     findings::{Finding, Findings},
     layers::{
-        Layers,
-        node::{Node, Value},
+        Defaults, Layers,
+        node::{Node, Table, Value},
         origin::{Located, Text},
     },
     model::{FailurePolicy, Schedule},
@@ -22,17 +22,17 @@ use crate::stack::{
 
 /// The whole file.
 #[derive(Debug, Default)]
-pub(crate) struct RawStack {
-    pub(crate) name: Option<Text>,
-    pub(crate) requires: Option<Text>,
-    pub(crate) helm: Option<Text>,
-    pub(crate) state_namespace: Option<Text>,
-    pub(crate) context: Option<Text>,
-    pub(crate) allow: Vec<Text>,
+pub(crate) struct RawStack<'a> {
+    pub(crate) name: Option<Text<'a>>,
+    pub(crate) requires: Option<Text<'a>>,
+    pub(crate) helm: Option<Text<'a>>,
+    pub(crate) state_namespace: Option<Text<'a>>,
+    pub(crate) context: Option<Text<'a>>,
+    pub(crate) allow: Vec<Text<'a>>,
     pub(crate) settings: RawSettings,
-    pub(crate) inputs: Vec<RawInput>,
-    pub(crate) namespaces: Vec<RawNamespace>,
-    pub(crate) charts: Vec<RawChart>,
+    pub(crate) inputs: Vec<RawInput<'a>>,
+    pub(crate) namespaces: Vec<RawNamespace<'a>>,
+    pub(crate) charts: Vec<RawChart<'a>>,
 }
 
 /// `[settings]`.
@@ -46,19 +46,19 @@ pub(crate) struct RawSettings {
 
 /// One `[inputs]` entry.
 #[derive(Debug)]
-pub(crate) struct RawInput {
-    pub(crate) name: Text,
-    pub(crate) default: Option<Node>,
-    pub(crate) env: Option<Text>,
+pub(crate) struct RawInput<'a> {
+    pub(crate) name: Text<'a>,
+    pub(crate) default: Option<&'a Node>,
+    pub(crate) env: Option<Text<'a>>,
     pub(crate) secret: bool,
 }
 
 /// `[namespaces.NAME]`.
 #[derive(Debug)]
-pub(crate) struct RawNamespace {
-    pub(crate) name: Text,
-    pub(crate) labels: Vec<(Text, Text)>,
-    pub(crate) annotations: Vec<(Text, Text)>,
+pub(crate) struct RawNamespace<'a> {
+    pub(crate) name: Text<'a>,
+    pub(crate) labels: Vec<(Text<'a>, Text<'a>)>,
+    pub(crate) annotations: Vec<(Text<'a>, Text<'a>)>,
 }
 
 /// `retry`.
@@ -72,38 +72,39 @@ pub(crate) struct RawRetry {
 pub(crate) const MINIMAL: &str = "a minimal stack file is\n\n[stack]\nname = \"demo\"\n\n\
                                   [charts.web]\nchart = \"./charts/web\"";
 
-/// Reads everything, noting what is wrong on the way.
-pub(crate) fn read(layers: &Layers, f: &mut Findings) -> RawStack {
+/// Reads everything, noting what is wrong on the way. `merged` are the layers' tables
+/// [`Layers::merged_with_defaults`].
+pub(crate) fn read<'a>(layers: &'a Layers, merged: &'a [Table], f: &mut Findings) -> RawStack<'a> {
     let mut raw = RawStack::default();
     let mut root = Reader::new("a stack file", &layers.root).later(&[
         "environments",
         "include",
         "repositories",
-        "hooks",
-        "outputs",
     ]);
     match root.node("stack") {
-        Some(node) => read_stack(&node, &mut raw, f),
+        Some(node) => read_stack(node, &mut raw, f),
         None => f.add(Finding::error("there is no `[stack]` table with a `name`").help(MINIMAL)),
     }
     if let Some(node) = root.node("settings") {
-        read_settings(&node, &mut raw.settings, f);
+        read_settings(node, &mut raw.settings, f);
     }
     if let Some(node) = root.node("inputs") {
-        raw.inputs = each(&node, "inputs", f, read_input);
+        raw.inputs = each(node, "inputs", f, read_input);
     }
     if let Some(node) = root.node("namespaces") {
-        raw.namespaces = each(&node, "namespaces", f, read_namespace);
+        raw.namespaces = each(node, "namespaces", f, read_namespace);
     }
     let defaults = root.node("defaults");
-    let defaults = defaults
-        .as_deref()
-        .and_then(|node| table(node, "defaults", f));
+    let defaults = defaults.and_then(|node| table(node, "defaults", f));
     if let Some(table) = defaults {
         chart::check_defaults(table, f);
     }
     if let Some(node) = root.node("charts") {
-        raw.charts = each(&node, "charts", f, |name, node, f| {
+        let mut merged = merged.iter();
+        raw.charts = each(node, "charts", f, |name, node, f| {
+            let both = merged.next();
+            let defaults = defaults.zip(both);
+            let defaults = defaults.map(|(table, both)| Defaults { table, both });
             Some(chart::read(name, table(node, "charts", f)?, defaults, f))
         });
     }
@@ -111,25 +112,22 @@ pub(crate) fn read(layers: &Layers, f: &mut Findings) -> RawStack {
     raw
 }
 
-fn each<T>(
-    node: &Node,
+fn each<'a, T>(
+    node: &'a Node,
     key: &str,
     f: &mut Findings,
-    read: impl Fn(Text, &Node, &mut Findings) -> Option<T>,
+    mut read: impl FnMut(Text<'a>, &'a Node, &mut Findings) -> Option<T>,
 ) -> Vec<T> {
     let Some(table) = table(node, key, f) else {
         return Vec::new();
     };
     table
         .iter()
-        .filter_map(|(name, origin, node)| {
-            let value = name.to_owned();
-            read(Located { value, origin }, node, f)
-        })
+        .filter_map(|(value, origin, node)| read(Located { value, origin }, node, f))
         .collect()
 }
 
-fn read_stack(node: &Node, raw: &mut RawStack, f: &mut Findings) {
+fn read_stack<'a>(node: &'a Node, raw: &mut RawStack<'a>, f: &mut Findings) {
     let Some(table) = table(node, "stack", f) else {
         return;
     };
@@ -141,12 +139,12 @@ fn read_stack(node: &Node, raw: &mut RawStack, f: &mut Findings) {
     raw.helm = stack.text("helm", f);
     raw.state_namespace = stack.text("state_namespace", f);
     if let Some(node) = stack.node("cluster") {
-        read_cluster(&node, raw, f);
+        read_cluster(node, raw, f);
     }
     stack.finish(f);
 }
 
-fn read_cluster(node: &Node, raw: &mut RawStack, f: &mut Findings) {
+fn read_cluster<'a>(node: &'a Node, raw: &mut RawStack<'a>, f: &mut Findings) {
     let Some(table) = table(node, "cluster", f) else {
         return;
     };
@@ -168,7 +166,7 @@ fn read_settings(node: &Node, raw: &mut RawSettings, f: &mut Findings) {
     );
     raw.failure_policy = settings
         .text("failure_policy", f)
-        .and_then(|said| failure_policy(&said, f))
+        .and_then(|said| failure_policy(said, f))
         .unwrap_or_default();
     let schedules = [("eager", Schedule::Eager), ("waves", Schedule::Waves)];
     raw.schedule = settings.word("schedule", &schedules, f).unwrap_or_default();
@@ -176,7 +174,7 @@ fn read_settings(node: &Node, raw: &mut RawSettings, f: &mut Findings) {
     settings.finish(f);
 }
 
-fn failure_policy(said: &Text, f: &mut Findings) -> Option<FailurePolicy> {
+fn failure_policy(said: Text<'_>, f: &mut Findings) -> Option<FailurePolicy> {
     if said.value == "rollback" {
         f.add(
             Finding::error(
@@ -194,7 +192,7 @@ fn failure_policy(said: &Text, f: &mut Findings) -> Option<FailurePolicy> {
     reader::word(said, "failure_policy", &words, f)
 }
 
-fn read_input(name: Text, node: &Node, f: &mut Findings) -> Option<RawInput> {
+fn read_input<'a>(name: Text<'a>, node: &'a Node, f: &mut Findings) -> Option<RawInput<'a>> {
     let Some(table) = node.as_table() else {
         let found = node.value.kind();
         f.add(
@@ -209,7 +207,7 @@ fn read_input(name: Text, node: &Node, f: &mut Findings) -> Option<RawInput> {
     };
     let mut input = Reader::new("an input", table).later(&["command", "parse"]);
     let raw = RawInput {
-        default: input.node("default").map(std::borrow::Cow::into_owned),
+        default: input.node("default"),
         env: input.text("env", f),
         secret: input.flag("secret", f).unwrap_or_default(),
         name,
@@ -218,7 +216,11 @@ fn read_input(name: Text, node: &Node, f: &mut Findings) -> Option<RawInput> {
     Some(raw)
 }
 
-fn read_namespace(name: Text, node: &Node, f: &mut Findings) -> Option<RawNamespace> {
+fn read_namespace<'a>(
+    name: Text<'a>,
+    node: &'a Node,
+    f: &mut Findings,
+) -> Option<RawNamespace<'a>> {
     let mut namespace = Reader::new("a namespace", table(node, "namespaces", f)?);
     let raw = RawNamespace {
         labels: namespace.text_table("labels", f).unwrap_or_default(),
@@ -243,7 +245,11 @@ pub(crate) fn read_retry(node: &Node, f: &mut Findings) -> Option<RawRetry> {
 }
 
 /// A string, or an array of strings.
-pub(crate) fn one_or_more(node: &Node, key: &str, f: &mut Findings) -> Option<Vec<Text>> {
+pub(crate) fn one_or_more<'a>(
+    node: &'a Node,
+    key: &str,
+    f: &mut Findings,
+) -> Option<Vec<Text<'a>>> {
     match &node.value {
         Value::Text(_) => reader::text(node, key, f).map(|text| vec![text]),
         Value::List(_) => texts(node, key, f),

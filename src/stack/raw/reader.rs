@@ -1,10 +1,11 @@
 //! Reads one table key by key, notes what is wrong with each, and at the end what nobody asked for.
 
-use std::{borrow::Cow, time::Duration};
+use std::time::Duration;
 
 use crate::stack::{
     findings::{Finding, Findings, list},
     layers::{
+        Defaults,
         node::{Node, Table, Value},
         origin::{Located, Origin, Text},
     },
@@ -16,8 +17,8 @@ pub(crate) struct Reader<'a> {
     /// With its article, for messages.
     what: &'static str,
     table: &'a Table,
-    /// `[defaults]`, for charts.
-    under: Option<&'a Table>,
+    /// For charts.
+    defaults: Option<Defaults<'a>>,
     /// Keys of the design that this version does not have yet.
     later: &'static [&'static str],
     asked: Vec<&'static str>,
@@ -33,16 +34,17 @@ impl<'a> Reader<'a> {
         Self {
             what,
             table,
-            under: None,
+            defaults: None,
             later: &[],
-            asked: Vec::new(),
+            // As many as a chart has keys.
+            asked: Vec::with_capacity(32),
             found: 0,
         }
     }
 
-    /// Falls back to another table, key by key; tables merge deep.
-    pub(crate) fn over(mut self, under: Option<&'a Table>) -> Self {
-        self.under = under;
+    /// Falls back to `[defaults]`, key by key.
+    pub(crate) fn over(mut self, defaults: Option<Defaults<'a>>) -> Self {
+        self.defaults = defaults;
         self
     }
 
@@ -51,9 +53,10 @@ impl<'a> Reader<'a> {
         self
     }
 
-    /// Whether the table itself has the key.
+    /// Whether one of the layers has the key.
     pub(crate) fn has(&self, key: &str) -> bool {
-        self.table.get(key).is_some()
+        let default = || self.defaults.and_then(|defaults| defaults.table.get(key));
+        self.table.get(key).or_else(default).is_some()
     }
 
     /// Where the table's own value of a key stands, else `whole`.
@@ -62,32 +65,30 @@ impl<'a> Reader<'a> {
     }
 
     /// The value of a key, as the layers together say it.
-    pub(crate) fn node(&mut self, key: &'static str) -> Option<Cow<'a, Node>> {
+    pub(crate) fn node(&mut self, key: &'static str) -> Option<&'a Node> {
+        debug_assert!(!self.asked.contains(&key), "`{key}` is read twice");
         self.asked.push(key);
         let own = self.table.get(key);
         self.found += usize::from(own.is_some());
-        let under = self.under.and_then(|under| under.get(key));
-        match (own, under) {
-            (Some(own), Some(under)) if own.as_table().is_some() && under.as_table().is_some() => {
-                let mut merged = under.clone();
-                merged.merge(own.clone());
-                merged.origin = own.origin;
-                Some(Cow::Owned(merged))
-            }
-            (own, under) => own.or(under).map(Cow::Borrowed),
+        let Some(defaults) = self.defaults else {
+            return own;
+        };
+        match own {
+            Some(own) => defaults.both.get(key).or(Some(own)),
+            None => defaults.table.get(key),
         }
     }
 
-    pub(crate) fn text(&mut self, key: &'static str, f: &mut Findings) -> Option<Text> {
+    pub(crate) fn text(&mut self, key: &'static str, f: &mut Findings) -> Option<Text<'a>> {
         let node = self.node(key)?;
-        text(&node, key, f)
+        text(node, key, f)
     }
 
     pub(crate) fn flag(&mut self, key: &'static str, f: &mut Findings) -> Option<bool> {
         let node = self.node(key)?;
         match node.value {
             Value::Flag(flag) => Some(flag),
-            _ => wrong(f, key, "a boolean", &node),
+            _ => wrong(f, key, "a boolean", node),
         }
     }
 
@@ -100,7 +101,7 @@ impl<'a> Reader<'a> {
     ) -> Option<T> {
         let node = self.node(key)?;
         let Value::Integer(integer) = node.value else {
-            return wrong(f, key, "an integer", &node);
+            return wrong(f, key, "an integer", node);
         };
         let number = integer.and_then(|integer| T::try_from(integer).ok());
         if number.is_none() {
@@ -118,7 +119,7 @@ impl<'a> Reader<'a> {
                 .and_then(|seconds| u64::try_from(seconds).ok())
                 .ok_or_else(|| "a duration cannot be negative".to_owned())
                 .and_then(duration::seconds),
-            _ => return wrong(f, key, "a duration", &node),
+            _ => return wrong(f, key, "a duration", node),
         };
         parsed
             .map_err(|reason| {
@@ -135,13 +136,13 @@ impl<'a> Reader<'a> {
         f: &mut Findings,
     ) -> Option<T> {
         let said = self.text(key, f)?;
-        word(&said, key, words, f)
+        word(said, key, words, f)
     }
 
     /// An array of strings.
-    pub(crate) fn texts(&mut self, key: &'static str, f: &mut Findings) -> Option<Vec<Text>> {
+    pub(crate) fn texts(&mut self, key: &'static str, f: &mut Findings) -> Option<Vec<Text<'a>>> {
         let node = self.node(key)?;
-        texts(&node, key, f)
+        texts(node, key, f)
     }
 
     /// A table whose values are strings, with the keys' places.
@@ -149,15 +150,14 @@ impl<'a> Reader<'a> {
         &mut self,
         key: &'static str,
         f: &mut Findings,
-    ) -> Option<Vec<(Text, Text)>> {
+    ) -> Option<Vec<(Text<'a>, Text<'a>)>> {
         let node = self.node(key)?;
-        let table = table(&node, key, f)?;
+        let table = table(node, key, f)?;
         let mut pairs = Vec::with_capacity(table.len());
         for (name, origin, node) in table.iter() {
             if let Some(value) = text(node, name, f) {
-                let value_of = name.to_owned();
                 let name = Located {
-                    value: value_of,
+                    value: name,
                     origin,
                 };
                 pairs.push((name, value));
@@ -198,17 +198,17 @@ pub(crate) fn wrong<T>(f: &mut Findings, key: &str, expected: &str, node: &Node)
     None
 }
 
-pub(crate) fn text(node: &Node, key: &str, f: &mut Findings) -> Option<Text> {
+pub(crate) fn text<'a>(node: &'a Node, key: &str, f: &mut Findings) -> Option<Text<'a>> {
     match &node.value {
         Value::Text(value) => Some(Located {
-            value: value.clone(),
+            value,
             origin: node.origin,
         }),
         _ => wrong(f, key, "a string", node),
     }
 }
 
-pub(crate) fn texts(node: &Node, key: &str, f: &mut Findings) -> Option<Vec<Text>> {
+pub(crate) fn texts<'a>(node: &'a Node, key: &str, f: &mut Findings) -> Option<Vec<Text<'a>>> {
     match &node.value {
         Value::List(items) => Some(
             items
@@ -228,7 +228,7 @@ pub(crate) fn table<'a>(node: &'a Node, key: &str, f: &mut Findings) -> Option<&
 }
 
 pub(crate) fn word<T: Copy>(
-    said: &Text,
+    said: Text<'_>,
     key: &str,
     words: &Words<T>,
     f: &mut Findings,
@@ -240,7 +240,7 @@ pub(crate) fn word<T: Copy>(
         f.add(
             Finding::error(message)
                 .at(said.origin, format!("expected one of {}", list(known())))
-                .suggest(&said.value, known()),
+                .suggest(said.value, known()),
         );
     }
     found.map(|(_, meaning)| *meaning)

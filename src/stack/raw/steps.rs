@@ -19,18 +19,18 @@ use crate::{
 
 /// The steps a file declares for one chart.
 #[derive(Debug, Default)]
-pub(crate) struct RawSteps {
-    pub(crate) pre: Vec<RawStep>,
-    pub(crate) post: Vec<RawStep>,
-    pub(crate) validate: Vec<RawStep>,
-    pub(crate) on_failure: Vec<RawStep>,
+pub(crate) struct RawSteps<'a> {
+    pub(crate) pre: Vec<RawStep<'a>>,
+    pub(crate) post: Vec<RawStep<'a>>,
+    pub(crate) validate: Vec<RawStep<'a>>,
+    pub(crate) on_failure: Vec<RawStep<'a>>,
 }
 
 /// One step.
 #[derive(Debug)]
-pub(crate) struct RawStep {
-    pub(crate) name: Option<Text>,
-    pub(crate) verb: RawVerb,
+pub(crate) struct RawStep<'a> {
+    pub(crate) name: Option<Text<'a>>,
+    pub(crate) verb: RawVerb<'a>,
     /// `when.action`.
     pub(crate) actions: Option<Vec<Action>>,
     pub(crate) timeout: Option<Duration>,
@@ -40,32 +40,32 @@ pub(crate) struct RawStep {
 
 /// What a step does.
 #[derive(Debug)]
-pub(crate) enum RawVerb {
+pub(crate) enum RawVerb<'a> {
     Run {
-        command: Vec<Text>,
-        env: Vec<(Text, Text)>,
+        command: Vec<Text<'a>>,
+        env: Vec<(Text<'a>, Text<'a>)>,
     },
     Pods {
-        selector: Text,
-        namespace: Option<Text>,
+        selector: Text<'a>,
+        namespace: Option<Text<'a>>,
         min: u32,
     },
     Http {
-        target: RawTarget,
+        target: RawTarget<'a>,
         status: Option<u16>,
-        body: Option<Text>,
+        body: Option<Text<'a>>,
     },
 }
 
 /// Where an `http` check goes.
 #[derive(Debug)]
-pub(crate) enum RawTarget {
-    Url(Text),
+pub(crate) enum RawTarget<'a> {
+    Url(Text<'a>),
     Service {
-        service: Text,
-        namespace: Option<Text>,
+        service: Text<'a>,
+        namespace: Option<Text<'a>>,
         port: String,
-        path: Option<Text>,
+        path: Option<Text<'a>>,
     },
 }
 
@@ -73,8 +73,7 @@ const VERBS: [&str; 3] = ["run", "pods", "http"];
 
 /// Verbs and keys of the design that come with later versions.
 const LATER: &[&str] = &[
-    "annotate", "apply", "capture", "delete", "exec", "label", "object", "patch", "restart",
-    "scale", "sql", "wait",
+    "apply", "capture", "delete", "patch", "restart", "scale", "wait",
 ];
 
 /// Actions a step can be limited to.
@@ -96,7 +95,7 @@ pub(crate) fn default_actions() -> Vec<Action> {
         .collect()
 }
 
-pub(crate) fn read_steps(chart: &mut Reader<'_>, f: &mut Findings) -> RawSteps {
+pub(crate) fn read_steps<'a>(chart: &mut Reader<'a>, f: &mut Findings) -> RawSteps<'a> {
     RawSteps {
         pre: read_phase(chart, "pre", f),
         post: read_phase(chart, "post", f),
@@ -105,7 +104,11 @@ pub(crate) fn read_steps(chart: &mut Reader<'_>, f: &mut Findings) -> RawSteps {
     }
 }
 
-fn read_phase(chart: &mut Reader<'_>, phase: &'static str, f: &mut Findings) -> Vec<RawStep> {
+fn read_phase<'a>(
+    chart: &mut Reader<'a>,
+    phase: &'static str,
+    f: &mut Findings,
+) -> Vec<RawStep<'a>> {
     let Some(node) = chart.node(phase) else {
         return Vec::new();
     };
@@ -126,25 +129,25 @@ fn read_phase(chart: &mut Reader<'_>, phase: &'static str, f: &mut Findings) -> 
         .collect()
 }
 
-fn read_step(node: &Node, phase: &'static str, f: &mut Findings) -> Option<RawStep> {
+fn read_step<'a>(node: &'a Node, phase: &'static str, f: &mut Findings) -> Option<RawStep<'a>> {
     let mut step = Reader::new("a step", table(node, phase, f)?).later(LATER);
     let verb = read_verb(&mut step, node, f);
-    let raw = RawStep {
-        name: step.text("name", f),
-        actions: step.node("when").and_then(|node| read_when(&node, f)),
-        timeout: step.duration("timeout", f),
-        retry: step
-            .node("retry")
-            .and_then(|node| read_retry(&node, f))
-            .unwrap_or_default(),
-        verb: verb?,
-        origin: node.origin,
-    };
+    let name = step.text("name", f);
+    let actions = step.node("when").and_then(|node| read_when(node, f));
+    let timeout = step.duration("timeout", f);
+    let retry = step.node("retry").and_then(|node| read_retry(node, f));
     step.finish(f);
-    Some(raw)
+    Some(RawStep {
+        name,
+        verb: verb?,
+        actions,
+        timeout,
+        retry: retry.unwrap_or_default(),
+        origin: node.origin,
+    })
 }
 
-fn read_verb(step: &mut Reader<'_>, node: &Node, f: &mut Findings) -> Option<RawVerb> {
+fn read_verb<'a>(step: &mut Reader<'a>, node: &'a Node, f: &mut Findings) -> Option<RawVerb<'a>> {
     let said: Vec<&str> = VERBS.into_iter().filter(|verb| step.has(verb)).collect();
     if said.len() > 1 {
         let message = format!("a step does one thing, this one has {}", list(said));
@@ -157,9 +160,9 @@ fn read_verb(step: &mut Reader<'_>, node: &Node, f: &mut Findings) -> Option<Raw
         let message = format!("a step needs one of {}", list(VERBS));
         f.add(Finding::error(message).at(node.origin, ""));
     }
-    let run = step.node("run").map(|node| read_run(&node, f));
-    let pods = step.node("pods").map(|node| read_pods(&node, f));
-    let http = step.node("http").map(|node| read_http(&node, f));
+    let run = step.node("run").map(|node| read_run(node, f));
+    let pods = step.node("pods").map(|node| read_pods(node, f));
+    let http = step.node("http").map(|node| read_http(node, f));
     run.or(pods).or(http).flatten()
 }
 
@@ -173,17 +176,17 @@ fn read_when(node: &Node, f: &mut Findings) -> Option<Vec<Action>> {
     }
     Some(
         said.iter()
-            .filter_map(|one| reader::word(one, "action", &ACTIONS, f))
+            .filter_map(|one| reader::word(*one, "action", &ACTIONS, f))
             .collect(),
     )
 }
 
-fn read_run(node: &Node, f: &mut Findings) -> Option<RawVerb> {
+fn read_run<'a>(node: &'a Node, f: &mut Findings) -> Option<RawVerb<'a>> {
     let (command, env) = match &node.value {
         Value::Table(table) => {
             let mut run = Reader::new("`run`", table);
             let present = run.has("command");
-            let command = run.node("command").and_then(|node| command(&node, f));
+            let command = run.node("command").and_then(|node| command(node, f));
             let env = run.text_table("env", f).unwrap_or_default();
             run.finish(f);
             let command = reader::required(command, "`run`", "command", present, node.origin, f);
@@ -195,12 +198,12 @@ fn read_run(node: &Node, f: &mut Findings) -> Option<RawVerb> {
 }
 
 /// A text is a shell's command line; an array is a program and its arguments.
-fn command(node: &Node, f: &mut Findings) -> Option<Vec<Text>> {
+fn command<'a>(node: &'a Node, f: &mut Findings) -> Option<Vec<Text<'a>>> {
     let command = match &node.value {
         Value::Text(_) => {
             let line = reader::text(node, "run", f)?;
-            let word = |value: &str| Text {
-                value: value.to_owned(),
+            let word = |value: &'static str| Text {
+                value,
                 origin: node.origin,
             };
             if line.value.trim().is_empty() {
@@ -222,7 +225,7 @@ fn command(node: &Node, f: &mut Findings) -> Option<Vec<Text>> {
     Some(command)
 }
 
-fn read_pods(node: &Node, f: &mut Findings) -> Option<RawVerb> {
+fn read_pods<'a>(node: &'a Node, f: &mut Findings) -> Option<RawVerb<'a>> {
     let mut pods = Reader::new("`pods`", table(node, "pods", f)?);
     let present = pods.has("selector");
     let selector = pods.text("selector", f);
@@ -247,13 +250,13 @@ fn read_pods(node: &Node, f: &mut Findings) -> Option<RawVerb> {
     })
 }
 
-fn read_http(node: &Node, f: &mut Findings) -> Option<RawVerb> {
+fn read_http<'a>(node: &'a Node, f: &mut Findings) -> Option<RawVerb<'a>> {
     let table = table(node, "http", f)?;
     let mut http = Reader::new("`http`", table);
     let url = http.text("url", f);
     let service = http.text("service", f);
     let namespace = http.text("namespace", f);
-    let port = http.node("port").and_then(|node| read_port(&node, f));
+    let port = http.node("port").and_then(|node| read_port(node, f));
     let path = http.text("path", f);
     let status = http.number("status", "an HTTP status, 100 to 599", f);
     let body = http.text("body", f);
@@ -289,15 +292,15 @@ fn read_http(node: &Node, f: &mut Findings) -> Option<RawVerb> {
     })
 }
 
-fn target_service(
-    table: &Table,
-    node: &Node,
-    service: Option<Text>,
-    namespace: Option<Text>,
+fn target_service<'a>(
+    table: &'a Table,
+    node: &'a Node,
+    service: Option<Text<'a>>,
+    namespace: Option<Text<'a>>,
     port: Option<String>,
-    path: Option<Text>,
+    path: Option<Text<'a>>,
     f: &mut Findings,
-) -> Option<RawTarget> {
+) -> Option<RawTarget<'a>> {
     let present = table.get("port").is_some();
     let port = reader::required(
         port,

@@ -37,13 +37,13 @@ pub(crate) struct Parts<'a> {
 
 /// Makes the chart at a position of the file. `None` only if something was reported.
 pub(crate) fn chart(
-    raw: &RawChart,
+    raw: &RawChart<'_>,
     index: usize,
     parts: &mut Parts<'_>,
     f: &mut Findings,
 ) -> Option<Chart> {
     let known = parts.known;
-    if raw.chart.is_none() {
+    if raw.nowhere {
         let message = format!("chart `{}` has no `chart`", raw.name.value);
         f.add(
             Finding::error(message)
@@ -53,13 +53,9 @@ pub(crate) fn chart(
     }
     let source = raw
         .chart
-        .as_ref()
         .and_then(|said| known.now(said, f))
-        .and_then(|said| parts.disk.chart(&said, f));
-    let version = raw
-        .version
-        .as_ref()
-        .and_then(|said| validate::range(said, known, f));
+        .and_then(|said| parts.disk.chart(said.text(), f));
+    let version = raw.version.and_then(|said| validate::range(said, known, f));
     let (needs, after) = edges::of_chart(parts.edges, parts.identities, f);
     let timeout = raw.timeout.unwrap_or(TIMEOUT);
     let labels = labels(raw, known, f);
@@ -93,7 +89,7 @@ pub(crate) fn chart(
 }
 
 /// Labels for `-l`, whose grammar they must not break.
-fn labels(raw: &RawChart, known: &Known<'_>, f: &mut Findings) -> BTreeMap<String, String> {
+fn labels(raw: &RawChart<'_>, known: &Known<'_>, f: &mut Findings) -> BTreeMap<String, String> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '/');
     for (key, _) in &raw.labels {
         if key.value == "name" {
@@ -105,8 +101,8 @@ fn labels(raw: &RawChart, known: &Known<'_>, f: &mut Findings) -> BTreeMap<Strin
     }
     let mut labels = validate::pairs(&raw.labels, known, f);
     for (key, value) in &raw.labels {
-        let expanded = labels.get(&key.value).map_or("", String::as_str);
-        for (text, origin) in [(key.value.as_str(), key.origin), (expanded, value.origin)] {
+        let expanded = labels.get(key.value).map_or("", String::as_str);
+        for (text, origin) in [(key.value, key.origin), (expanded, value.origin)] {
             if !text.chars().all(allowed) {
                 f.add(
                     Finding::error(format!("`{text}` cannot be part of a label"))
@@ -115,16 +111,16 @@ fn labels(raw: &RawChart, known: &Known<'_>, f: &mut Findings) -> BTreeMap<Strin
             }
         }
     }
-    labels.insert("name".to_owned(), raw.name.value.clone());
+    labels.insert("name".to_owned(), raw.name.value.to_owned());
     labels
 }
 
 fn reinstall_below(
-    said: &RawReinstall,
+    said: &RawReinstall<'_>,
     known: &Known<'_>,
     f: &mut Findings,
 ) -> Option<ReinstallBelow> {
-    let text = known.now(&said.version, f)?;
+    let text = known.now(said.version, f)?;
     match range::version(&text.value) {
         Ok(version) => Some(ReinstallBelow {
             version,
@@ -139,15 +135,15 @@ fn reinstall_below(
 }
 
 /// All value layers, lowest first.
-fn values(raw: &RawChart, parts: &mut Parts<'_>, f: &mut Findings) -> Values {
+fn values(raw: &RawChart<'_>, parts: &mut Parts<'_>, f: &mut Findings) -> Values {
     let known = parts.known;
     let mut values = Values::default();
-    for said in &raw.values_files {
+    for &said in &raw.values_files {
         if let Some(said) = known.now(said, f) {
-            values.files.push(parts.disk.values_file(&said, f));
+            values.files.push(parts.disk.values_file(said.text(), f));
         }
     }
-    for said in &raw.values_yaml {
+    for &said in &raw.values_yaml {
         let layer = tree::of_yaml_text(said, Some(known), f);
         values.layers.extend(layer.map(ValuesLayer::Merge));
     }
@@ -156,14 +152,14 @@ fn values(raw: &RawChart, parts: &mut Parts<'_>, f: &mut Findings) -> Values {
         values.layers.push(ValuesLayer::Merge(layer));
     }
     let mut set: Vec<ValuePath> = Vec::new();
-    for (said, node) in &raw.set {
+    for &(said, node) in &raw.set {
         let value = Some(tree::of_toml(node, known, f));
         if let Some(path) = path(said, f) {
             set.push(path.clone());
             values.layers.push(ValuesLayer::Edit(Edit { path, value }));
         }
     }
-    for said in &raw.unset {
+    for &said in &raw.unset {
         let Some(path) = path(said, f) else { continue };
         if let Some(below) = set.iter().find(|one| one.0.starts_with(&path.0)) {
             let message = format!("`{path}` is unset, but `{below}` is set");
@@ -176,8 +172,8 @@ fn values(raw: &RawChart, parts: &mut Parts<'_>, f: &mut Findings) -> Values {
     values
 }
 
-fn path(said: &Text, f: &mut Findings) -> Option<ValuePath> {
-    ValuePath::parse(&said.value)
+fn path(said: Text<'_>, f: &mut Findings) -> Option<ValuePath> {
+    ValuePath::parse(said.value)
         .map_err(|reason| {
             let message = format!("`{}` is not a path into values", said.value);
             f.add(

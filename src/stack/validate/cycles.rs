@@ -6,9 +6,9 @@ use petgraph::graph::{DiGraph, NodeIndex};
 
 use crate::stack::validate::{edges::Edge, order::Leaving};
 
-/// In a knot of more charts than this, the shortest cycle is looked for from this many of them
-/// only: a search from each would be quadratic.
-const SEARCHES: usize = 64;
+/// How many charts all searches in one knot may visit. In a knot of more than a thousand charts
+/// the shortest cycle is looked for from some of them only: a search from each is quadratic.
+const VISITS: usize = 1_000_000;
 
 /// One cycle of every strongly connected component, the shortest, as its edges in order. Each
 /// begins at the chart that comes first in the file. There must be no edge from a chart to itself.
@@ -47,7 +47,7 @@ fn shortest<'e>(edges: &'e [Edge], leaving: &Leaving, knot: &[usize]) -> Option<
     let inside: HashSet<usize> = knot.iter().copied().collect();
     let mut starts = knot.to_vec();
     starts.sort_unstable();
-    starts.truncate(SEARCHES);
+    starts.truncate((VISITS / knot.len()).max(1));
     starts
         .into_iter()
         .filter_map(|start| through(edges, leaving, &inside, start))

@@ -32,14 +32,14 @@ impl Disk {
     }
 
     /// A chart's `chart`.
-    pub(crate) fn chart(&mut self, said: &Text, f: &mut Findings) -> Option<ChartSource> {
-        let text = said.value.as_str();
+    pub(crate) fn chart(&mut self, said: Text<'_>, f: &mut Findings) -> Option<ChartSource> {
+        let text = said.value;
         if let Some(finding) = unsupported(text) {
             f.add(finding.at(said.origin, ""));
             return None;
         }
         let path = self.resolve(text);
-        if text.ends_with(".tgz") {
+        if path.extension().is_some_and(|extension| extension == "tgz") {
             if !self.is_file(&path) {
                 f.add(missing("chart", &path).at(said.origin, ""));
             }
@@ -73,8 +73,8 @@ impl Disk {
     }
 
     /// A values file.
-    pub(crate) fn values_file(&mut self, said: &Text, f: &mut Findings) -> PathBuf {
-        let path = self.resolve(&said.value);
+    pub(crate) fn values_file(&mut self, said: Text<'_>, f: &mut Findings) -> PathBuf {
+        let path = self.resolve(said.value);
         if !self.is_file(&path) {
             f.add(if path.is_dir() {
                 let message = format!("`{}` is a folder", path.display());

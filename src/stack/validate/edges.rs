@@ -27,11 +27,11 @@ pub(crate) struct Edge {
 }
 
 /// Reads all edges and reports what is wrong with them. Indices are those of `charts`.
-pub(crate) fn read(charts: &[RawChart], known: &Known<'_>, f: &mut Findings) -> Vec<Edge> {
+pub(crate) fn read(charts: &[RawChart<'_>], known: &Known<'_>, f: &mut Findings) -> Vec<Edge> {
     let by_name: HashMap<&str, usize> = charts
         .iter()
         .enumerate()
-        .map(|(index, chart)| (chart.name.value.as_str(), index))
+        .map(|(index, chart)| (chart.name.value, index))
         .collect();
     let mut edges = Vec::new();
     for (from, chart) in charts.iter().enumerate().filter(|(_, chart)| chart.enabled) {
@@ -44,7 +44,8 @@ pub(crate) fn read(charts: &[RawChart], known: &Known<'_>, f: &mut Findings) -> 
                     from,
                     soft,
                 };
-                let edge = known.now(text, f).and_then(|text| reader.read(&text, f));
+                let text = known.now(*text, f);
+                let edge = text.and_then(|text| reader.read(text.text(), f));
                 let Some(edge) = edge else { continue };
                 if !repeated(&edges[first..], &edge, charts, f) {
                     edges.push(edge);
@@ -77,7 +78,7 @@ pub(crate) fn of_chart(
 }
 
 struct EdgeReader<'a> {
-    charts: &'a [RawChart],
+    charts: &'a [RawChart<'a>],
     by_name: &'a HashMap<&'a str, usize>,
     from: usize,
     soft: bool,
@@ -85,10 +86,10 @@ struct EdgeReader<'a> {
 
 impl EdgeReader<'_> {
     /// `chart` or `chart:milestone`. `None` if it is wrong, or soft and disabled.
-    fn read(&self, said: &Text, f: &mut Findings) -> Option<Edge> {
+    fn read(&self, said: Text<'_>, f: &mut Findings) -> Option<Edge> {
         let (name, milestone) = match said.value.split_once(':') {
             Some((name, milestone)) => (name, Some(milestone)),
-            None => (said.value.as_str(), None),
+            None => (said.value, None),
         };
         let until = match milestone {
             Some(word) => read_milestone(word, said, f),
@@ -129,7 +130,7 @@ impl EdgeReader<'_> {
     }
 }
 
-fn read_milestone(word: &str, said: &Text, f: &mut Findings) -> Option<Milestone> {
+fn read_milestone(word: &str, said: Text<'_>, f: &mut Findings) -> Option<Milestone> {
     let known = Milestone::NAMEABLE;
     let found = known.into_iter().find(|one| one.as_str() == word);
     if found.is_none() {
@@ -148,7 +149,7 @@ fn read_milestone(word: &str, said: &Text, f: &mut Findings) -> Option<Milestone
 }
 
 /// Whether a chart waits for another one twice. Once hard and once soft is only a waste.
-fn repeated(before: &[Edge], edge: &Edge, charts: &[RawChart], f: &mut Findings) -> bool {
+fn repeated(before: &[Edge], edge: &Edge, charts: &[RawChart<'_>], f: &mut Findings) -> bool {
     let Some(first) = before.iter().find(|one| one.to == edge.to) else {
         return false;
     };
@@ -168,7 +169,7 @@ fn repeated(before: &[Edge], edge: &Edge, charts: &[RawChart], f: &mut Findings)
     true
 }
 
-fn check(charts: &[RawChart], edges: &[Edge], f: &mut Findings) {
+fn check(charts: &[RawChart<'_>], edges: &[Edge], f: &mut Findings) {
     for edge in edges.iter().filter(|edge| !edge.soft) {
         let (from, to) = (&charts[edge.from], &charts[edge.to]);
         if from.intent != Intent::Destroy && to.intent == Intent::Destroy {
@@ -201,8 +202,8 @@ fn check(charts: &[RawChart], edges: &[Edge], f: &mut Findings) {
     }
 }
 
-fn cycle_finding(charts: &[RawChart], cycle: &[&Edge]) -> Finding {
-    let name = |chart: usize| charts[chart].name.value.as_str();
+fn cycle_finding(charts: &[RawChart<'_>], cycle: &[&Edge]) -> Finding {
+    let name = |chart: usize| charts[chart].name.value;
     let mut path: Vec<&str> = cycle.iter().map(|edge| name(edge.from)).collect();
     path.extend(path.first().copied());
     let message = format!("charts wait for each other: {}", path.join(" → "));
@@ -217,8 +218,8 @@ fn cycle_finding(charts: &[RawChart], cycle: &[&Edge]) -> Finding {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use super::{super::origin::Sources, *};
-    use crate::diagnostic::Source;
+    use super::*;
+    use crate::{diagnostic::Source, stack::layers::origin::Sources};
 
     /// Hard edges until validated.
     pub(crate) fn edges(pairs: &[(usize, usize)]) -> Vec<Edge> {

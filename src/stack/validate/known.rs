@@ -1,12 +1,18 @@
 //! What `${…}` can refer to in one stack, and the checks of every text against it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{borrow::Cow, collections::HashMap};
 
-use crate::stack::{
-    findings::{Finding, Findings, list},
-    layers::origin::{Located, Text},
-    template::{ExpandError, Part, Piece, Reference, Scope, Template, is_name, scan},
+use crate::{
+    name::ReleaseId,
+    stack::{
+        findings::{Finding, Findings, list},
+        layers::origin::{Located, Text},
+        template::{ExpandError, Part, Piece, Reference, Scope, Template, is_name, scan},
+    },
 };
+
+/// A text that needed to be known while loading.
+pub(crate) type Now<'t> = Located<Cow<'t, str>>;
 
 /// What is defined.
 #[derive(Debug, Default)]
@@ -16,14 +22,14 @@ pub(crate) struct Known<'a> {
     /// Names of all declared inputs, with a value or not.
     pub(crate) inputs: Vec<&'a str>,
     /// Charts; filled once their own names are known.
-    pub(crate) charts: HashMap<&'a str, ChartNames>,
+    pub(crate) charts: HashMap<&'a str, ChartNames<'a>>,
 }
 
 /// What `${charts.NAME.…}` offers.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum ChartNames {
-    /// Namespace and release.
-    Enabled(BTreeMap<&'static str, String>),
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ChartNames<'a> {
+    /// Its release, with the namespace.
+    Enabled(&'a ReleaseId),
     /// `enabled = false`.
     Disabled,
     /// Something is wrong with it, which is reported elsewhere.
@@ -31,39 +37,46 @@ pub(crate) enum ChartNames {
 }
 
 impl Known<'_> {
-    /// Reads a text that is expanded when inputs are resolved.
-    pub(crate) fn template(&self, text: &Text, f: &mut Findings) -> Template {
-        let mut template = Template { parts: Vec::new() };
-        let pieces = match scan(&text.value) {
+    /// Reads a text that is expanded when inputs are resolved. `None` if something is wrong.
+    pub(crate) fn template(&self, text: Text<'_>, f: &mut Findings) -> Option<Template> {
+        let pieces = match scan(text.value) {
             Ok(pieces) => pieces,
             Err(error) => {
                 let origin = f.sources.within(text, &error.span);
                 f.add(Finding::error(error.message).at(origin, ""));
-                return template;
+                return None;
             }
         };
+        let mut template = Template { parts: Vec::new() };
+        let mut sound = true;
         for piece in pieces {
             match piece {
                 Piece::Text(text) => template.push_text(text),
                 Piece::Reference(inner, span) => match self.refer(inner) {
                     Ok(Part::Text(text)) => template.push_text(&text),
                     Ok(reference) => template.parts.push(reference),
-                    Err(finding) => f.add(finding.at(f.sources.within(text, &span), "")),
+                    Err(finding) => {
+                        sound = false;
+                        f.add(finding.at(f.sources.within(text, &span), ""));
+                    }
                 },
             }
         }
-        template
+        sound.then_some(template)
     }
 
     /// Expands a text that must be known while loading: a name, a path, a version, a label.
-    pub(crate) fn now(&self, text: &Text, f: &mut Findings) -> Option<Text> {
+    pub(crate) fn now<'t>(&self, text: Text<'t>, f: &mut Findings) -> Option<Now<'t>> {
         if !text.value.contains("${") {
-            return Some(text.clone());
+            return Some(Located {
+                value: Cow::Borrowed(text.value),
+                origin: text.origin,
+            });
         }
-        let template = self.template(text, f);
+        let template = self.template(text, f)?;
         match template.expand(&self.scope) {
             Ok(expanded) if !expanded.secret => Some(Located {
-                value: expanded.text,
+                value: Cow::Owned(expanded.text),
                 origin: text.origin,
             }),
             Ok(_) => {
@@ -116,9 +129,10 @@ impl Known<'_> {
 
     fn refer_to_chart(&self, chart: &str, field: &str) -> Result<Part, Finding> {
         match self.charts.get(chart) {
-            Some(ChartNames::Enabled(fields)) => {
-                Ok(Part::Text(fields.get(field).cloned().unwrap_or_default()))
-            }
+            Some(ChartNames::Enabled(release)) => Ok(Part::Text(match field {
+                "namespace" => release.namespace.to_string(),
+                _ => release.name.to_string(),
+            })),
             Some(ChartNames::Broken) => Ok(Part::Text(String::new())),
             Some(ChartNames::Disabled) => {
                 Err(Finding::error(format!("chart `{chart}` is disabled")))

@@ -4,6 +4,7 @@ mod chart;
 mod cycles;
 pub(crate) mod disk;
 mod edges;
+mod inputs;
 pub(crate) mod known;
 mod names;
 mod order;
@@ -18,20 +19,16 @@ use indexmap::IndexMap;
 
 use self::chart::Parts;
 use self::disk::Disk;
-use self::known::{ChartNames, Known, undefined_input};
+use self::known::{ChartNames, Known};
 use self::names::Identity;
 use crate::{
     name::{Namespace, StackName},
     stack::{
         findings::{Finding, Findings},
-        layers::{
-            command_line::CommandLine,
-            origin::{Origin, Text},
-        },
-        model::{ClusterGuard, Input, NamespaceSpec, Settings, Stack},
+        layers::{command_line::CommandLine, origin::Text},
+        model::{ClusterGuard, NamespaceSpec, Settings, Stack},
         range::VersionRange,
-        raw::{RawInput, RawNamespace, RawStack},
-        template::{Resolved, is_name},
+        raw::{RawNamespace, RawStack},
     },
 };
 
@@ -48,38 +45,45 @@ pub(crate) struct Surroundings {
 }
 
 /// Checks everything. `None` only if something was reported.
-pub(crate) fn validate(raw: RawStack, mut around: Surroundings, f: &mut Findings) -> Option<Stack> {
-    let inputs = inputs(&raw.inputs, f);
+pub(crate) fn validate(
+    raw: &RawStack<'_>,
+    mut around: Surroundings,
+    f: &mut Findings,
+) -> Option<Stack> {
+    let inputs = inputs::declared(&raw.inputs, f);
     let mut known = Known {
-        inputs: raw
-            .inputs
-            .iter()
-            .map(|input| input.name.value.as_str())
-            .collect(),
+        inputs: raw.inputs.iter().map(|input| input.name.value).collect(),
         charts: HashMap::new(),
         ..Known::default()
     };
-    given_inputs(&raw.inputs, &inputs, &around, &mut known, f);
+    inputs::give_values(
+        &raw.inputs,
+        &inputs,
+        &around.command_line.inputs,
+        &around.env,
+        &mut known,
+        f,
+    );
     known.scope.env = std::mem::take(&mut around.env);
 
-    let name = raw.name.as_ref().and_then(|text| {
+    let name = raw.name.and_then(|text| {
         let text = known.now(text, f)?;
-        names::check(StackName::new(&text.value), "stack name", &text, f)
+        names::check(StackName::new(&text.value), "stack name", text.text(), f)
     });
-    check_requires(raw.requires.as_ref(), &known, f);
-    let helm = raw.helm.as_ref().and_then(|text| range(text, &known, f));
-    let state_namespace = match &raw.state_namespace {
+    check_requires(raw.requires, &known, f);
+    let helm = raw.helm.and_then(|text| range(text, &known, f));
+    let state_namespace = match raw.state_namespace {
         Some(text) => names::namespace(text, &known, f),
         None => Namespace::new(names::DEFAULT_NAMESPACE).ok(),
     };
-    let now = |text: &Text, f: &mut Findings| known.now(text, f).map(|text| text.value);
+    let now = |text: Text<'_>, f: &mut Findings| Some(known.now(text, f)?.value.into_owned());
     let cluster = ClusterGuard {
-        context: raw.context.as_ref().and_then(|text| now(text, f)),
-        allow: raw.allow.iter().filter_map(|text| now(text, f)).collect(),
+        context: raw.context.and_then(|text| now(text, f)),
+        allow: raw.allow.iter().filter_map(|text| now(*text, f)).collect(),
     };
 
     let identities = names::identities(&raw.charts, &known, f);
-    known.charts = chart_names(&raw, &identities);
+    known.charts = chart_names(raw, &identities);
     let edges = edges::read(&raw.charts, &known, f);
     let namespaces = namespaces(&raw.namespaces, &known, f);
     let settings = Settings {
@@ -127,7 +131,7 @@ pub(crate) fn validate(raw: RawStack, mut around: Surroundings, f: &mut Findings
 }
 
 /// A version range of the file.
-pub(crate) fn range(text: &Text, known: &Known<'_>, f: &mut Findings) -> Option<VersionRange> {
+pub(crate) fn range(text: Text<'_>, known: &Known<'_>, f: &mut Findings) -> Option<VersionRange> {
     let text = known.now(text, f)?;
     VersionRange::parse(&text.value)
         .map_err(|error| {
@@ -141,7 +145,7 @@ pub(crate) fn range(text: &Text, known: &Known<'_>, f: &mut Findings) -> Option<
         .ok()
 }
 
-fn check_requires(said: Option<&Text>, known: &Known<'_>, f: &mut Findings) {
+fn check_requires(said: Option<Text<'_>>, known: &Known<'_>, f: &mut Findings) {
     let Some(said) = said else { return };
     let Some(range) = range(said, known, f) else {
         return;
@@ -156,98 +160,23 @@ fn check_requires(said: Option<&Text>, known: &Known<'_>, f: &mut Findings) {
     }
 }
 
-fn inputs(raw: &[RawInput], f: &mut Findings) -> BTreeMap<String, Input> {
-    let mut inputs = BTreeMap::new();
-    for input in raw {
-        let name = &input.name;
-        if !is_name(&name.value) {
-            f.add(
-                Finding::error(format!("input name `{}` is not valid", name.value))
-                    .at(name.origin, "use letters, digits, `_` and `-`"),
-            );
-        }
-        if let Some(env) = &input.env
-            && !is_name(&env.value)
-        {
-            f.add(
-                Finding::error(format!("`{}` cannot be an environment variable", env.value))
-                    .at(env.origin, "use letters, digits and `_`"),
-            );
-        }
-        let model = Input {
-            default: input.default.as_ref().map(|node| tree::json(node, f)),
-            env: input.env.as_ref().map(|env| env.value.clone()),
-            secret: input.secret,
-            place: f.sources.place(name.origin),
-        };
-        inputs.insert(name.value.clone(), model);
-    }
-    inputs
-}
-
-/// Gives every input the value it has now, if any.
-fn given_inputs(
-    raw: &[RawInput],
-    inputs: &BTreeMap<String, Input>,
-    around: &Surroundings,
-    known: &mut Known<'_>,
-    f: &mut Findings,
-) {
-    let mut given: HashMap<&str, (&str, Origin)> = HashMap::new();
-    for (name, value) in &around.command_line.inputs {
-        if !inputs.contains_key(&name.value) {
-            f.add(undefined_input(&name.value, &known.inputs).at(name.origin, ""));
-        }
-        given.insert(&name.value, (value, name.origin));
-    }
-    for declared in raw {
-        let name = &declared.name.value;
-        let Some(input) = inputs.get(name) else {
-            continue;
-        };
-        let said = given.get(name.as_str());
-        match input.value(said.map(|(text, _)| *text), &around.env) {
-            Ok(Some(value)) => {
-                let secret = input.secret;
-                known
-                    .scope
-                    .inputs
-                    .insert(name.clone(), Resolved { value, secret });
-            }
-            Ok(None) => {}
-            Err(reason) => {
-                let origin = said.map_or(declared.name.origin, |(_, origin)| *origin);
-                let from = match (said, &input.env) {
-                    (None, Some(env)) => format!(" in `{env}`"),
-                    _ => String::new(),
-                };
-                let message = format!("the value of input `{name}`{from} is not valid");
-                f.add(Finding::error(message).at(origin, reason));
-            }
-        }
-    }
-}
-
 fn chart_names<'a>(
-    raw: &'a RawStack,
-    identities: &[Option<Identity>],
-) -> HashMap<&'a str, ChartNames> {
+    raw: &RawStack<'a>,
+    identities: &'a [Option<Identity>],
+) -> HashMap<&'a str, ChartNames<'a>> {
     let names = raw.charts.iter().zip(identities).map(|(chart, identity)| {
         let names = match identity {
             _ if !chart.enabled => ChartNames::Disabled,
             None => ChartNames::Broken,
-            Some(identity) => ChartNames::Enabled(BTreeMap::from([
-                ("namespace", identity.release.namespace.to_string()),
-                ("release", identity.release.name.to_string()),
-            ])),
+            Some(identity) => ChartNames::Enabled(&identity.release),
         };
-        (chart.name.value.as_str(), names)
+        (chart.name.value, names)
     });
     names.collect()
 }
 
 fn namespaces(
-    raw: &[RawNamespace],
+    raw: &[RawNamespace<'_>],
     known: &Known<'_>,
     f: &mut Findings,
 ) -> BTreeMap<Namespace, NamespaceSpec> {
@@ -257,7 +186,7 @@ fn namespaces(
             labels: pairs(&one.labels, known, f),
             annotations: pairs(&one.annotations, known, f),
         };
-        if let Some(name) = names::namespace(&one.name, known, f) {
+        if let Some(name) = names::namespace(one.name, known, f) {
             namespaces.insert(name, spec);
         }
     }
@@ -270,6 +199,9 @@ pub(crate) fn pairs(
     known: &Known<'_>,
     f: &mut Findings,
 ) -> BTreeMap<String, String> {
-    let pair = |(key, value): &(Text, Text)| Some((key.value.clone(), known.now(value, f)?.value));
+    let pair = |(key, value): &(Text<'_>, Text<'_>)| {
+        let value = known.now(*value, f)?.value.into_owned();
+        Some((key.value.to_owned(), value))
+    };
     said.iter().filter_map(pair).collect()
 }

@@ -24,11 +24,11 @@ pub(crate) struct Identity {
 
 /// The identities of all enabled charts, by position; `None` if disabled or reported.
 pub(crate) fn identities(
-    charts: &[RawChart],
+    charts: &[RawChart<'_>],
     known: &Known<'_>,
     f: &mut Findings,
 ) -> Vec<Option<Identity>> {
-    let mut owners: HashMap<ReleaseId, &RawChart> = HashMap::new();
+    let mut owners: HashMap<ReleaseId, &RawChart<'_>> = HashMap::new();
     let mut identities = Vec::with_capacity(charts.len());
     for chart in charts {
         let identity = if chart.enabled {
@@ -38,6 +38,7 @@ pub(crate) fn identities(
         };
         if let Some(identity) = &identity
             && let Some(first) = owners.insert(identity.release.clone(), chart)
+            && !is_default(first, chart)
         {
             f.add(twice(first, chart, &identity.release));
         }
@@ -50,7 +51,7 @@ pub(crate) fn identities(
 pub(crate) fn check<T>(
     name: Result<T, InvalidName>,
     kind: &str,
-    said: &Text,
+    said: Text<'_>,
     f: &mut Findings,
 ) -> Option<T> {
     name.map_err(|error| {
@@ -61,26 +62,31 @@ pub(crate) fn check<T>(
 }
 
 /// A namespace of the file.
-pub(crate) fn namespace(said: &Text, known: &Known<'_>, f: &mut Findings) -> Option<Namespace> {
+pub(crate) fn namespace(said: Text<'_>, known: &Known<'_>, f: &mut Findings) -> Option<Namespace> {
     let text = known.now(said, f)?;
-    check(Namespace::new(&text.value), "namespace", &text, f)
+    check(Namespace::new(&text.value), "namespace", text.text(), f)
 }
 
-fn identity(chart: &RawChart, known: &Known<'_>, f: &mut Findings) -> Option<Identity> {
+fn identity(chart: &RawChart<'_>, known: &Known<'_>, f: &mut Findings) -> Option<Identity> {
     let name = check(
-        ChartName::new(&chart.name.value),
+        ChartName::new(chart.name.value),
         "chart name",
-        &chart.name,
+        chart.name,
         f,
     );
-    let namespace = match &chart.namespace {
+    let namespace = match chart.namespace {
         Some(said) => namespace(said, known, f),
         None => Namespace::new(DEFAULT_NAMESPACE).ok(),
     };
-    let release = match &chart.release {
-        Some(said) => known
-            .now(said, f)
-            .and_then(|text| check(ReleaseName::new(&text.value), "release name", &text, f)),
+    let release = match chart.release {
+        Some(said) => known.now(said, f).and_then(|text| {
+            check(
+                ReleaseName::new(&text.value),
+                "release name",
+                text.text(),
+                f,
+            )
+        }),
         // Every chart name is a valid release name.
         None => ReleaseName::new(name.as_ref()?.as_str()).ok(),
     };
@@ -93,12 +99,18 @@ fn identity(chart: &RawChart, known: &Known<'_>, f: &mut Findings) -> Option<Ide
     })
 }
 
-fn twice(first: &RawChart, second: &RawChart, release: &ReleaseId) -> Finding {
+/// A release from `[defaults]`, which is reported there.
+fn is_default(first: &RawChart<'_>, second: &RawChart<'_>) -> bool {
+    let origin = |chart: &RawChart| chart.release.map(|said| said.origin);
+    origin(first).is_some() && origin(first) == origin(second)
+}
+
+fn twice(first: &RawChart<'_>, second: &RawChart<'_>, release: &ReleaseId) -> Finding {
     let place = |chart: &RawChart| {
-        let said = chart.release.as_ref().or(chart.namespace.as_ref());
-        said.unwrap_or(&chart.name).origin
+        let said = chart.release.or(chart.namespace);
+        said.unwrap_or(chart.name).origin
     };
-    let (one, two) = (&first.name.value, &second.name.value);
+    let (one, two) = (first.name.value, second.name.value);
     Finding::error(format!(
         "charts `{one}` and `{two}` are the same release `{release}`"
     ))

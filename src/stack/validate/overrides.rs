@@ -21,7 +21,7 @@ use crate::{
 
 /// By the chart's position: files first, then single values, as Helm orders `-f` and `--set`.
 pub(crate) fn layers(
-    charts: &[RawChart],
+    charts: &[RawChart<'_>],
     command_line: &CommandLine,
     f: &mut Findings,
 ) -> BTreeMap<usize, Vec<ValuesLayer>> {
@@ -32,17 +32,17 @@ pub(crate) fn layers(
     let by_name: HashMap<&str, usize> = charts
         .iter()
         .enumerate()
-        .map(|(index, chart)| (chart.name.value.as_str(), index))
+        .map(|(index, chart)| (chart.name.value, index))
         .collect();
     for (chart, file) in &command_line.values {
-        let index = find(chart, &by_name, f);
+        let index = find(chart.text(), &by_name, f);
         let layer = read(file, chart.origin, f);
         if let (Some(index), Some(layer)) = (index, layer) {
             layers.entry(index).or_default().push(layer);
         }
     }
     for (chart, edit) in &command_line.edits {
-        if let Some(index) = find(chart, &by_name, f) {
+        if let Some(index) = find(chart.text(), &by_name, f) {
             let layer = ValuesLayer::Edit(edit.clone());
             layers.entry(index).or_default().push(layer);
         }
@@ -50,14 +50,14 @@ pub(crate) fn layers(
     layers
 }
 
-fn find(chart: &Text, by_name: &HashMap<&str, usize>, f: &mut Findings) -> Option<usize> {
-    let found = by_name.get(chart.value.as_str()).copied();
+fn find(chart: Text<'_>, by_name: &HashMap<&str, usize>, f: &mut Findings) -> Option<usize> {
+    let found = by_name.get(chart.value).copied();
     if found.is_none() {
         let message = format!("unknown chart `{}`", chart.value);
         f.add(
             Finding::error(message)
                 .at(chart.origin, "no chart of this name")
-                .suggest(&chart.value, by_name.keys().copied()),
+                .suggest(chart.value, by_name.keys().copied()),
         );
     }
     found
@@ -83,5 +83,5 @@ fn read(file: &Path, origin: Origin, f: &mut Findings) -> Option<ValuesLayer> {
         origin: source.origin(whole),
         value: text,
     };
-    tree::of_yaml_text(&said, None, f).map(ValuesLayer::Merge)
+    tree::of_yaml_text(said.text(), None, f).map(ValuesLayer::Merge)
 }

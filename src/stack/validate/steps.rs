@@ -22,16 +22,16 @@ const RETRY_DELAY: Duration = Duration::from_secs(5);
 
 /// All steps of a chart; `timeout` is the chart's.
 pub(crate) fn steps(
-    raw: &RawSteps,
+    raw: &RawSteps<'_>,
     timeout: Duration,
     known: &Known<'_>,
     f: &mut Findings,
 ) -> Steps {
-    let mut phase = |steps: &[RawStep]| {
+    let mut phase = |steps: &[RawStep<'_>]| {
         let mut phase: Vec<Step> = Vec::with_capacity(steps.len());
         for raw in steps {
             let mut step = step(raw, timeout, known, f);
-            step.name = unique(step.name, &phase);
+            step.name = unique(&step.name, &phase);
             phase.push(step);
         }
         phase
@@ -45,24 +45,24 @@ pub(crate) fn steps(
 }
 
 /// `run`, `run-2`, `run-3`.
-fn unique(name: String, before: &[Step]) -> String {
+fn unique(name: &str, before: &[Step]) -> String {
     let taken = |name: &str| before.iter().any(|step| step.name == name);
-    if !taken(&name) {
-        return name;
+    let mut unique = name.to_owned();
+    let mut number = 2;
+    while taken(&unique) {
+        unique = format!("{name}-{number}");
+        number += 1;
     }
-    (2..)
-        .map(|number| format!("{name}-{number}"))
-        .find(|name| !taken(name))
-        .unwrap_or(name)
+    unique
 }
 
-fn step(raw: &RawStep, timeout: Duration, known: &Known<'_>, f: &mut Findings) -> Step {
+fn step(raw: &RawStep<'_>, timeout: Duration, known: &Known<'_>, f: &mut Findings) -> Step {
     let verb = verb(&raw.verb, known, f);
     let default_timeout = match verb {
         Verb::Run { .. } => timeout,
         Verb::Pods { .. } | Verb::Http { .. } => CHECK_TIMEOUT,
     };
-    let name = raw.name.as_ref().and_then(|said| name(said, known, f));
+    let name = raw.name.and_then(|said| name(said, known, f));
     Step {
         name: name.unwrap_or_else(|| verb.as_str().to_owned()),
         actions: raw.actions.clone().unwrap_or_else(default_actions),
@@ -74,7 +74,7 @@ fn step(raw: &RawStep, timeout: Duration, known: &Known<'_>, f: &mut Findings) -
 }
 
 /// Events call a step `PHASE/NAME`, on one line.
-fn name(said: &Text, known: &Known<'_>, f: &mut Findings) -> Option<String> {
+fn name(said: Text<'_>, known: &Known<'_>, f: &mut Findings) -> Option<String> {
     let text = known.now(said, f)?;
     let bad = |c: char| c == '/' || c.is_control();
     if text.value.trim().is_empty() || text.value.contains(bad) {
@@ -82,7 +82,7 @@ fn name(said: &Text, known: &Known<'_>, f: &mut Findings) -> Option<String> {
         f.add(Finding::error(message).at(text.origin, "use one line of text without `/`"));
         return None;
     }
-    Some(text.value)
+    Some(text.value.into_owned())
 }
 
 fn retry(raw: &RawRetry) -> Retry {
@@ -92,13 +92,16 @@ fn retry(raw: &RawRetry) -> Retry {
     }
 }
 
-fn verb(raw: &RawVerb, known: &Known<'_>, f: &mut Findings) -> Verb {
+fn verb(raw: &RawVerb<'_>, known: &Known<'_>, f: &mut Findings) -> Verb {
     match raw {
         RawVerb::Run { command, env } => Verb::Run {
-            command: command.iter().map(|word| known.template(word, f)).collect(),
+            command: command
+                .iter()
+                .map(|word| template(*word, known, f))
+                .collect(),
             env: env
                 .iter()
-                .map(|(name, value)| (name.value.clone(), known.template(value, f)))
+                .map(|(name, value)| (name.value.to_owned(), template(*value, known, f)))
                 .collect(),
         },
         RawVerb::Pods {
@@ -106,8 +109,8 @@ fn verb(raw: &RawVerb, known: &Known<'_>, f: &mut Findings) -> Verb {
             namespace,
             min,
         } => Verb::Pods {
-            selector: known.template(selector, f),
-            namespace: optional(namespace.as_ref(), known, f),
+            selector: template(*selector, known, f),
+            namespace: optional(*namespace, known, f),
             min: *min,
         },
         RawVerb::Http {
@@ -117,17 +120,17 @@ fn verb(raw: &RawVerb, known: &Known<'_>, f: &mut Findings) -> Verb {
         } => Verb::Http {
             target: self::target(target, known, f),
             status: *status,
-            body: optional(body.as_ref(), known, f),
+            body: optional(*body, known, f),
         },
     }
 }
 
-fn target(raw: &RawTarget, known: &Known<'_>, f: &mut Findings) -> HttpTarget {
+fn target(raw: &RawTarget<'_>, known: &Known<'_>, f: &mut Findings) -> HttpTarget {
     match raw {
         RawTarget::Url(said) => {
-            let url = known.template(said, f);
-            if let Some(literal) = url.as_literal() {
-                check_url(literal, said, f);
+            let url = template(*said, known, f);
+            if !said.value.contains("${") {
+                check_url(*said, f);
             }
             HttpTarget::Url(url)
         }
@@ -137,15 +140,16 @@ fn target(raw: &RawTarget, known: &Known<'_>, f: &mut Findings) -> HttpTarget {
             port,
             path,
         } => HttpTarget::Service {
-            service: known.template(service, f),
-            namespace: optional(namespace.as_ref(), known, f),
+            service: template(*service, known, f),
+            namespace: optional(*namespace, known, f),
             port: port.clone(),
-            path: optional(path.as_ref(), known, f).unwrap_or_else(|| Template::literal("/")),
+            path: optional(*path, known, f).unwrap_or_else(|| Template::literal("/")),
         },
     }
 }
 
-fn check_url(url: &str, said: &Text, f: &mut Findings) {
+fn check_url(said: Text<'_>, f: &mut Findings) {
+    let url = said.value;
     let uri = url.parse::<http::Uri>().ok();
     let sound = uri.is_some_and(|uri| {
         matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some()
@@ -156,6 +160,12 @@ fn check_url(url: &str, said: &Text, f: &mut Findings) {
     }
 }
 
-fn optional(said: Option<&Text>, known: &Known<'_>, f: &mut Findings) -> Option<Template> {
-    said.map(|text| known.template(text, f))
+fn optional(said: Option<Text<'_>>, known: &Known<'_>, f: &mut Findings) -> Option<Template> {
+    said.map(|text| template(text, known, f))
+}
+
+/// A text of the step; empty if something is wrong with it, which is reported.
+fn template(said: Text<'_>, known: &Known<'_>, f: &mut Findings) -> Template {
+    let template = known.template(said, f);
+    template.unwrap_or_else(|| Template::literal(""))
 }

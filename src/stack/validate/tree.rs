@@ -9,6 +9,7 @@ use crate::stack::{
         origin::{Located, Text},
     },
     model::TemplatedValue,
+    template::Template,
     validate::known::Known,
     values::yaml::{self, Yaml, YamlError},
 };
@@ -21,7 +22,6 @@ const PRINTED_AS_FLOAT: i64 = 1_000_000;
 pub(crate) fn of_toml(node: &Node, known: &Known<'_>, f: &mut Findings) -> TemplatedValue {
     match &node.value {
         Value::Text(value) => {
-            let value = value.clone();
             let origin = node.origin;
             text(Located { value, origin }, known, f)
         }
@@ -38,7 +38,7 @@ pub(crate) fn of_toml(node: &Node, known: &Known<'_>, f: &mut Findings) -> Templ
             f.add(
                 Finding::warning(format!("Helm prints {integer} as {}", as_go(*integer)))
                     .at(node.origin, "numbers in values become floats")
-                    .help("quote it, or let the chart use `int64`"),
+                    .help("quote it, or let the chart's template convert it with `int64`"),
             );
             TemplatedValue::Plain((*integer).into())
         }
@@ -49,7 +49,17 @@ pub(crate) fn of_toml(node: &Node, known: &Known<'_>, f: &mut Findings) -> Templ
 /// A TOML tree without references: an input's default.
 pub(crate) fn json(node: &Node, f: &mut Findings) -> serde_json::Value {
     match &node.value {
-        Value::Text(text) => text.clone().into(),
+        Value::Text(text) => {
+            let template = Template::parse(text).ok();
+            let literal = template.as_ref().and_then(Template::as_literal);
+            if literal.is_none() {
+                f.add(
+                    Finding::error("a default cannot refer to anything")
+                        .at(node.origin, "write `$${` for the text itself"),
+                );
+            }
+            literal.into()
+        }
         Value::List(items) => items.iter().map(|item| json(item, f)).collect(),
         Value::Table(entries) => {
             let entries = entries
@@ -79,11 +89,11 @@ fn scalar(node: &Node, f: &mut Findings) -> serde_json::Value {
 
 /// A YAML document as values. Without `known`, `${` is nothing special.
 pub(crate) fn of_yaml_text(
-    said: &Text,
+    said: Text<'_>,
     known: Option<&Known<'_>>,
     f: &mut Findings,
 ) -> Option<TemplatedValue> {
-    match yaml::parse(&said.value) {
+    match yaml::parse(said.value) {
         Ok(entries) => Some(of_yaml(&Yaml::Table(entries), said, known, f)),
         Err(error) => {
             f.add(yaml_finding(&error, said, f));
@@ -94,13 +104,12 @@ pub(crate) fn of_yaml_text(
 
 fn of_yaml(
     yaml: &Yaml,
-    whole: &Text,
+    whole: Text<'_>,
     known: Option<&Known<'_>>,
     f: &mut Findings,
 ) -> TemplatedValue {
     match (yaml, known) {
         (Yaml::Text(value, span), Some(known)) if value.contains("${") => {
-            let value = value.clone();
             let origin = f.sources.within(whole, span);
             text(Located { value, origin }, known, f)
         }
@@ -128,19 +137,26 @@ fn of_yaml(
     }
 }
 
-fn yaml_finding(error: &YamlError, whole: &Text, f: &Findings) -> Finding {
+fn yaml_finding(error: &YamlError, whole: Text<'_>, f: &Findings) -> Finding {
     let origin = f.sources.within(whole, &error.span);
-    Finding::error(error.message.clone()).at(origin, format!("line {} of the YAML", error.line))
+    let label = if origin == whole.origin {
+        format!("line {} of the YAML", error.line)
+    } else {
+        String::new()
+    };
+    Finding::error(error.message.clone()).at(origin, label)
 }
 
-fn text(said: Located<String>, known: &Known<'_>, f: &mut Findings) -> TemplatedValue {
+fn text(said: Text<'_>, known: &Known<'_>, f: &mut Findings) -> TemplatedValue {
     if !said.value.contains("${") {
         return TemplatedValue::Plain(said.value.into());
     }
-    let template = known.template(&said, f);
-    match template.as_literal() {
-        Some(literal) => TemplatedValue::Plain(literal.into()),
-        None => TemplatedValue::Text(template),
+    match known.template(said, f) {
+        None => TemplatedValue::Plain(serde_json::Value::Null),
+        Some(template) => match template.as_literal() {
+            Some(literal) => TemplatedValue::Plain(literal.into()),
+            None => TemplatedValue::Text(template),
+        },
     }
 }
 

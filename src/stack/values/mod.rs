@@ -5,6 +5,7 @@
 //! document, where it makes Helm drop the key from the chart's own values.
 
 pub(crate) mod edit;
+mod scalar;
 pub(crate) mod yaml;
 
 use std::{
@@ -83,7 +84,7 @@ impl Values {
         for layer in &self.layers {
             match layer {
                 ValuesLayer::Merge(tree) => {
-                    merge(&mut document, expand(tree, scope, &mut secrets)?)
+                    merge(&mut document, expand(tree, scope, &mut secrets)?);
                 }
                 ValuesLayer::Edit(Edit { path, value }) => {
                     let value = match value {
@@ -108,7 +109,7 @@ impl Values {
             match layer {
                 ValuesLayer::Merge(tree) => collect(tree, &mut found),
                 ValuesLayer::Edit(edit) => {
-                    edit.value.iter().for_each(|tree| collect(tree, &mut found))
+                    edit.value.iter().for_each(|tree| collect(tree, &mut found));
                 }
             }
             found
@@ -122,7 +123,9 @@ fn collect<'a>(tree: &'a TemplatedValue, found: &mut Vec<&'a Template>) {
         TemplatedValue::Text(template) => found.push(template),
         TemplatedValue::List(items) => items.iter().for_each(|item| collect(item, found)),
         TemplatedValue::Table(entries) => {
-            entries.iter().for_each(|(_, value)| collect(value, found));
+            for (_, value) in entries {
+                collect(value, found);
+            }
         }
     }
 }
@@ -151,22 +154,21 @@ fn expand(
 ) -> Result<Value, ExpandError> {
     Ok(match tree {
         TemplatedValue::Plain(value) => value.clone(),
-        TemplatedValue::Text(template) => match template.as_input() {
-            Some(name) => {
+        TemplatedValue::Text(template) => {
+            if let Some(name) = template.as_input() {
                 let input = scope.input(name)?;
                 if input.secret {
                     secrets_of(&input.value, secrets);
                 }
                 input.value.clone()
-            }
-            None => {
+            } else {
                 let expanded = template.expand(scope)?;
                 if expanded.secret {
                     secrets.push(Secret::new(expanded.text.as_str()));
                 }
                 Value::String(expanded.text)
             }
-        },
+        }
         TemplatedValue::List(items) => {
             let items = items.iter().map(|item| expand(item, scope, secrets));
             Value::Array(items.collect::<Result<_, _>>()?)

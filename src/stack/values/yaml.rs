@@ -10,6 +10,8 @@ use std::{collections::HashMap, ops::Range};
 use granit_parser::{Event, Parser, ScalarStyle, Span, Tag};
 use serde_json::{Map, Number, Value};
 
+use super::scalar::{Scalar, as_core, as_helm, is_clear_key};
+
 /// A YAML tree whose texts know their place.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Yaml {
@@ -216,7 +218,10 @@ impl<'t> Composer<'t> {
             if plain && !is_clear_key(&key) {
                 return Err(self.error(
                     &at,
-                    format!("quote the key `{key}`: Helm reads it as something else"),
+                    format!(
+                        "the key `{key}` is ambiguous: Helm reads {}; quote it",
+                        as_helm(&key)
+                    ),
                 ));
             }
             let line = line_of(self.text, bytes(&at).start);
@@ -277,7 +282,10 @@ impl<'t> Composer<'t> {
                 .map(Yaml::Number),
         };
         Ok(clear.unwrap_or_else(|| {
-            let message = format!("quote `{text}`: Helm does not read it as it is written");
+            let message = format!(
+                "`{text}` is ambiguous: Helm reads {}; quote it if it is a text",
+                as_helm(text)
+            );
             Yaml::Unclear(self.error(at, message))
         }))
     }
@@ -295,153 +303,7 @@ fn bytes(span: &Span) -> Range<usize> {
 }
 
 fn line_of(text: &str, offset: usize) -> usize {
-    let before = text.as_bytes().iter().take(offset);
-    before.filter(|byte| **byte == b'\n').count() + 1
-}
-
-/// What a plain scalar means.
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Scalar {
-    Null,
-    Bool(bool),
-    Integer(i128),
-    Float(f64),
-    /// `.inf`, `.nan`: JSON, and so Helm, cannot hold them.
-    NotFinite,
-    Text,
-}
-
-impl Scalar {
-    /// A number that JSON can hold. Whole floats count as integers: `089` is 89 either way.
-    fn number(self) -> Option<Number> {
-        match self {
-            Self::Integer(integer) => i64::try_from(integer)
-                .map(Number::from)
-                .or_else(|_| u64::try_from(integer).map(Number::from))
-                .ok(),
-            Self::Float(float) if float.fract() == 0.0 && float.abs() < 1e15 => {
-                #[expect(clippy::cast_possible_truncation, reason = "whole and small")]
-                let whole = float as i64;
-                Some(Number::from(whole))
-            }
-            Self::Float(float) => Number::from_f64(float),
-            _ => None,
-        }
-    }
-}
-
-/// The YAML 1.2 core schema (10.3.2).
-fn as_core(text: &str) -> Scalar {
-    match text {
-        "" | "~" | "null" | "Null" | "NULL" => return Scalar::Null,
-        "true" | "True" | "TRUE" => return Scalar::Bool(true),
-        "false" | "False" | "FALSE" => return Scalar::Bool(false),
-        _ => {}
-    }
-    if is_not_finite(text) {
-        return Scalar::NotFinite;
-    }
-    if let Some(digits) = text.strip_prefix("0x") {
-        return integer(digits, 16, false);
-    }
-    if let Some(digits) = text.strip_prefix("0o") {
-        return integer(digits, 8, false);
-    }
-    let (negative, digits) = sign(text);
-    match integer(digits, 10, negative) {
-        Scalar::Text => decimal(text),
-        integer => integer,
-    }
-}
-
-/// go-yaml v2's `resolve.go`, checked against helm 3.22 and 4.3.
-fn as_helm(text: &str) -> Scalar {
-    match text {
-        "" | "~" | "null" | "Null" | "NULL" => return Scalar::Null,
-        "y" | "Y" | "yes" | "Yes" | "YES" | "true" | "True" | "TRUE" | "on" | "On" | "ON" => {
-            return Scalar::Bool(true);
-        }
-        "n" | "N" | "no" | "No" | "NO" | "false" | "False" | "FALSE" | "off" | "Off" | "OFF" => {
-            return Scalar::Bool(false);
-        }
-        _ => {}
-    }
-    if !text.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '+' | '-' | '.')) {
-        return Scalar::Text;
-    }
-    if is_not_finite(text) {
-        return Scalar::NotFinite;
-    }
-    let plain = text.replace('_', "");
-    let (negative, digits) = sign(&plain);
-    let lower = digits.to_ascii_lowercase();
-    let based = match lower.get(..2) {
-        Some("0x") => integer(&digits[2..], 16, negative),
-        Some("0o") => integer(&digits[2..], 8, negative),
-        Some("0b") => integer(&digits[2..], 2, negative),
-        Some(two) if two.starts_with('0') => integer(digits, 8, negative),
-        _ => integer(digits, 10, negative),
-    };
-    match based {
-        Scalar::Integer(integer)
-            if i64::try_from(integer).is_ok() || u64::try_from(integer).is_ok() =>
-        {
-            based
-        }
-        _ => decimal(&plain),
-    }
-}
-
-fn is_not_finite(text: &str) -> bool {
-    let (_, unsigned) = sign(text);
-    matches!(unsigned, ".inf" | ".Inf" | ".INF") || matches!(text, ".nan" | ".NaN" | ".NAN")
-}
-
-fn sign(text: &str) -> (bool, &str) {
-    match text.as_bytes().first() {
-        Some(b'-') => (true, &text[1..]),
-        Some(b'+') => (false, &text[1..]),
-        _ => (false, text),
-    }
-}
-
-fn integer(digits: &str, radix: u32, negative: bool) -> Scalar {
-    if digits.starts_with(['+', '-']) {
-        return Scalar::Text;
-    }
-    match i128::from_str_radix(digits, radix) {
-        Ok(integer) => Scalar::Integer(if negative { -integer } else { integer }),
-        Err(_) => Scalar::Text,
-    }
-}
-
-/// `[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?`, and finite.
-fn decimal(text: &str) -> Scalar {
-    let (_, unsigned) = sign(text);
-    let (mantissa, exponent) = match unsigned.find(['e', 'E']) {
-        Some(at) => (&unsigned[..at], Some(sign(&unsigned[at + 1..]).1)),
-        None => (unsigned, None),
-    };
-    let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
-    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-    let shaped = digits(whole)
-        && digits(fraction)
-        && !(whole.is_empty() && fraction.is_empty())
-        && exponent.is_none_or(|exponent| !exponent.is_empty() && digits(exponent));
-    match text.parse::<f64>() {
-        Ok(float) if shaped && float.is_finite() => Scalar::Float(float),
-        _ => Scalar::Text,
-    }
-}
-
-/// Whether a plain key is the text it looks like for Helm, too.
-fn is_clear_key(key: &str) -> bool {
-    match (as_helm(key), as_core(key)) {
-        (Scalar::Text, Scalar::Text) => true,
-        (Scalar::Bool(_), Scalar::Bool(core)) => key == core.to_string(),
-        (Scalar::Integer(helm), Scalar::Integer(core)) => helm == core && key == core.to_string(),
-        _ => false,
-    }
+    text.get(..offset).unwrap_or(text).matches('\n').count() + 1
 }
 
 #[cfg(test)]
@@ -453,65 +315,6 @@ mod tests {
 
     fn read(text: &str) -> Result<Value, YamlError> {
         Yaml::Table(parse(text)?).to_json()
-    }
-
-    /// What helm 3.22 and 4.3.1 made of plain scalars (`helm template` of `{{ .Values | toJson }}`,
-    /// both the same), where that is also what YAML 1.2 says.
-    #[test]
-    fn scalars_are_what_helm_makes_of_them() {
-        for (text, expected) in [
-            ("100000", json!(100_000)),
-            ("089", json!(89)),
-            ("0o14", json!(12)),
-            ("0x1F", json!(31)),
-            ("12:30:45", json!("12:30:45")),
-            ("2020-01-01", json!("2020-01-01")),
-            ("1e3", json!(1000)),
-            (".5", json!(0.5)),
-            ("5.", json!(5)),
-            ("+5", json!(5)),
-            ("~", json!(null)),
-            ("Null", json!(null)),
-            ("_1", json!("_1")),
-            ("0.1e-3", json!(0.0001)),
-            ("=", json!("=")),
-            ("-0", json!(0)),
-            ("1e", json!("1e")),
-            ("tRUE", json!("tRUE")),
-            ("TRUE", json!(true)),
-            ("0o9", json!("0o9")),
-            ("00", json!(0)),
-            ("01.5", json!(1.5)),
-            ("0x", json!("0x")),
-            ("9223372036854775807", json!(9_223_372_036_854_775_807_i64)),
-            ("99999999999999999999999", json!(1e23)),
-        ] {
-            assert_eq!(
-                read(&format!("a: {text}")),
-                Ok(json!({ "a": expected })),
-                "{text}"
-            );
-        }
-    }
-
-    #[test]
-    fn scalars_helm_reads_differently_must_be_quoted() {
-        for text in [
-            "yes", "y", "On", "N", "off", "012", "1_000", "0b11", "0X1F", "1__0", "1_", "-0x1f",
-            "0_7", "1_000.5", ".5_0", "0O14", "-012", "0B1", "+0x1F", "-0o14", "0x1_F", "1e400",
-            ".inf", "-.Inf", ".nan",
-        ] {
-            let yaml = format!("ok: 1\nlist:\n- {text}\n");
-            let error = read(&yaml).unwrap_err();
-            assert_eq!(error.line, 3, "{text}");
-            assert_eq!(&yaml[error.span], text);
-            let quoted = format!("a: '{text}'");
-            assert_eq!(read(&quoted), Ok(json!({ "a": text })));
-        }
-        for key in ["on", "y", "012", "~", "1.5", "True"] {
-            assert!(parse(&format!("{key}: 1")).is_err(), "{key}");
-        }
-        assert_eq!(read("1: a\ntrue: b"), Ok(json!({"1": "a", "true": "b"})));
     }
 
     #[test]
@@ -548,12 +351,13 @@ mod tests {
             let error = parse(text).unwrap_err();
             assert!(error.message.contains(part), "{text}: {error}");
         }
-        let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
-        for level in 1..12 {
-            let item = format!("*a{}", level - 1);
-            let items = vec![item; 10].join(", ");
-            bomb += &format!("a{level}: &a{level} [{items}]\n");
-        }
+        let level = |level: usize| {
+            let item = level
+                .checked_sub(1)
+                .map_or("x".to_owned(), |below| format!("*a{below}"));
+            format!("a{level}: &a{level} [{}]\n", vec![item; 10].join(", "))
+        };
+        let bomb: String = (0..12).map(level).collect();
         assert!(parse(&bomb).unwrap_err().message.contains("too many"));
     }
 

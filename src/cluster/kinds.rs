@@ -1,0 +1,179 @@
+//! Resolves (apiVersion, kind) to the resource the API server serves it as.
+//!
+//! One small request per group version in use, kept for the run: a group whose server is down
+//! (an `APIService`) cannot disturb the others, and nothing is downloaded for the hundreds of kinds
+//! nobody asked for. A kind that is not found is looked up again the next time, since a chart of
+//! this very run may bring its CRD.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+};
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::APIResourceList;
+use kube::core::{DynamicObject, Resource};
+use kube::discovery::ApiResource;
+
+use super::{ClusterError, gate::Gate};
+
+/// How a kind is served.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Kind {
+    pub(super) resource: ApiResource,
+    pub(super) namespaced: bool,
+}
+
+impl Kind {
+    /// URL of the collection: of the namespace, or of all namespaces (`None`), or of a
+    /// cluster-scoped kind whatever is given.
+    pub(super) fn url(&self, namespace: Option<&str>) -> String {
+        let namespace = namespace.filter(|_| self.namespaced);
+        DynamicObject::url_path(&self.resource, namespace)
+    }
+}
+
+/// The kinds met so far, by apiVersion and kind.
+#[derive(Debug, Default)]
+pub(super) struct Kinds(Mutex<HashMap<(String, String), Kind>>);
+
+impl Kinds {
+    /// The kind, from memory or the server.
+    pub(super) async fn resolve(
+        &self,
+        gate: &Gate,
+        api_version: &str,
+        kind: &str,
+    ) -> Result<Kind, ClusterError> {
+        let key = (api_version.to_owned(), kind.to_owned());
+        if let Some(found) = self.lock().get(&key) {
+            return Ok(found.clone());
+        }
+        let unknown = || ClusterError::UnknownKind {
+            api_version: api_version.to_owned(),
+            kind: kind.to_owned(),
+        };
+        let served = serve(gate, api_version).await?.ok_or_else(unknown)?;
+        let mut kinds = self.lock();
+        for (name, found) in served {
+            kinds.insert((api_version.to_owned(), name), found);
+        }
+        kinds.get(&key).cloned().ok_or_else(unknown)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<(String, String), Kind>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The kinds of a group version; `None` if the server does not serve it.
+async fn serve(
+    gate: &Gate,
+    api_version: &str,
+) -> Result<Option<Vec<(String, Kind)>>, ClusterError> {
+    let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
+    let path = if group.is_empty() {
+        format!("/api/{version}")
+    } else {
+        format!("/apis/{group}/{version}")
+    };
+    let request = http::Request::get(&path)
+        .body(Vec::new())
+        .map_err(kube::core::request::Error::BuildRequest);
+    let list: APIResourceList = match gate.read(&format!("GET {path}"), request).await {
+        Ok(list) => list,
+        Err(ClusterError::NotFound { .. }) => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let kinds = list
+        .resources
+        .into_iter()
+        .filter(|resource| !resource.name.contains('/'));
+    let kinds = kinds.map(|served| {
+        let resource = ApiResource {
+            group: group.to_owned(),
+            version: version.to_owned(),
+            api_version: api_version.to_owned(),
+            kind: served.kind.clone(),
+            plural: served.name,
+        };
+        (
+            served.kind,
+            Kind {
+                resource,
+                namespaced: served.namespaced,
+            },
+        )
+    });
+    Ok(Some(kinds.collect()))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::cluster::testing::{Answer, Script};
+
+    #[tokio::test(start_paused = true)]
+    async fn a_kind_is_asked_for_once_and_an_unknown_one_again() {
+        let (gate, script) = Script::gate(|nth, call| match call.path.as_str() {
+            "/apis/apps/v1" => Answer::json(&json!({ "groupVersion": "apps/v1", "resources": [
+                { "name": "deployments", "singularName": "", "namespaced": true,
+                  "kind": "Deployment", "verbs": ["get"] },
+                { "name": "deployments/status", "singularName": "", "namespaced": true,
+                  "kind": "Deployment", "verbs": ["get"] },
+            ] })),
+            "/apis/example.com/v1" if nth > 1 => {
+                Answer::json(&json!({ "groupVersion": "example.com/v1", "resources": [
+                    { "name": "widgets", "singularName": "", "namespaced": false,
+                      "kind": "Widget", "verbs": ["get"] },
+                ] }))
+            }
+            _ => Answer::status(404, "the server could not find the requested resource"),
+        });
+        let kinds = Kinds::default();
+        let deployment = kinds.resolve(&gate, "apps/v1", "Deployment").await.unwrap();
+        assert_eq!(
+            deployment.url(Some("a")),
+            "/apis/apps/v1/namespaces/a/deployments"
+        );
+        assert_eq!(deployment.url(None), "/apis/apps/v1/deployments");
+        let unknown = kinds
+            .resolve(&gate, "example.com/v1", "Widget")
+            .await
+            .unwrap_err();
+        assert_eq!(
+            unknown.to_string(),
+            "the cluster knows no kind Widget in example.com/v1"
+        );
+        let widget = kinds
+            .resolve(&gate, "example.com/v1", "Widget")
+            .await
+            .unwrap();
+        assert_eq!(widget.url(Some("a")), "/apis/example.com/v1/widgets");
+        kinds.resolve(&gate, "apps/v1", "Deployment").await.unwrap();
+        assert_eq!(script.count(), 3);
+        kinds.resolve(&gate, "apps/v1", "Widget").await.unwrap_err();
+        assert_eq!(script.count(), 4);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_group_that_is_down_disturbs_only_itself() {
+        let (gate, _script) = Script::gate(|_, call| match call.path.as_str() {
+            "/api/v1" => Answer::json(&json!({ "groupVersion": "v1", "resources": [
+                { "name": "pods", "singularName": "", "namespaced": true, "kind": "Pod",
+                  "verbs": ["get"] },
+            ] })),
+            _ => Answer::status(503, "error trying to reach service"),
+        });
+        let kinds = Kinds::default();
+        let down = kinds
+            .resolve(&gate, "metrics.k8s.io/v1beta1", "PodMetrics")
+            .await;
+        assert!(
+            matches!(down, Err(ClusterError::Server { code: 503, .. })),
+            "{down:?}"
+        );
+        kinds.resolve(&gate, "v1", "Pod").await.unwrap();
+    }
+}

@@ -1,0 +1,108 @@
+//! Renders every chart of a run before its first change: wrong values and broken templates are
+//! found while nothing is half done, and what is rendered tells which hooks a chart really has.
+//!
+//! Rendered with `helm template`, without the cluster: kinds that earlier charts of the same run
+//! bring are not there yet. So a template that fails is a finding only if it asks the cluster
+//! nothing; values that violate their schema always are.
+
+use std::collections::BTreeMap;
+
+use futures::StreamExt as _;
+
+use super::Problem;
+use crate::{
+    chart::{Chart, Hooks},
+    event::Stream,
+    helm::{Call, Cause, Helm, HelmError, Surroundings, Upgrade, WaitMode},
+    name::ChartName,
+    secret::{Redactor, Secret},
+    shutdown::Shutdown,
+    stack::{self, Composed},
+};
+
+/// What rendering needs.
+pub(super) struct Renderer<'a> {
+    pub(super) helm: &'a Helm,
+    pub(super) surroundings: &'a Surroundings,
+    pub(super) shutdown: &'a Shutdown,
+    pub(super) redactor: &'a Redactor,
+    /// `v1.37.2`: of the cluster.
+    pub(super) kube_version: &'a str,
+    /// Helm processes at once; 0 = no limit.
+    pub(super) at_once: usize,
+}
+
+impl Renderer<'_> {
+    /// Renders the entries whose chart could be opened, with their values, several at once; adds the hooks found to
+    /// the charts. What is wrong with them.
+    pub(super) async fn render_all(
+        &self,
+        charts: &mut BTreeMap<ChartName, Chart>,
+        entries: Vec<(&stack::Chart, Composed)>,
+    ) -> Vec<Problem> {
+        let at_once = if self.at_once == 0 {
+            entries.len().max(1)
+        } else {
+            self.at_once
+        };
+        let mut rendering = Vec::new();
+        for (entry, values) in entries {
+            if charts.contains_key(&entry.name) {
+                rendering.push(async move { (&entry.name, self.render(entry, values).await) });
+            }
+        }
+        let mut rendered = futures::stream::iter(rendering).buffered(at_once);
+        let mut problems = Vec::new();
+        while let Some((name, result)) = rendered.next().await {
+            let Some(chart) = charts.get_mut(name) else {
+                continue;
+            };
+            match result {
+                Ok(text) => chart.hooks = chart.hooks.or(Hooks::in_text(&text)),
+                Err(error) if is_certain(&error, chart) => {
+                    problems.push(self.problem(name, &error));
+                }
+                Err(error) => tracing::debug!(chart = %name, %error, "not rendered beforehand"),
+            }
+        }
+        problems
+    }
+
+    async fn render(&self, entry: &stack::Chart, values: Composed) -> Result<String, HelmError> {
+        let upgrade = Upgrade {
+            release: entry.release.clone(),
+            chart: entry.source.path().to_owned(),
+            values_files: values.files,
+            values: Secret::new(values.document.to_string()),
+            timeout: entry.timeout,
+            wait: WaitMode::None,
+            history_max: entry.history_max,
+            labels: BTreeMap::new(),
+            force_replace: false,
+        };
+        let call = Call {
+            surroundings: self.surroundings,
+            shutdown: self.shutdown,
+            on_line: &mut |_: Stream, _: &str| (),
+        };
+        self.helm.template(call, &upgrade, self.kube_version).await
+    }
+
+    fn problem(&self, name: &ChartName, error: &HelmError) -> Problem {
+        let words = self.redactor.redact(&error.words.join("\n")).into_string();
+        Problem {
+            chart: Some(name.clone()),
+            message: format!("{}: {words}", error.cause),
+            hint: error.cause.hint().map(str::to_owned),
+        }
+    }
+}
+
+/// Whether the same would happen at the chart's turn.
+fn is_certain(error: &HelmError, chart: &Chart) -> bool {
+    match error.cause {
+        Cause::ValuesSchema | Cause::Values | Cause::Dependencies | Cause::KubeVersion => true,
+        Cause::Template | Cause::Manifest => !chart.looks_around,
+        _ => false,
+    }
+}

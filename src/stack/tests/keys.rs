@@ -1,0 +1,249 @@
+//! What is said about each wrong key of a chart and of a step.
+
+use super::*;
+
+/// Chart keys, what is said about them.
+#[test]
+fn each_wrong_chart_key_says_why() {
+    let cases = [
+        r#"chart = "jetstack/cert-manager""#,
+        r#"chart = "oci://registry/charts/web""#,
+        r#"chart = "web.tgz""#,
+        r#"chart = "./stack.toml""#,
+        r#"chart = "./empty""#,
+        r#"chart = """#,
+        "chart = 3",
+        "",
+        r#"version = "latest""#,
+        r#"namespace = "Web_1""#,
+        r#"release = "web..1""#,
+        "timeout = 0",
+        "timeout = -1",
+        "timeout = true",
+        r#"wait = "yes""#,
+        "rollback_on_failure = true",
+        r#"rollback_on_failure = "upgrade""#,
+        "atomic = true\nrollback_on_failure = \"never\"",
+        r#"reinstall_below = "1.2""#,
+        "reinstall_below = { accept_data_loss = true }",
+        "history_max = -1",
+        r#"labels = { name = "x", "a=b" = "c,d" }"#,
+        "labels = { tier = 1 }",
+        r#"values = "a: 1""#,
+        "values = { a = inf }",
+        "values = { a = 1000000, b = 999999 }",
+        r#"values_files = ["nope.yaml", { command = ["sops"] }, "empty"]"#,
+        r#"values_yaml = "a: yes\nb: [1""#,
+        "values_yaml = '''\na: 1\nb: [no, 012]\n'''",
+        r#"set = { "a..b" = 1 }"#,
+        "set = { \"a.b\" = 1 }\nunset = [\"a\"]",
+        r#"crds = "upgrade""#,
+        r#"needs = "db""#,
+        "needs = [1]",
+        "enabled = \"no\"",
+    ];
+    let mut said = Vec::new();
+    for case in cases {
+        let chart = if case.contains("chart =") || case.is_empty() {
+            ""
+        } else {
+            "chart = \"./charts/web\"\n"
+        };
+        let text = format!("[stack]\nname = \"demo\"\n[charts.web]\n{chart}{case}\n");
+        let root = folder(&text);
+        write(root.path(), "empty/x", "");
+        write(root.path(), "stack.toml", "");
+        let shown = messages_in(&root, &text);
+        said.push(format!("{case}\n  {}", shown.join("\n  ")));
+    }
+    insta::assert_snapshot!(said.join("\n"), @r#"
+    chart = "jetstack/cert-manager"
+      error: `jetstack/cert-manager` names a chart of a repository / chart = "jetstack/cert-manager" / ^^^^^^^^^^^^^^^^^^^^^^^ this version of stackctl takes a folder (`./…`) or a `.tgz` file
+    chart = "oci://registry/charts/web"
+      error: charts from `oci://` are not supported by this version of stackctl / chart = "oci://registry/charts/web" / ^^^^^^^^^^^^^^^^^^^^^^^^^^^ / help: use a folder (`./…`) or a `.tgz` file
+    chart = "web.tgz"
+      error: chart `ROOT/web.tgz` does not exist / chart = "web.tgz" / ^^^^^^^^^
+    chart = "./stack.toml"
+      error: `ROOT/stack.toml` is not a folder / chart = "./stack.toml" / ^^^^^^^^^^^^^^ a packed chart ends in `.tgz`
+    chart = "./empty"
+      error: `ROOT/empty` holds no Chart.yaml / chart = "./empty" / ^^^^^^^^^ so it is not a chart
+    chart = ""
+      error: `chart` is empty / chart = "" / ^^
+    chart = 3
+      error: `chart`: expected a string, found an integer / chart = 3 / ^
+
+      error: chart `web` has no `chart` / [charts.web] / ^^^ / help: say where it is: `chart = "./charts/NAME"`
+    version = "latest"
+      error: `latest` is not a version range / version = "latest" / ^^^^^^^^ `latest` is not a version / help: examples: `1.2.3`, `>=4.1, <5`, `^1.2 || ~2.0`
+    namespace = "Web_1"
+      error: namespace `Web_1` is not valid / namespace = "Web_1" / ^^^^^^^ use lower-case letters, digits and `-`, starting and ending with a letter or digit
+    release = "web..1"
+      error: release name `web..1` is not valid / release = "web..1" / ^^^^^^^^ it is empty
+    timeout = 0
+      error: `timeout` is not valid / timeout = 0 / ^ a duration must be longer than nothing
+    timeout = -1
+      error: `timeout` is not valid / timeout = -1 / ^^ a duration cannot be negative
+    timeout = true
+      error: `timeout`: expected a duration, found a boolean / timeout = true / ^^^^
+    wait = "yes"
+      error: `wait` is not valid / wait = "yes" / ^^^^^ expected `true`, `false` or `"helm"`
+    rollback_on_failure = true
+      error: `rollback_on_failure`: expected a string, found a boolean / rollback_on_failure = true / ^^^^
+    rollback_on_failure = "upgrade"
+      error: `upgrade` is not a value of `rollback_on_failure` / rollback_on_failure = "upgrade" / ^^^^^^^^^ expected one of `never`, `upgrades` and `always` / help: did you mean `upgrades`?
+    atomic = true
+    rollback_on_failure = "never"
+      error: `atomic` and `rollback_on_failure` are the same setting / atomic = true / ^^^^^^ `true` means `always`, `false` means `never` / rollback_on_failure = "never" / ------------------- said here, too
+    reinstall_below = "1.2"
+      error: `1.2` is not a version / reinstall_below = "1.2" / ^^^^^ expected a version such as `1.2.3`: unexpected end of input while parsing minor version number
+    reinstall_below = { accept_data_loss = true }
+      error: `reinstall_below` has no `version` / reinstall_below = { accept_data_loss = true } / ^^^^^^^^^^^^^^^^^^^^^^^^^^^
+    history_max = -1
+      error: `history_max` must be a whole number of revisions, 0 for all of them / history_max = -1 / ^^
+    labels = { name = "x", "a=b" = "c,d" }
+      error: the label `name` is taken / labels = { name = "x", "a=b" = "c,d" } / ^^^^ every chart has it: its own name
+      error: `a=b` cannot be part of a label / labels = { name = "x", "a=b" = "c,d" } / ^^^^^ use letters, digits, `.`, `_`, `-` and `/`
+      error: `c,d` cannot be part of a label / labels = { name = "x", "a=b" = "c,d" } / ^^^^^ use letters, digits, `.`, `_`, `-` and `/`
+    labels = { tier = 1 }
+      error: `tier`: expected a string, found an integer / labels = { tier = 1 } / ^
+    values = "a: 1"
+      error: `values`: expected a table, found a string / values = "a: 1" / ^^^^^^
+    values = { a = inf }
+      error: this cannot be a value / values = { a = inf } / ^^^ Helm's values cannot hold infinities and not-a-number
+    values = { a = 1000000, b = 999999 }
+      warning: Helm prints 1000000 as 1e+06 / values = { a = 1000000, b = 999999 } / ^^^^^^^ numbers in values become floats / help: quote it, or let the chart's template convert it with `int64`
+    values_files = ["nope.yaml", { command = ["sops"] }, "empty"]
+      error: values file `ROOT/nope.yaml` does not exist / values_files = ["nope.yaml", { command = ["sops"] }, "empty"] / ^^^^^^^^^^^
+      error: values from a command are not supported by this version of stackctl / values_files = ["nope.yaml", { command = ["sops"] }, "empty"] / ^^^^^^^^^^^^^^^^^^^^^^ expected the path of a file
+      error: `ROOT/empty` is a folder / values_files = ["nope.yaml", { command = ["sops"] }, "empty"] / ^^^^^^^ expected a values file
+    values_yaml = "a: yes\nb: [1"
+      error: unclosed bracket '[' / values_yaml = "a: yes\nb: [1" / ^^^^^^^^^^^^^^^ line 2 of the YAML
+    values_yaml = '''
+    a: 1
+    b: [no, 012]
+    '''
+      error: `no` is ambiguous: Helm reads false; quote it if it is a text / b: [no, 012] / ^^
+      error: `012` is ambiguous: Helm reads 10; quote it if it is a text / b: [no, 012] / ^^^
+    set = { "a..b" = 1 }
+      error: `a..b` is not a path into values / set = { "a..b" = 1 } / ^^^^^^ a part of the path is empty / help: as Helm's `--set`: `a.b`, `list[0].c`, `a\.b` for a key with a dot
+    set = { "a.b" = 1 }
+    unset = ["a"]
+      error: `a` is unset, but `a.b` is set / unset = ["a"] / ^^^ only one of them can be
+    crds = "upgrade"
+      error: `crds` is not supported by this version of stackctl / crds = "upgrade" / ^^^^
+    needs = "db"
+      error: `needs`: expected an array of strings, found a string / needs = "db" / ^^^^
+    needs = [1]
+      error: `needs`: expected an array of strings, found an integer / needs = [1] / ^
+    enabled = "no"
+      error: `enabled`: expected a boolean, found a string / enabled = "no" / ^^^^
+    "#);
+}
+
+#[test]
+fn each_wrong_step_says_why() {
+    let cases = [
+        "name = \"x\"",
+        "run = \"\"",
+        "run = []",
+        "run = { env = { A = 1 } }",
+        "run = \"x\"\npods = { selector = \"a=b\" }",
+        "capture = { name = \"x\" }",
+        "pods = { selector = \"\", min = 0 }",
+        "pods = { selectr = \"a=b\" }",
+        "http = {}",
+        "http = { url = \"ftp://x\", port = 1 }",
+        "http = { url = \"\" }",
+        "http = { url = \"https://x\", service = \"y\" }",
+        "http = { service = \"y\", port = 70000, path = \"x\" }",
+        "http = { url = \"https://x\", status = 99 }",
+        "run = \"x\"\nname = \"a/b\"",
+        "run = \"x\"\nwhen = { action = [\"instal\"], changed = \"x\" }",
+        "run = \"x\"\nwhen = { action = [] }",
+        "run = \"x\"\nretry = { attempts = 0, delay = \"x\", on = [] }",
+        "run = \"x\"\ntimeout = \"\"",
+        "run = \"echo ${inputs.nope} ${capture.x}\"",
+    ];
+    let mut said = Vec::new();
+    for case in cases {
+        let text = format!(
+            "[stack]\nname = \"demo\"\n[charts.web]\nchart = \"./charts/web\"\n[[charts.web.post]]\n{case}\n"
+        );
+        said.push(format!("{case}\n  {}", messages(&text).join("\n  ")));
+    }
+    insta::assert_snapshot!(said.join("\n"), @r#"
+    name = "x"
+      stack.toml:5: a step needs one of `run`, `pods` and `http`
+    run = ""
+      stack.toml:6: `run` names no command
+    run = []
+      stack.toml:6: `run` names no command
+    run = { env = { A = 1 } }
+      stack.toml:6: `run` has no `command`
+      stack.toml:6: `A`: expected a string, found an integer
+    run = "x"
+    pods = { selector = "a=b" }
+      stack.toml:5: a step does one thing, this one has `run` and `pods` | write one step for each
+    capture = { name = "x" }
+      stack.toml:6: `capture` is not supported by this version of stackctl
+    pods = { selector = "", min = 0 }
+      stack.toml:6: `selector` is empty (it would match any pod)
+      stack.toml:6: `min` must be at least 1 (no pod at all would pass, even with a misspelt selector)
+    pods = { selectr = "a=b" }
+      stack.toml:6: `pods` has no `selector`
+      stack.toml:6: unknown key `selectr` (not a key of `pods`) | did you mean `selector`?
+    http = {}
+      stack.toml:6: `http` needs one of `url` and `service`
+    http = { url = "ftp://x", port = 1 }
+      stack.toml:6: `ftp://x` is not an HTTP URL (expected `http://…` or `https://…`)
+      stack.toml:6: `port` goes with `service`, not with `url`
+    http = { url = "" }
+      stack.toml:6: `` is not an HTTP URL (expected `http://…` or `https://…`)
+    http = { url = "https://x", service = "y" }
+      stack.toml:6: `http` needs one, not both, of `url` and `service`
+    http = { service = "y", port = 70000, path = "x" }
+      stack.toml:6: `port` must be between 1 and 65535
+      stack.toml:6: `path` must start with `/`
+    http = { url = "https://x", status = 99 }
+      stack.toml:6: 99 is not an HTTP status
+    run = "x"
+    name = "a/b"
+      stack.toml:7: step name `a/b` is not valid (use one line of text without `/`)
+    run = "x"
+    when = { action = ["instal"], changed = "x" }
+      stack.toml:7: `instal` is not a value of `action` (expected one of `install`, `upgrade`, `reinstall`, `uninstall`, `unchanged` and `skip`) | did you mean `install`?
+      stack.toml:7: `changed` is not supported by this version of stackctl
+    run = "x"
+    when = { action = [] }
+      stack.toml:7: `action` is empty: the step would never run
+    run = "x"
+    retry = { attempts = 0, delay = "x", on = [] }
+      stack.toml:7: `attempts` must be at least 1
+      stack.toml:7: `delay` is not valid (expected a duration such as `90s`, `5m`, `1h30m` or `300ms`, or a whole number of seconds)
+      stack.toml:7: `on` is not supported by this version of stackctl
+    run = "x"
+    timeout = ""
+      stack.toml:7: `timeout` is not valid (expected a duration such as `90s`, `5m`, `1h30m` or `300ms`, or a whole number of seconds)
+    run = "echo ${inputs.nope} ${capture.x}"
+      stack.toml:6: undefined input `nope` | no inputs are declared; add `nope = { default = … }` to `[inputs]`
+      stack.toml:6: `${capture.x}` is not supported by this version of stackctl
+    "#);
+}
+
+fn messages_in(root: &TempDir, text: &str) -> Vec<String> {
+    let shown = drawn_with(root, |root| options(root, text));
+    shown
+        .split("\n\n")
+        .map(|one| {
+            let lines = one.lines().filter(|line| {
+                let line = line.trim_start();
+                !line.starts_with("-->") && line != "|" && !line.starts_with("...")
+            });
+            let marks = lines.map(|line| {
+                let line = line.trim_start_matches(|c: char| c.is_ascii_digit() || c == ' ');
+                line.trim_start_matches(['|', '=']).trim()
+            });
+            marks.collect::<Vec<_>>().join(" / ")
+        })
+        .collect()
+}

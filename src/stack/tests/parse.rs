@@ -1,0 +1,335 @@
+//! What files mean when nothing is wrong with them.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use super::*;
+use crate::{
+    name::{Action, Milestone},
+    stack::{
+        ChartSource, FailurePolicy, HttpTarget, Intent, Overrides, Reference, RollbackOnFailure,
+        Schedule, Template, Verb, Wait,
+    },
+};
+
+/// The example of the design, section 3, without what later versions bring: `include`,
+/// `repositories`, commands, `crds`, `retry` of charts, `capture`, `restart`, environments.
+const DESIGN: &str = r#"
+[stack]
+name = "platform"
+requires = ">=0.1"
+helm = ">=4.1, <5"
+state_namespace = "default"
+[stack.cluster]
+context = "prod-eu"
+allow = ["prod-*", "https://*.eks.amazonaws.com"]
+
+[settings]
+concurrency = 8
+failure_policy = "stop"
+schedule = "eager"
+history_max = 5
+
+[inputs]
+region = { default = "eu-west-3" }
+domain = { env = "DOMAIN" }
+token  = { env = "GRAFANA_TOKEN", secret = true }
+
+[namespaces.cert-manager]
+labels = { "pod-security.kubernetes.io/enforce" = "baseline" }
+
+[defaults]
+namespace = "platform"
+timeout = "5m"
+rollback_on_failure = "upgrades"
+
+[charts.storage-class]
+chart = "./charts/storage-class"
+
+[charts.cert-manager]
+chart = "./charts/cert-manager"
+version = "v1.18.2"
+namespace = "cert-manager"
+labels = { tier = "base" }
+protected = true
+values = { replicaCount = 2 }
+reinstall_below = { version = "1.4.4", accept_data_loss = true }
+
+[charts.cert-manager-configs]
+chart = "./charts/cert-manager-configs"
+needs = ["cert-manager"]
+values_files = ["values/issuers.yaml"]
+set = { "acme.email" = "ops@${inputs.domain}" }
+unset = ["acme.staging"]
+
+[charts.prometheus]
+chart = "./charts/kube-prometheus-stack"
+needs = ["cert-manager:deployed", "storage-class"]
+
+[charts.coredns]
+chart = "./charts/coredns-config"
+namespace = "kube-system"
+wait = false
+[[charts.coredns.pre]]
+run = "kubectl get configmap coredns"
+[[charts.coredns.post]]
+run = ["kubectl", "rollout", "restart", "deployment/coredns"]
+when = { action = ["install", "upgrade"] }
+[[charts.coredns.validate]]
+pods = { selector = "k8s-app=kube-dns", min = 1 }
+retry = { attempts = 12, delay = "10s" }
+"#;
+
+#[test]
+fn the_design_s_example_is_read() {
+    let root = folder(DESIGN);
+    write(root.path(), "values/issuers.yaml", "acme: {}\n");
+    let loaded = load(options(&root, DESIGN)).unwrap();
+    assert_eq!(loaded.warnings.len(), 0);
+    let stack = loaded.stack;
+
+    assert_eq!(stack.name.as_str(), "platform");
+    assert!(stack.helm.unwrap().matches(&semver::Version::new(4, 3, 1)));
+    assert_eq!(stack.cluster.context.as_deref(), Some("prod-eu"));
+    assert_eq!(stack.cluster.allow.len(), 2);
+    assert_eq!(stack.settings.concurrency, Some(8));
+    assert!(stack.inputs["token"].secret);
+    let namespace = stack.namespaces.values().next().unwrap();
+    assert_eq!(
+        namespace.labels["pod-security.kubernetes.io/enforce"],
+        "baseline"
+    );
+
+    let manager = &stack.charts["cert-manager"];
+    assert_eq!(manager.release.to_string(), "cert-manager/cert-manager");
+    assert_eq!(manager.rollback_on_failure, RollbackOnFailure::Upgrades);
+    assert_eq!(manager.labels["tier"], "base");
+    assert_eq!(manager.labels["name"], "cert-manager");
+    assert!(manager.protected);
+    assert_eq!(manager.history_max, 5);
+    let reinstall = manager.reinstall_below.as_ref().unwrap();
+    assert_eq!(reinstall.version, semver::Version::new(1, 4, 4));
+    assert!(reinstall.accept_data_loss);
+
+    let configs = &stack.charts["cert-manager-configs"];
+    assert_eq!(configs.release.to_string(), "platform/cert-manager-configs");
+    assert_eq!(
+        configs.values.files,
+        [root.path().join("values/issuers.yaml")]
+    );
+    let references: Vec<_> = {
+        let stack = load(options(&root, DESIGN)).unwrap().stack;
+        stack.references().into_iter().cloned().collect()
+    };
+    assert_eq!(references, [Reference::Input("domain".into())]);
+
+    let coredns = &stack.charts["coredns"];
+    assert_eq!(coredns.wait, Wait::No);
+    let Verb::Run { command, .. } = &coredns.steps.pre[0].verb else {
+        panic!()
+    };
+    let words: Vec<_> = command.iter().map(Template::to_string).collect();
+    assert_eq!(words, ["sh", "-c", "kubectl get configmap coredns"]);
+    assert_eq!(
+        coredns.steps.post[0].actions,
+        [Action::Install, Action::Upgrade]
+    );
+    assert_eq!(coredns.steps.post[0].timeout, Duration::from_mins(5));
+    let pods = &coredns.steps.validate[0];
+    assert_eq!(
+        (pods.retry.attempts, pods.retry.delay),
+        (12, Duration::from_secs(10))
+    );
+    assert_eq!(pods.timeout, Duration::from_mins(1));
+}
+
+#[test]
+fn what_is_not_said_has_its_default() {
+    let stack = sound("[stack]\nname = \"demo\"\n[charts.web]\nchart = \"./charts/web\"\n");
+    assert_eq!(stack.state_namespace.as_str(), "default");
+    assert_eq!(stack.settings.failure_policy, FailurePolicy::Stop);
+    assert_eq!(
+        (stack.settings.concurrency, stack.settings.history_max),
+        (None, 10)
+    );
+    let web = &stack.charts["web"];
+    assert_eq!(web.release.to_string(), "default/web");
+    assert_eq!(web.timeout, Duration::from_mins(5));
+    assert_eq!((web.wait, web.intent), (Wait::Watch, Intent::Deploy));
+    assert_eq!(web.rollback_on_failure, RollbackOnFailure::Never);
+    assert_eq!(
+        web.source,
+        ChartSource::Folder(stack.root.join("charts/web"))
+    );
+    assert!(web.needs.is_empty() && !web.protected && !web.force_replace);
+}
+
+#[test]
+fn defaults_merge_deep_and_are_replaced_by_what_a_chart_says() {
+    let stack = sound(
+        r#"
+[stack]
+name = "demo"
+[defaults]
+wait = "helm"
+rollback_on_failure = "upgrades"
+labels = { tier = "base", team = "core" }
+values = { image = { pull = "Always", tags = ["a", "b"] } }
+validate = [{ pods = { selector = "app=x" } }]
+[charts.web]
+chart = "./charts/web"
+atomic = false
+labels = { tier = "web" }
+values.image = { name = "web", tags = ["c"] }
+[charts.db]
+chart = "./charts/db"
+wait = true
+validate = []
+"#,
+    );
+    let web = &stack.charts["web"];
+    assert_eq!(web.rollback_on_failure, RollbackOnFailure::Never);
+    assert_eq!(
+        (web.labels["tier"].as_str(), web.labels["team"].as_str()),
+        ("web", "core")
+    );
+    assert_eq!(web.wait, Wait::Helm);
+    assert_eq!(web.steps.validate.len(), 1);
+    let values = web.values.compose(&crate::stack::Scope::default()).unwrap();
+    assert_eq!(
+        values.document,
+        serde_json::json!({"image": {"name": "web", "pull": "Always", "tags": ["c"]}})
+    );
+    let db = &stack.charts["db"];
+    assert_eq!(db.rollback_on_failure, RollbackOnFailure::Upgrades);
+    assert_eq!(db.wait, Wait::Watch);
+    assert!(db.steps.validate.is_empty());
+}
+
+#[test]
+fn names_are_expanded_while_loading() {
+    let text = r#"
+[stack]
+name = "demo-${inputs.region}"
+[inputs]
+region = { default = "eu", env = "REGION" }
+store = { default = "db" }
+[namespaces."${inputs.region}-apps"]
+labels = { "x" = "${env.USER}" }
+[charts.db]
+chart = "./charts/${inputs.region}"
+namespace = "${inputs.region}-data"
+enabled = true
+[charts.web]
+chart = "./charts/us"
+namespace = "${inputs.region}-apps"
+release = "web-${env.USER}"
+needs = ["${inputs.store}:ready"]
+values = { db = "${charts.db.release}.${charts.db.namespace}.svc", literal = "$${x}" }
+"#;
+    let root = folder(text);
+    let stack = load(LoadOptions {
+        env: BTreeMap::from([("USER".into(), "me".into()), ("REGION".into(), "us".into())]),
+        ..options(&root, text)
+    })
+    .unwrap()
+    .stack;
+    assert_eq!(stack.name.as_str(), "demo-us");
+    let need = &stack.charts["web"].needs[0];
+    assert_eq!((need.chart.as_str(), need.until), ("db", Milestone::Ready));
+    assert_eq!(stack.namespaces.keys().next().unwrap().as_str(), "us-apps");
+    assert_eq!(stack.charts["web"].release.to_string(), "us-apps/web-me");
+    let values = stack.charts["web"]
+        .values
+        .compose(&crate::stack::Scope::default());
+    assert_eq!(
+        values.unwrap().document,
+        serde_json::json!({"db": "db.us-data.svc", "literal": "${x}"})
+    );
+}
+
+#[test]
+fn the_command_line_overrides_settings() {
+    let text = "[stack]\nname = \"demo\"\n[settings]\nconcurrency = 2\nschedule = \"waves\"\n\
+                [charts.web]\nchart = \"./charts/web\"\n";
+    let root = folder(text);
+    let overrides = Overrides {
+        concurrency: Some(7),
+        failure_policy: Some("continue".into()),
+        schedule: None,
+    };
+    let loaded = load(LoadOptions {
+        overrides,
+        ..options(&root, text)
+    })
+    .unwrap();
+    let settings = loaded.stack.settings;
+    assert_eq!(settings.concurrency, Some(7));
+    assert_eq!(settings.failure_policy, FailurePolicy::Continue);
+    assert_eq!(settings.schedule, Schedule::Waves);
+    let place = loaded.layers.locate(&["settings", "concurrency"]).unwrap();
+    assert_eq!(place.to_string(), "command line:1");
+}
+
+#[test]
+fn every_verb_is_read() {
+    let stack = sound(
+        r#"
+[stack]
+name = "demo"
+[charts.web]
+chart = "./charts/web"
+timeout = "10m"
+[[charts.web.pre]]
+name = "migrate"
+run = { command = "make migrate", env = { DSN = "${env.DSN}" } }
+[[charts.web.validate]]
+http = { url = "https://example.org/${inputs.path}", status = 204, body = "ok" }
+[[charts.web.validate]]
+http = { service = "web", port = 8080 }
+timeout = 10
+[[charts.web.validate]]
+http = { service = "web", namespace = "other", port = "metrics", path = "/healthz" }
+[[charts.web.on_failure]]
+run = ["./tell", "them"]
+when = { action = ["uninstall"] }
+[inputs]
+path = {}
+"#,
+    );
+    let steps = &stack.charts["web"].steps;
+    assert_eq!(steps.pre[0].name, "migrate");
+    assert_eq!(steps.pre[0].timeout, Duration::from_mins(10));
+    assert!(!steps.pre[0].actions.contains(&Action::Uninstall));
+    let names: Vec<_> = steps
+        .validate
+        .iter()
+        .map(|step| step.name.as_str())
+        .collect();
+    assert_eq!(names, ["http", "http-2", "http-3"]);
+    let Verb::Http {
+        target: HttpTarget::Service { port, path, .. },
+        ..
+    } = &steps.validate[1].verb
+    else {
+        panic!()
+    };
+    assert_eq!((port.as_str(), path.as_literal()), ("8080", Some("/")));
+    assert_eq!(steps.on_failure[0].actions, [Action::Uninstall]);
+    let references: Vec<_> = stack.references().into_iter().collect();
+    assert_eq!(
+        references,
+        [
+            &Reference::Input("path".into()),
+            &Reference::Env("DSN".into())
+        ]
+    );
+}
+
+#[test]
+fn disabled_charts_are_absent() {
+    let stack = sound(
+        "[stack]\nname = \"demo\"\n[charts.web]\nchart = \"./charts/web\"\n\
+         [charts.off]\nenabled = false\nchart = \"./charts/missing\"\nneeds = [\"nope\"]\n",
+    );
+    assert_eq!(stack.charts.len(), 1);
+}

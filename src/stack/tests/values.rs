@@ -1,0 +1,202 @@
+//! What charts get as values, from a whole file.
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::stack::{
+    Composed, Edit, PathPart, Resolved, Scope, TemplatedValue, ValuePath, Values, ValuesLayer,
+    values::merge,
+};
+
+fn scope() -> Scope {
+    let resolved = |value, secret| Resolved { value, secret };
+    Scope {
+        inputs: [
+            ("replicas".to_owned(), resolved(json!(3), false)),
+            ("key".to_owned(), resolved(json!("hunter2"), true)),
+            ("hosts".to_owned(), resolved(json!(["a", "b"]), false)),
+        ]
+        .into(),
+        env: [("API_TOKEN".to_owned(), "t0ken".to_owned())].into(),
+    }
+}
+
+fn compose(chart: &str, files: &[(&str, &str)], set: &[&str]) -> Result<Composed, String> {
+    let text = format!(
+        "[stack]\nname = \"demo\"\n[inputs]\nreplicas = {{}}\nkey = {{ secret = true }}\nhosts = {{}}\n\
+         [charts.web]\nchart = \"./charts/web\"\n{chart}\n"
+    );
+    let root = folder(&text);
+    for (path, text) in files {
+        write(root.path(), path, text);
+    }
+    let extra = root.path().join("extra.yaml");
+    let loaded = load(LoadOptions {
+        set: set.iter().map(|one| format!("web:{one}")).collect(),
+        values: extra
+            .exists()
+            .then(|| ("web".to_owned(), extra))
+            .into_iter()
+            .collect(),
+        ..options(&root, &text)
+    });
+    let loaded = loaded.map_err(|problems| render(&problems.0, false))?;
+    let composed = loaded.stack.charts["web"].values.compose(&scope());
+    let root = root.path().display().to_string();
+    composed.map_err(|error| error.to_string().replace(&root, "ROOT"))
+}
+
+#[test]
+fn later_layers_win() {
+    let composed = compose(
+        r#"
+values_files = ["a.yaml"]
+values_yaml = ["a: 1\nkeep: {x: 1, l: [1, 2]}", "b: 1\n"]
+values = { b = 2, c = 2, keep = { l = [3] }, n = "${inputs.replicas}", h = "${inputs.hosts}" }
+set = { c = 3, "d\\.e.f" = 3, "keep.z" = { q = 1 } }
+unset = ["gone", "keep.x"]
+"#,
+        &[
+            ("a.yaml", "b: file\n"),
+            ("extra.yaml", "c: 4\nd: ${literal}\n"),
+        ],
+        &["e=5,f={x,1}", "c=6"],
+    );
+    assert_eq!(
+        composed.unwrap().document,
+        json!({
+            "a": 1, "b": 2, "c": 6, "d": "${literal}", "e": 5, "f": ["x", 1],
+            "d.e": {"f": 3}, "gone": null, "n": 3, "h": ["a", "b"],
+            "keep": {"x": null, "l": [3], "z": {"q": 1}},
+        })
+    );
+}
+
+#[test]
+fn secrets_that_went_in_are_known() {
+    let composed = compose(
+        r#"values = { a = "${inputs.key}", b = "Bearer ${env.API_TOKEN}", c = "n=${inputs.replicas}" }"#,
+        &[],
+        &[],
+    )
+    .unwrap();
+    let secrets: Vec<_> = composed
+        .secrets
+        .iter()
+        .map(crate::secret::Secret::expose)
+        .collect();
+    assert_eq!(secrets, ["hunter2", "Bearer t0ken"]);
+    assert_eq!(composed.document["c"], "n=3");
+}
+
+#[test]
+fn an_index_sees_the_list_of_the_last_file_that_has_it() {
+    let files = [
+        ("a.yaml", "l: [{x: 1}, {x: 2}]\nm: [0, 012]\n"),
+        ("b.yaml", "other: yes\n"),
+    ];
+    let chart = r#"values_files = ["a.yaml", "b.yaml"]"#;
+    let with = |set: &str| compose(&format!("{chart}\nset = {{ {set} }}"), &files, &[]);
+    assert_eq!(
+        with(r#""l[1].x" = 9"#).unwrap().document,
+        json!({"l": [{"x": 1}, {"x": 9}]})
+    );
+    assert_eq!(
+        with(r#""new[1]" = 9"#).unwrap().document,
+        json!({"new": [null, 9]})
+    );
+    assert_eq!(
+        with(r#""m[0]" = 9"#).unwrap_err(),
+        "ROOT/a.yaml, line 2: `012` is ambiguous: Helm reads 10; quote it if it is a text"
+    );
+    let both = format!("{chart}\nvalues = {{ l = [7] }}\nset = {{ \"l[0]\" = 8 }}");
+    assert_eq!(
+        compose(&both, &files, &[]).unwrap().document,
+        json!({"l": [8]})
+    );
+}
+
+#[test]
+fn an_edit_that_does_not_fit_says_why() {
+    for (chart, expected) in [
+        (
+            r#"values = { a = 1 }
+set = { "a.b" = 2 }"#,
+            "`a.b` cannot be set: `b` is not inside a table",
+        ),
+        (
+            r#"values = { a = {} }
+set = { "a[0]" = 2 }"#,
+            "`a[0]` cannot be set: `[0]` is not inside a list",
+        ),
+        (
+            r#"values = { a = "${env.NOPE}" }"#,
+            "environment variable `NOPE` is not set",
+        ),
+    ] {
+        assert_eq!(compose(chart, &[], &[]).unwrap_err(), expected);
+    }
+}
+
+/// Trees in which a key is a table or a leaf, never one here and the other there: where the two
+/// meet, Helm's merge forgets the table, and so is not associative.
+fn tree() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(json!(null)),
+        any::<i8>().prop_map(Value::from),
+        Just(json!([1]))
+    ];
+    let leaves = proptest::collection::btree_map("[a-c]", leaf, 0..3);
+    leaves
+        .prop_map(|map| map.into_iter().collect::<Value>())
+        .prop_recursive(3, 16, 3, |inner| {
+            let tables = proptest::collection::btree_map("[x-z]", inner.clone(), 0..3);
+            (tables, inner).prop_map(|(tables, mut leaves)| {
+                if let Value::Object(map) = &mut leaves {
+                    map.extend(tables);
+                }
+                leaves
+            })
+        })
+}
+
+fn merged(mut under: Value, over: &Value) -> Value {
+    merge(&mut under, over.clone());
+    under
+}
+
+fn part() -> impl Strategy<Value = PathPart> {
+    prop_oneof![
+        3 => "[a-c]".prop_map(PathPart::Key),
+        1 => (0..3_usize).prop_map(PathPart::Index),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn merging_is_associative_and_nothing_changes_nothing(a in tree(), b in tree(), c in tree()) {
+        let left = merged(merged(a.clone(), &b), &c);
+        let right = merged(a.clone(), &merged(b, &c));
+        prop_assert_eq!(left, right);
+        prop_assert_eq!(&merged(a.clone(), &json!({})), &a);
+        prop_assert_eq!(&merged(json!({}), &a), &a);
+        prop_assert_eq!(&merged(a.clone(), &a), &a);
+    }
+
+    #[test]
+    fn what_is_set_is_there(first in "[a-c]", rest in proptest::collection::vec(part(), 0..4), value in any::<i32>()) {
+        let parts: Vec<_> = std::iter::once(PathPart::Key(first)).chain(rest).collect();
+        let edit = Edit {
+            path: ValuePath(parts.clone()),
+            value: Some(TemplatedValue::Plain(value.into())),
+        };
+        let values = Values { files: Vec::new(), layers: vec![ValuesLayer::Edit(edit)] };
+        let document = values.compose(&Scope::default()).unwrap().document;
+        let found = parts.iter().fold(&document, |tree, part| match part {
+            PathPart::Key(key) => &tree[key],
+            PathPart::Index(index) => &tree[index],
+        });
+        prop_assert_eq!(found, &json!(value));
+    }
+}

@@ -1,0 +1,156 @@
+//! The declared steps: what they get, what they hand on, how often they are tried.
+
+use std::{
+    fs,
+    io::{BufRead as _, BufReader, Write as _},
+    net::TcpListener,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+};
+
+use crate::support::Lab;
+
+tests![
+    an_http_check_is_tried_until_the_answer_is_right,
+    an_http_check_says_what_was_answered_and_what_was_wanted,
+    a_payload_goes_from_step_to_step,
+    a_secret_may_not_be_an_argument_of_a_command,
+];
+
+/// Answers requests on loopback, one after the other; the last answer is repeated. How many came.
+fn answers(answers: &'static [&'static str]) -> (String, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has ports");
+    let address = listener.local_addr().expect("it is bound");
+    let count = Arc::new(AtomicUsize::new(0));
+    let seen = count.clone();
+    thread::spawn(move || {
+        for socket in listener.incoming() {
+            let Ok(mut socket) = socket else { return };
+            let mut request = BufReader::new(&socket).lines();
+            while request
+                .next()
+                .is_some_and(|line| line.is_ok_and(|line| !line.is_empty()))
+            {}
+            let n = seen.fetch_add(1, Ordering::SeqCst);
+            let (status, body) = answers[n.min(answers.len() - 1)]
+                .split_once(' ')
+                .expect("two words");
+            let length = body.len();
+            let _ = write!(
+                socket,
+                "HTTP/1.1 {status} X\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
+            );
+        }
+    });
+    (format!("http://{address}"), count)
+}
+
+fn an_http_check_is_tried_until_the_answer_is_right() {
+    let lab = Lab::new("http-retry");
+    let (url, count) = answers(&["503 starting", "200 starting", "200 all is well"]);
+    lab.stack(&format!(
+        r#"
+[charts.web]
+chart = "./charts/app"
+[[charts.web.validate]]
+http = {{ url = "{url}/health", status = 200, body = "all is well" }}
+retry = {{ attempts = 5, delay = "100ms" }}
+"#
+    ));
+    lab.stackctl(&["up"])
+        .exits(0)
+        .ended(&[("web", "succeeded")]);
+    assert_eq!(count.load(Ordering::SeqCst), 3);
+}
+
+fn an_http_check_says_what_was_answered_and_what_was_wanted() {
+    let lab = Lab::new("http-wrong");
+    let (url, count) = answers(&["418 teapot"]);
+    lab.stack(&format!(
+        r#"
+[charts.web]
+chart = "./charts/app"
+[[charts.web.validate]]
+name = "health"
+http = {{ url = "{url}/health" }}
+retry = {{ attempts = 2, delay = "10ms" }}
+[charts.below]
+chart = "./charts/app"
+needs = ["web"]
+"#
+    ));
+    let up = lab
+        .stackctl(&["up"])
+        .exits(1)
+        .says(&[
+            "answered 418",
+            "a 2xx was wanted",
+            "teapot",
+            "after 2 attempts",
+        ])
+        .ended(&[("web", "failed"), ("below", "not run because web")]);
+    assert_eq!(up.failure("web").step, "validate/health");
+    assert_eq!(count.load(Ordering::SeqCst), 2);
+    // The deploy itself was good: a failing validation takes nothing back.
+    lab.has_releases(&["web 1 deployed"]);
+}
+
+fn a_payload_goes_from_step_to_step() {
+    let lab = Lab::new("payload");
+    lab.stack(
+        r#"
+[charts.web]
+chart = "./charts/app"
+[[charts.web.pre]]
+name = "start"
+run = '''echo '{"seen": ["pre"], "chart": "'$STACKCTL_CHART'"}' '''
+[[charts.web.pre]]
+name = "talk"
+run = "echo only words are no payload"
+[[charts.web.post]]
+name = "end"
+run = "cat > payload.json; env | grep ^STACKCTL_ | sort > env.txt; kubectl=$KUBECONFIG; test -r $kubectl"
+"#,
+    );
+    lab.stackctl(&["up"]).exits(0);
+    let read = |name| fs::read_to_string(lab.path().join(name)).expect("the step wrote it");
+    let payload: serde_json::Value = serde_json::from_str(&read("payload.json")).expect("JSON");
+    assert_eq!(
+        payload,
+        serde_json::json!({ "seen": ["pre"], "chart": "web" })
+    );
+    for line in [
+        "STACKCTL_ACTION=install",
+        "STACKCTL_NAMESPACE=payload",
+        "STACKCTL_PHASE=post",
+        "STACKCTL_RELEASE=web",
+        "STACKCTL_STACK=payload",
+        "STACKCTL_STEP=end",
+    ] {
+        assert!(
+            read("env.txt").lines().any(|found| found == line),
+            "{line}: {}",
+            read("env.txt")
+        );
+    }
+}
+
+fn a_secret_may_not_be_an_argument_of_a_command() {
+    let lab = Lab::new("argv");
+    lab.stack(
+        r#"
+[inputs]
+token = { default = "s3cr3t-t0k3n", secret = true }
+[charts.web]
+chart = "./charts/app"
+[[charts.web.pre]]
+run = ["echo", "${inputs.token}"]
+"#,
+    );
+    let up = lab.stackctl(&["up", "-v"]).exits(1).says(&["env"]);
+    assert!(!up.to_string().contains("s3cr3t-t0k3n"), "{up}");
+    lab.has_releases(&[]);
+}
