@@ -1,6 +1,6 @@
 //! Chart.yaml, and what the templates tell without rendering.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
@@ -13,6 +13,8 @@ use crate::name::parse_version;
 /// What a run must know of a chart.
 #[derive(Debug, Clone)]
 pub struct Chart {
+    /// The folder or archive it was read from: what Helm gets.
+    pub path: PathBuf,
     /// `name` of Chart.yaml.
     pub name: String,
     /// `version` of Chart.yaml.
@@ -94,6 +96,7 @@ impl Chart {
             templates.map(|file| String::from_utf8_lossy(&file.bytes))
         };
         Ok(Self {
+            path: path.to_owned(),
             name: yaml.name,
             version,
             app_version: yaml.app_version.map(|value| match value {

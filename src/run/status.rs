@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{
-    PlanRequest, RunError, Session, check::Library, observe::observed_release, session::select,
+    PlanRequest, RunError, Session, check::Library, fetch, observe::observed_release, session::select,
 };
 use crate::{
     graph::Graph,
@@ -50,7 +50,7 @@ pub struct StatusRow {
     pub state: State,
     /// Version of the installed chart.
     pub installed: Option<String>,
-    /// Version of the chart on disk.
+    /// Version of the chart the stack names, if it is on this machine.
     pub wanted: Option<String>,
     /// When the newest revision was made.
     pub updated: Option<Timestamp>,
@@ -68,7 +68,9 @@ impl Session {
                 .filter_map(|name| self.stack.charts.get(name))
         };
         let listed = self.releases.list(&self.namespaces()).await?;
-        let (charts, _) = Library::default().open_all(entries());
+        let cached =
+            fetch::cached(&self.stack, &self.settings, entries(), &self.redactor).await;
+        let (charts, _) = Library::new(&cached).open_all(entries());
         let rows = futures::stream::iter(entries())
             .map(|chart| {
                 let last = listed

@@ -14,13 +14,20 @@ use crate::{
 };
 
 impl Stack {
-    /// Every input and environment variable that values and steps refer to.
+    /// Every input and environment variable that values, steps and repositories refer to.
     pub fn references(&self) -> BTreeSet<&Reference> {
         let templates = self.charts.values().flat_map(|chart| {
             let in_steps = steps(chart).flat_map(templates_of);
             chart.values.templates().chain(in_steps)
         });
-        templates.flat_map(Template::references).collect()
+        let credentials = self
+            .repositories
+            .values()
+            .flat_map(|repository| repository.username.iter().chain(&repository.password));
+        templates
+            .chain(credentials)
+            .flat_map(Template::references)
+            .collect()
     }
 
     /// What is wrong with a value for an input that is not declared.

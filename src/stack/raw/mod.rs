@@ -4,11 +4,13 @@
 pub(crate) mod chart;
 mod duration;
 pub(crate) mod reader;
+pub(crate) mod repositories;
 pub(crate) mod steps;
 
 use std::time::Duration;
 
 use self::chart::RawChart;
+use self::repositories::RawRepository;
 use self::reader::{Reader, table, texts, wrong};
 use crate::stack::{
     findings::{Finding, Findings},
@@ -32,6 +34,7 @@ pub(crate) struct RawStack<'a> {
     pub(crate) settings: RawSettings,
     pub(crate) inputs: Vec<RawInput<'a>>,
     pub(crate) namespaces: Vec<RawNamespace<'a>>,
+    pub(crate) repositories: Vec<RawRepository<'a>>,
     pub(crate) charts: Vec<RawChart<'a>>,
 }
 
@@ -76,11 +79,7 @@ pub(crate) const MINIMAL: &str = "a minimal stack file is\n\n[stack]\nname = \"d
 /// [`Layers::merged_with_defaults`].
 pub(crate) fn read<'a>(layers: &'a Layers, merged: &'a [Table], f: &mut Findings) -> RawStack<'a> {
     let mut raw = RawStack::default();
-    let mut root = Reader::new("a stack file", &layers.root).later(&[
-        "environments",
-        "include",
-        "repositories",
-    ]);
+    let mut root = Reader::new("a stack file", &layers.root).later(&["environments", "include"]);
     match root.node("stack") {
         Some(node) => read_stack(node, &mut raw, f),
         None => f.add(Finding::error("there is no `[stack]` table with a `name`").help(MINIMAL)),
@@ -93,6 +92,9 @@ pub(crate) fn read<'a>(layers: &'a Layers, merged: &'a [Table], f: &mut Findings
     }
     if let Some(node) = root.node("namespaces") {
         raw.namespaces = each(node, "namespaces", f, read_namespace);
+    }
+    if let Some(node) = root.node("repositories") {
+        raw.repositories = each(node, "repositories", f, repositories::read);
     }
     let defaults = root.node("defaults");
     let defaults = defaults.and_then(|node| table(node, "defaults", f));

@@ -10,6 +10,7 @@ mod names;
 mod order;
 mod overrides;
 mod redundant;
+mod source;
 mod steps;
 mod tree;
 
@@ -92,6 +93,10 @@ pub(crate) fn validate(
         schedule: raw.settings.schedule,
         history_max: raw.settings.history_max.unwrap_or(HISTORY_MAX),
     };
+    let repositories =
+        source::repositories(&raw.repositories, &known, &mut around.disk, f);
+    let names = raw.repositories.iter().map(|one| one.name.value);
+    let repository_names: Vec<&str> = names.collect();
     let mut layers = overrides::layers(&raw.charts, &around.command_line, f);
     let mut charts = IndexMap::with_capacity(raw.charts.len());
     let mut rest = edges.as_slice();
@@ -101,6 +106,7 @@ pub(crate) fn validate(
         let mut parts = Parts {
             known: &known,
             disk: &mut around.disk,
+            repositories: &repository_names,
             identities: &identities,
             edges: own,
             overrides: layers.remove(&index).unwrap_or_default(),
@@ -126,6 +132,7 @@ pub(crate) fn validate(
         settings,
         inputs,
         namespaces,
+        repositories,
         charts,
     })
 }
