@@ -4,10 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::{
-    ChartError, dependencies,
-    files::{self, File},
-};
+use super::{ChartError, dependencies, files};
 use crate::name::parse_version;
 
 /// What a run must know of a chart.

@@ -58,12 +58,14 @@ pub async fn fetch(
         LockMode::Update(moves)
     };
     let files = Fetching::new(stack, settings, redactor, false)?;
-    let requests = stack.charts.values().filter_map(|chart| files.request(chart));
+    let requests = stack
+        .charts
+        .values()
+        .filter_map(|chart| files.request(chart));
     let fetched = files.get(requests.collect(), &mode, watch).await?;
     let nothing_to_say = files.lock.is_none() && fetched.lock.entries().is_empty();
-    let written = !settings.frozen
-        && !nothing_to_say
-        && lockfile::write(&files.lock_file, &fetched.lock)?;
+    let written =
+        !settings.frozen && !nothing_to_say && lockfile::write(&files.lock_file, &fetched.lock)?;
     Ok(Resolved {
         charts: fetched.charts,
         lock_file: files.lock_file,

@@ -49,7 +49,8 @@ impl Renderer<'_> {
         for (entry, values) in entries {
             if let Some(chart) = charts.get(&entry.name) {
                 let path = chart.path.clone();
-                rendering.push(async move { (&entry.name, self.render(entry, path, values).await) });
+                rendering
+                    .push(async move { (&entry.name, self.render(entry, path, values).await) });
             }
         }
         let mut rendered = futures::stream::iter(rendering).buffered(at_once);

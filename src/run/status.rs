@@ -5,7 +5,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{
-    PlanRequest, RunError, Session, check::Library, fetch, observe::observed_release, session::select,
+    PlanRequest, RunError, Session, check::Library, fetch, observe::observed_release,
+    session::select,
 };
 use crate::{
     graph::Graph,
@@ -68,8 +69,7 @@ impl Session {
                 .filter_map(|name| self.stack.charts.get(name))
         };
         let listed = self.releases.list(&self.namespaces()).await?;
-        let cached =
-            fetch::cached(&self.stack, &self.settings, entries(), &self.redactor).await;
+        let cached = fetch::cached(&self.stack, &self.settings, entries(), &self.redactor).await;
         let (charts, _) = Library::new(&cached).open_all(entries());
         let rows = futures::stream::iter(entries())
             .map(|chart| {

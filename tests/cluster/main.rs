@@ -27,6 +27,10 @@ mod offline;
 mod order;
 mod quickstart;
 mod seed;
+#[path = "../it/sources/server.rs"]
+#[expect(dead_code, reason = "only what a sound repository needs is used here")]
+mod server;
+mod sources;
 mod steps;
 mod support;
 mod target;
@@ -62,6 +66,7 @@ fn main() -> ExitCode {
         interrupts::TESTS,
         commands::TESTS,
         seed::TESTS,
+        sources::TESTS,
         steps::TESTS,
     ];
     let mut trials: Vec<Trial> = on_a_cluster

@@ -10,8 +10,8 @@ pub(crate) mod steps;
 use std::time::Duration;
 
 use self::chart::RawChart;
-use self::repositories::RawRepository;
 use self::reader::{Reader, table, texts, wrong};
+use self::repositories::RawRepository;
 use crate::stack::{
     findings::{Finding, Findings},
     layers::{

@@ -4,6 +4,7 @@ mod edges;
 mod keys;
 mod parse;
 mod problems;
+mod sources;
 mod values;
 
 use std::{fs, path::Path};

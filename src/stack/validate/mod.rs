@@ -93,8 +93,7 @@ pub(crate) fn validate(
         schedule: raw.settings.schedule,
         history_max: raw.settings.history_max.unwrap_or(HISTORY_MAX),
     };
-    let repositories =
-        source::repositories(&raw.repositories, &known, &mut around.disk, f);
+    let repositories = source::repositories(&raw.repositories, &known, &mut around.disk, f);
     let names = raw.repositories.iter().map(|one| one.name.value);
     let repository_names: Vec<&str> = names.collect();
     let mut layers = overrides::layers(&raw.charts, &around.command_line, f);

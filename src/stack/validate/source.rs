@@ -63,8 +63,14 @@ fn repository(
     let is_oci = url.value.starts_with("oci://");
     if !is_oci && !is_web(&url.value) {
         f.add(
-            Finding::error(format!("`{}` is not the address of a repository", url.value))
-                .at(url.origin, "it starts with `https://`, `http://` or `oci://`"),
+            Finding::error(format!(
+                "`{}` is not the address of a repository",
+                url.value
+            ))
+            .at(
+                url.origin,
+                "it starts with `https://`, `http://` or `oci://`",
+            ),
         );
         return None;
     }
