@@ -22,7 +22,7 @@ use tempfile::{NamedTempFile, TempDir};
 use super::{FetchError, digest::Digest, tree};
 
 /// Leftovers of killed runs are removed after this long.
-const LEFTOVER: Duration = Duration::from_secs(24 * 60 * 60);
+const LEFTOVER: Duration = Duration::from_hours(24);
 
 /// An open cache. Its methods block: for threads that may.
 #[derive(Debug, Clone)]

@@ -92,6 +92,10 @@ pub(super) struct ClusterSettings {
 
 /// How charts are run (`up`, `down`).
 #[derive(Debug, Clone)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "facts that do not depend on each other"
+)]
 pub(super) struct RunSettings {
     pub(super) stack: StackSettings,
     pub(super) selection: SelectionSettings,

@@ -28,10 +28,10 @@ impl Default for Patience {
         Self {
             connect: Duration::from_secs(10),
             idle: Duration::from_secs(30),
-            total: Duration::from_secs(15 * 60),
+            total: Duration::from_mins(15),
             attempts: 4,
             pause: Duration::from_millis(500),
-            longest_pause: Duration::from_secs(60),
+            longest_pause: Duration::from_mins(1),
         }
     }
 }

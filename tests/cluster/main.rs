@@ -28,7 +28,11 @@ mod order;
 mod quickstart;
 mod seed;
 #[path = "../it/sources/server.rs"]
-#[expect(dead_code, reason = "only what a sound repository needs is used here")]
+#[expect(
+    dead_code,
+    clippy::unwrap_used,
+    reason = "shared with tests that serve faults, and steered by constants"
+)]
 mod server;
 mod sources;
 mod steps;

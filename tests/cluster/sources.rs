@@ -34,12 +34,12 @@ impl Repository {
     fn start() -> Self {
         let runtime = Runtime::new().expect("a runtime");
         let files: Arc<Mutex<HashMap<String, Vec<u8>>>> = Arc::default();
-        let served = Arc::clone(&files);
+        let shared = Arc::clone(&files);
         let server = runtime.block_on(Server::start(move |seen| {
             if seen.authorization() != Some(AUTHORIZATION) {
                 return Reply::status(401);
             }
-            let files = served.lock().unwrap_or_else(PoisonError::into_inner);
+            let files = shared.lock().unwrap_or_else(PoisonError::into_inner);
             files
                 .get(&seen.path)
                 .map_or_else(|| Reply::status(404), |file| Reply::ok(file.as_slice()))

@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// A helper may ask its user to unlock something.
-const HELPER_DEADLINE: Duration = Duration::from_secs(60);
+const HELPER_DEADLINE: Duration = Duration::from_mins(1);
 
 /// Names of Docker Hub, all one to Docker, and the key its credentials are under.
 const DOCKER_HUB: [&str; 3] = ["docker.io", "index.docker.io", "registry-1.docker.io"];

@@ -8,7 +8,7 @@ use crate::{
         console::{Console, UsageError},
         exit::ExitCode,
         output,
-        settings::{FetchSettings, Verbosity},
+        settings::{ClusterSettings, FetchSettings, Verbosity},
     },
     name::ChartName,
     report::{Align, Table},
@@ -22,7 +22,7 @@ pub(super) async fn run(settings: FetchSettings, console: &Console) -> anyhow::R
     let moves = moves(&settings, &stack)?;
     let session = Settings {
         frozen: settings.frozen,
-        ..common::session_settings(&settings.stack, &Default::default(), console)
+        ..common::session_settings(&settings.stack, &ClusterSettings::default(), console)
     };
     let mut watch = |progress: FetchProgress| show(&progress, console);
     let resolved = run::fetch(&stack, &session, moves, &console.redactor, &mut watch).await?;

@@ -106,7 +106,7 @@ pub(crate) fn source(
     }
     if is_web(text) {
         let path = text.split(['?', '#']).next().unwrap_or(text);
-        if !path.ends_with(".tgz") {
+        if path.strip_suffix(".tgz").is_none() {
             f.add(
                 Finding::error(format!("`{text}` is not the address of a packed chart"))
                     .at(said.origin, "it ends in `.tgz`")
