@@ -1,6 +1,7 @@
 //! From a plan to an outcome: preflight, run folder, lease, engine, and cleaning up after it.
 
 use std::{
+    collections::BTreeMap,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -20,7 +21,7 @@ use crate::{
     name::RunId,
     plan::Plan,
     shutdown::Trigger,
-    stack::{FailurePolicy, Schedule},
+    stack::{FailurePolicy, Schedule, Stack},
 };
 
 /// Sees every event of a run, after the journal.
@@ -48,7 +49,12 @@ impl Session {
     ) -> Result<Finished, RunError> {
         let helm = self.helm(trigger).await?;
         let env = self.settings.text_env();
-        let scope = inputs::resolve(&self.stack, &env, &self.settings.inputs, &self.redactor)
+        // Charts were fetched: nothing needs the repositories' passwords any more.
+        let fetched = Stack {
+            repositories: BTreeMap::new(),
+            ..Stack::clone(&self.stack)
+        };
+        let scope = inputs::resolve(&fetched, &env, &self.settings.inputs, &self.redactor)
             .map_err(|InputsError(findings)| Problems(findings))?;
         let private = tempfile::Builder::new()
             .prefix("stackctl-")

@@ -143,7 +143,15 @@ impl Fetching {
     ) -> Result<Self, RunError> {
         let lock_file = lock_file(stack);
         let lock = lockfile::read(&lock_file)?;
-        let repositories = repositories(stack, settings, redactor)?;
+        let repositories = if offline {
+            let specs = stack.repositories.iter();
+            let closed = |(name, spec): (&String, &RepositorySpec)| {
+                (name.clone(), repository(spec, (None, None)))
+            };
+            specs.map(closed).collect()
+        } else {
+            repositories(stack, settings, redactor)?
+        };
         let fetcher = Fetcher::new(FetchOptions {
             cache_dir: settings.cache_dir(),
             repositories: repositories.clone(),
@@ -229,15 +237,20 @@ fn repositories(
         .map_err(|InputsError(findings)| Problems(findings))?;
     let repositories = stack.repositories.iter();
     repositories
-        .map(|(name, spec)| Ok((name.clone(), repository(spec, &scope, redactor)?)))
+        .map(|(name, spec)| {
+            let credentials = credentials(spec, &scope, redactor)?;
+            Ok((name.clone(), repository(spec, credentials)))
+        })
         .collect()
 }
 
-fn repository(
+type Credentials = (Option<String>, Option<Secret>);
+
+fn credentials(
     spec: &RepositorySpec,
     scope: &Scope,
     redactor: &Redactor,
-) -> Result<Repository, Problems> {
+) -> Result<Credentials, Problems> {
     let expand = |template: &Option<Template>| {
         let Some(template) = template else {
             return Ok(None);
@@ -252,18 +265,25 @@ fn repository(
         }
         Ok(Some(expanded.text))
     };
-    Ok(Repository {
+    Ok((
+        expand(&spec.username)?,
+        expand(&spec.password)?.map(Secret::new),
+    ))
+}
+
+fn repository(spec: &RepositorySpec, (username, password): Credentials) -> Repository {
+    Repository {
         url: spec.url.clone(),
         access: Access {
-            username: expand(&spec.username)?,
-            password: expand(&spec.password)?.map(Secret::new),
+            username,
+            password,
             ca_file: spec.ca_file.clone(),
             cert_file: spec.cert_file.clone(),
             key_file: spec.key_file.clone(),
             pass_credentials: spec.pass_credentials,
             plain_http: spec.plain_http,
         },
-    })
+    }
 }
 
 #[cfg(test)]

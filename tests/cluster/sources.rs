@@ -56,7 +56,8 @@ impl Repository {
         let mut index = "apiVersion: v1\nentries:\n  app:\n".to_owned();
         let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
         for version in versions {
-            index += &format!("  - version: {version}\n    urls: [app-{version}.tgz]\n");
+            let entry = format!("  - version: {version}\n    urls: [app-{version}.tgz]\n");
+            index.push_str(&entry);
             files.insert(format!("/app-{version}.tgz"), packed(lab, version));
         }
         files.insert("/index.yaml".to_owned(), index.into_bytes());
@@ -138,7 +139,7 @@ fn charts_of_a_private_repository_are_fetched_locked_and_installed() {
         .ended(&[("base", "succeeded"), ("web", "succeeded")]);
     lab.has_releases(&["base 1 deployed", "web 1 deployed"]);
     assert_eq!(repository.downloads("/app-1.1.0.tgz"), 1, "{up}");
-    let plan = lab.stackctl_with(ENV, &["plan", "--offline"]).exits(0);
+    let plan = lab.stackctl(&["plan", "--offline"]).exits(0);
     assert!(plan.stdout.contains("1.1.0"), "{plan}");
 
     // A new version moves nothing that is locked, until it is asked for.
@@ -150,7 +151,7 @@ fn charts_of_a_private_repository_are_fetched_locked_and_installed() {
         .exits(0)
         .says(&["fetched web 1.2.0", "wrote ./stack.lock"]);
     lab.stackctl_with(ENV, &["up"]).exits(0);
-    let status = lab.stackctl_with(ENV, &["status", "-o", "json"]).exits(0);
+    let status = lab.stackctl(&["status", "-o", "json"]).exits(0);
     let rows = status.json();
     let web = rows.as_array().and_then(|rows| {
         let is_web = |row: &&serde_json::Value| row["chart"] == "web";
