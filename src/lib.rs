@@ -26,7 +26,7 @@
 //! | [`engine`] | plan to outcome: a pure frontier, one owner of the run's state | `plan` |
 //! | [`process`] | start, group, drain, stop children; they die with us | – |
 //! | [`http`] | one client, with deadlines | – |
-//! | [`chart`] | charts on disk: Chart.yaml, dependencies, hooks | `stack`, `http`, `process`, `helm` |
+//! | [`chart`] | charts from anywhere: fetched, locked, cached, read | `stack`, `http`, `process`, `helm` |
 //! | [`helm`] | argument vectors, versions 3 and 4, error classes | `process` |
 //! | [`cluster`] | the Kubernetes API: requests with deadlines, readiness, watches, dossier | – |
 //! | [`release`] | Helm's records: pure codec, store, marks | `cluster` |

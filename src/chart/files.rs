@@ -14,7 +14,7 @@ use super::ChartError;
 const DEPTH: usize = 24;
 
 /// Unpacked bytes of one archive: Helm's own limit is 100 MiB (`MaxDecompressedChartSize`).
-const UNPACKED: u64 = 100 * 1024 * 1024;
+pub(super) const UNPACKED: u64 = 100 * 1024 * 1024;
 
 /// One file of a chart.
 pub(super) struct File {

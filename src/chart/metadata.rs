@@ -1,18 +1,17 @@
 //! Chart.yaml, and what the templates tell without rendering.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::{
-    ChartError,
-    files::{self, File},
-};
+use super::{ChartError, dependencies, files};
 use crate::name::parse_version;
 
 /// What a run must know of a chart.
 #[derive(Debug, Clone)]
 pub struct Chart {
+    /// The folder or archive it was read from: what Helm gets.
+    pub path: PathBuf,
     /// `name` of Chart.yaml.
     pub name: String,
     /// `version` of Chart.yaml.
@@ -48,21 +47,16 @@ struct ChartYaml {
     version: String,
     #[serde(default)]
     app_version: Option<serde_json::Value>,
-    #[serde(default)]
-    dependencies: Vec<Dependency>,
     #[serde(default, rename = "type")]
     kind: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Dependency {
-    name: String,
 }
 
 impl Chart {
     /// Reads the chart in a folder or archive.
     pub fn open(path: &Path) -> Result<Self, ChartError> {
-        let files = files::read(path, &|name| is_metadata(name) || is_template(name))?;
+        let files = files::read(path, &|name| {
+            dependencies::is_metadata(name) || is_template(name)
+        })?;
         let top = files.iter().find(|file| file.path == "Chart.yaml");
         let top = top.ok_or_else(|| ChartError::NotAChart {
             path: path.to_owned(),
@@ -77,7 +71,11 @@ impl Chart {
         if yaml.kind.as_deref() == Some("library") {
             return Err(bad("library charts cannot be installed".into()));
         }
-        let missing = missing_dependencies(&yaml, &files);
+        let declared = dependencies::declared(&files).map_err(bad)?;
+        let missing: Vec<String> = dependencies::missing(declared, &files)
+            .into_iter()
+            .map(|dependency| dependency.name)
+            .collect();
         if !missing.is_empty() {
             return Err(ChartError::Dependencies {
                 path: path.to_owned(),
@@ -95,6 +93,7 @@ impl Chart {
             templates.map(|file| String::from_utf8_lossy(&file.bytes))
         };
         Ok(Self {
+            path: path.to_owned(),
             name: yaml.name,
             version,
             app_version: yaml.app_version.map(|value| match value {
@@ -109,35 +108,8 @@ impl Chart {
     }
 }
 
-fn is_metadata(name: &str) -> bool {
-    name == "Chart.yaml" || (name.starts_with("charts/") && name.ends_with("/Chart.yaml"))
-}
-
 fn is_template(name: &str) -> bool {
     name.starts_with("templates/") || name.contains("/templates/")
-}
-
-/// As Helm's `CheckDependencies`: by the name of the chart that is there, whatever its folder or
-/// archive is called.
-fn missing_dependencies(yaml: &ChartYaml, files: &[File]) -> Vec<String> {
-    #[derive(Deserialize)]
-    struct Named {
-        name: String,
-    }
-    let direct = |path: &str| path.matches('/').count() <= 3 && path.starts_with("charts/");
-    let there: Vec<String> = files
-        .iter()
-        .filter(|file| direct(&file.path) && is_metadata(&file.path))
-        .filter_map(|file| std::str::from_utf8(&file.bytes).ok())
-        .filter_map(|text| serde_saphyr::from_str::<Named>(text).ok())
-        .map(|named| named.name)
-        .collect();
-    let absent = |dependency: &&Dependency| !there.contains(&dependency.name);
-    yaml.dependencies
-        .iter()
-        .filter(absent)
-        .map(|dependency| dependency.name.clone())
-        .collect()
 }
 
 impl Hooks {

@@ -1,16 +1,52 @@
-//! Charts on disk: what a run must know of a chart before Helm sees it.
+//! Charts: getting them from anywhere, and what a run must know of one before Helm sees it.
 //!
-//! [`Chart::open`] reads a folder or a packed chart once: name and version, whether its declared
-//! dependencies are there, and which kinds of hooks it has (they decide who waits, see
-//! [`Hooks`]). Rendering stays Helm's. Remote sources come later and end here too, as a folder or
-//! an archive.
+//! ```text
+//! Request ─▶ Remote ─▶ lock file ─▶ cache ─▶ index or registry ─▶ download ─▶ checked ─▶ cache ─▶ LocalChart
+//!    folder ─▶ its dependencies, the same way ─▶ a copy with them in the cache ─────────────────▶
+//! ```
+//!
+//! - `source`: [`Request`] and [`LocalChart`], what goes in and comes out;
+//! - `fetch`: [`Fetcher`], all charts of a stack at once;
+//! - `run`: one run of it, with `remote` (what identifies a chart), `index` and `pick` (which
+//!   version), `oci` (registries), `net` (the network), `archive` (what must hold of a packed
+//!   chart) and `once` (nothing twice);
+//! - `subcharts`: folders with the `dependencies` they declare, copied as a `tree`;
+//! - `cache`: archives and built folders, checked by `digest` whenever they are read;
+//! - `lockfile`: `stack.lock`;
+//! - `metadata`, `files`: [`Chart::open`] reads a folder or a packed chart once: name and version,
+//!   whether its declared dependencies are there, and which kinds of hooks it has (they decide who
+//!   waits, see [`Hooks`]). Rendering stays Helm's.
+//!
+//! Helm gets paths only: it fetches nothing, and nothing of the user's Helm configuration is
+//! changed.
 
+mod archive;
+mod cache;
+mod dependencies;
+mod digest;
+mod error;
+mod fetch;
 mod files;
+mod index;
+pub mod lockfile;
 mod metadata;
+mod net;
+mod oci;
+mod once;
+mod pick;
+mod remote;
+mod run;
+mod source;
+mod subcharts;
+mod tree;
 
 use std::path::{Path, PathBuf};
 
+pub use error::FetchError;
+pub use fetch::{FetchOptions, FetchProgress, FetchStep, Fetched, Fetcher, LockMode, Move};
+pub use lockfile::{LockEntry, LockFile, LockFileError};
 pub use metadata::{Chart, Hooks};
+pub use source::{Access, LocalChart, Repository, Request, Source};
 
 /// A chart cannot be used.
 #[derive(Debug, Clone, thiserror::Error)]

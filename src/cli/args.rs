@@ -22,6 +22,7 @@ Examples:
   stackctl plan                       what `up` would do, and in which order
   stackctl up                         bring the whole stack up
   stackctl up web --with-needs        one chart, and what it needs
+  stackctl fetch                      download the charts, lock their versions
   stackctl down --yes                 take the stack down, dependents first
 
 Environment:
@@ -90,6 +91,7 @@ pub(super) enum Command {
     Up(UpArgs),
     Down(DownArgs),
     Plan(PlanArgs),
+    Fetch(FetchArgs),
     Status(StatusArgs),
     Check(CheckArgs),
     Graph(GraphArgs),
@@ -126,6 +128,9 @@ Without a terminal, --yes is needed only if a release would be removed or reinst
 pub(super) struct UpArgs {
     #[command(flatten)]
     pub(super) run: RunArgs,
+    /// Use only charts that the lock file holds
+    #[arg(long, help_heading = "Run options")]
+    pub(super) frozen: bool,
 }
 
 /// Uninstall the charts of the stack, dependents first
@@ -164,6 +169,9 @@ pub(super) struct PlanArgs {
     /// Do not look at a cluster: every action is taken to be an install
     #[arg(long, conflicts_with_all = ["kube_context", "kubeconfig"])]
     pub(super) offline: bool,
+    /// Use only charts that the lock file holds
+    #[arg(long)]
+    pub(super) frozen: bool,
     /// Form of the plan
     #[arg(short, long, value_name = "FORMAT", default_value = "table")]
     pub(super) output: OutputFormat,
@@ -176,6 +184,32 @@ pub(super) struct PlanArgs {
     pub(super) stack: StackArgs,
     #[command(flatten)]
     pub(super) cluster: ClusterArgs,
+}
+
+/// Resolve the stack's charts, download them and lock their versions and digests
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  stackctl fetch                  lock what is not locked yet; what is locked stays
+  stackctl fetch --update         the newest versions the stack accepts
+  stackctl fetch --update db      of one chart only
+  stackctl fetch --frozen         in CI: fill the cache, change nothing
+
+The lock file lies beside the stack file (stack.lock) and belongs into version control. Charts are
+kept in $STACKCTL_CACHE_DIR, $XDG_CACHE_HOME/stackctl or ~/.cache/stackctl; `up` and `plan` fetch
+what is missing there themselves.")]
+pub(super) struct FetchArgs {
+    /// Resolve anew what is locked: the charts named, or all
+    #[arg(long)]
+    pub(super) update: bool,
+    /// Charts to update
+    #[arg(value_name = "CHART", value_parser = values::chart_name, requires = "update")]
+    pub(super) charts: Vec<ChartName>,
+    /// Use only charts that the lock file holds, and do not write it
+    #[arg(long, conflicts_with = "update")]
+    pub(super) frozen: bool,
+    #[command(flatten)]
+    pub(super) stack: StackArgs,
 }
 
 /// Show what is installed of the stack

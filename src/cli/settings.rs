@@ -15,6 +15,7 @@ pub(super) enum Settings {
     Up(RunSettings),
     Down(DownSettings),
     Plan(PlanSettings),
+    Fetch(FetchSettings),
     Status(StatusSettings),
     Check(CheckSettings),
     Graph(GraphSettings),
@@ -92,6 +93,10 @@ pub(super) struct ClusterSettings {
 
 /// How charts are run (`up`, `down`).
 #[derive(Debug, Clone)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "facts that do not depend on each other"
+)]
 pub(super) struct RunSettings {
     pub(super) stack: StackSettings,
     pub(super) selection: SelectionSettings,
@@ -105,6 +110,8 @@ pub(super) struct RunSettings {
     pub(super) helm_binary: Option<PathBuf>,
     /// Holds `runs/`.
     pub(super) state_dir: PathBuf,
+    /// What is not locked is an error.
+    pub(super) frozen: bool,
     pub(super) yes: bool,
     pub(super) dry_run: bool,
     pub(super) detailed_exitcode: bool,
@@ -153,8 +160,20 @@ pub(super) struct PlanSettings {
     pub(super) down: bool,
     pub(super) include_protected: bool,
     pub(super) offline: bool,
+    pub(super) frozen: bool,
     pub(super) output: OutputFormat,
     pub(super) detailed_exitcode: bool,
+}
+
+/// `fetch`.
+#[derive(Debug, Clone)]
+pub(super) struct FetchSettings {
+    pub(super) stack: StackSettings,
+    /// What is locked moves, too: these charts, or all if none is named.
+    pub(super) update: bool,
+    pub(super) charts: Vec<ChartName>,
+    /// Only what the lock file holds.
+    pub(super) frozen: bool,
 }
 
 /// `status`.
@@ -208,7 +227,10 @@ impl Settings {
     pub(super) fn resolve(cli: args::Cli) -> Self {
         let file = stack_file(cli.global.file);
         match cli.command {
-            args::Command::Up(up) => Self::Up(run(up.run, file)),
+            args::Command::Up(up) => Self::Up(RunSettings {
+                frozen: up.frozen,
+                ..run(up.run, file)
+            }),
             args::Command::Down(down) => Self::Down(DownSettings {
                 run: run(down.run, file),
                 include_protected: down.include_protected,
@@ -220,8 +242,15 @@ impl Settings {
                 down: plan.down,
                 include_protected: plan.include_protected,
                 offline: plan.offline,
+                frozen: plan.frozen,
                 output: plan.output,
                 detailed_exitcode: plan.detailed_exitcode,
+            }),
+            args::Command::Fetch(fetch) => Self::Fetch(FetchSettings {
+                stack: stack(fetch.stack, file),
+                update: fetch.update,
+                charts: fetch.charts,
+                frozen: fetch.frozen,
             }),
             args::Command::Status(status) => Self::Status(StatusSettings {
                 stack: stack(status.stack, file),
@@ -298,6 +327,7 @@ fn run(args: args::RunArgs, file: StackFile) -> RunSettings {
         lock_timeout: args.lock_timeout,
         helm_binary: args.helm_binary,
         state_dir: args.state_dir,
+        frozen: false,
         yes: args.yes,
         dry_run: args.dry_run,
         detailed_exitcode: args.detailed_exitcode,

@@ -34,6 +34,7 @@ pub(crate) fn stack(charts: &[(&str, &[&str])]) -> Stack {
             history_max: 10,
         },
         inputs: std::collections::BTreeMap::default(),
+        repositories: std::collections::BTreeMap::default(),
         namespaces: std::collections::BTreeMap::default(),
         charts: charts.collect::<IndexMap<_, _>>(),
     }

@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     future::Future,
-    path::PathBuf,
+    path::Path,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -44,7 +44,7 @@ pub struct RunContext {
     pub releases: Releases,
     /// Shared watches.
     pub watches: Watches,
-    /// The charts on disk, opened by preflight.
+    /// The charts to deploy, fetched and opened by preflight.
     pub charts: BTreeMap<ChartName, chart::Chart>,
     /// The run folder.
     pub folder: RunFolder,
@@ -104,9 +104,11 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// Where the chart lies on disk.
-    pub fn chart_path(&self) -> PathBuf {
-        self.chart.source.path().to_owned()
+    /// Where the chart lies on this machine. None if the run does not deploy it: then it was not
+    /// fetched.
+    pub fn chart_path(&self) -> Option<&Path> {
+        let chart = self.run.charts.get(&self.chart.name);
+        chart.map(|chart| chart.path.as_path())
     }
 
     /// A warning for the user, in this chart's name.

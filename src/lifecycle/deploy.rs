@@ -36,11 +36,14 @@ pub async fn upgrade(cx: &Context<'_>) -> Result<(), StepError> {
     }
     let expected = last.as_ref().map_or(1, |last| last.revision + 1);
     let values = compose(cx)?;
+    let chart = cx
+        .chart_path()
+        .ok_or_else(|| StepError::new("the chart was not fetched"))?;
     // After a reinstall's removal the chart has given its slot back.
     cx.unpark().await?;
     let upgrade = Upgrade {
         release: cx.chart.release.clone(),
-        chart: cx.chart_path(),
+        chart: chart.to_owned(),
         values_files: values.0,
         values: values.1,
         timeout: cx.chart.timeout,

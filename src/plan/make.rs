@@ -247,7 +247,7 @@ impl<'a> Draft<'a> {
         Node {
             key: chart.name.clone(),
             release: chart.release.clone(),
-            chart: chart.source.path().display().to_string(),
+            chart: chart.source.to_string(),
             version: contents.and_then(|contents| contents.version.clone()),
             action,
             reason,

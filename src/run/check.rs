@@ -2,33 +2,44 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
+use super::fetch::Local;
 use crate::{
     chart::{Chart, ChartError},
     diagnostic::Diagnostic,
     name::ChartName,
-    stack::{self, Stack},
+    stack::{self, ChartSource, Stack},
 };
 
-/// Opens every chart of the stack and compares versions: findings with their places.
+/// Opens every chart of the stack that is on this machine and compares versions: findings with
+/// their places.
 pub(super) fn check(stack: &Stack) -> Vec<Diagnostic> {
-    let mut library = Library::default();
-    stack
-        .charts
-        .values()
-        .filter_map(|chart| library.open(chart).err())
-        .collect()
+    let nowhere = Local::new();
+    let (_, findings) = Library::new(&nowhere).open_all(stack.charts.values());
+    findings.into_iter().map(|(_, finding)| finding).collect()
 }
 
-/// Charts on disk, each read once however many entries use it.
-#[derive(Default)]
-pub(super) struct Library {
+/// Charts on this machine, each read once however many entries use it.
+pub(super) struct Library<'a> {
+    /// Where those lie that were fetched; all others, where the stack says.
+    fetched: &'a Local,
     opened: BTreeMap<PathBuf, Result<Chart, ChartError>>,
 }
 
-impl Library {
-    /// The chart of an entry, if it is the version the entry wants.
-    pub(super) fn open(&mut self, entry: &stack::Chart) -> Result<Chart, Diagnostic> {
-        let path = entry.source.path();
+impl<'a> Library<'a> {
+    pub(super) fn new(fetched: &'a Local) -> Self {
+        Self {
+            fetched,
+            opened: BTreeMap::new(),
+        }
+    }
+
+    /// The chart of an entry, if it is the version the entry wants. `None` for what has to be
+    /// fetched first: a remote chart, or a folder whose subcharts are not there.
+    fn open(&mut self, entry: &stack::Chart) -> Result<Option<Chart>, Diagnostic> {
+        let fetched = self.fetched.get(&entry.name).map(PathBuf::as_path);
+        let Some(path) = fetched.or_else(|| entry.source.path()) else {
+            return Ok(None);
+        };
         let opened = self
             .opened
             .entry(path.to_owned())
@@ -37,29 +48,43 @@ impl Library {
         let finding = |text: String| {
             Diagnostic::error(text).at(entry.place.clone(), format!("chart of `{}`", entry.name))
         };
-        let chart = opened.map_err(|error| finding(error.to_string()))?;
+        let is_built_later = fetched.is_none() && matches!(entry.source, ChartSource::Folder(_));
+        let chart = match opened {
+            Err(ChartError::Dependencies { .. }) if is_built_later => return Ok(None),
+            opened => opened.map_err(|error| finding(error.to_string()))?,
+        };
         match &entry.version {
             Some(wanted) if !wanted.matches(&chart.version) => Err(finding(format!(
                 "{} is version {}, the stack wants {wanted}",
-                path.display(),
-                chart.version
+                entry.source, chart.version
             ))),
-            _ => Ok(chart),
+            _ => Ok(Some(chart)),
         }
     }
 
-    /// The charts of many entries: those that can be opened, by name.
-    pub(super) fn open_all<'a>(
+    /// The entries whose charts have to be fetched first.
+    pub(super) fn missing<'e>(
         &mut self,
-        entries: impl IntoIterator<Item = &'a stack::Chart>,
+        entries: impl Iterator<Item = &'e stack::Chart>,
+    ) -> Vec<&'e stack::Chart> {
+        entries
+            .filter(|entry| matches!(self.open(entry), Ok(None)))
+            .collect()
+    }
+
+    /// The charts of many entries: those that can be opened, by name.
+    pub(super) fn open_all<'e>(
+        &mut self,
+        entries: impl IntoIterator<Item = &'e stack::Chart>,
     ) -> (BTreeMap<ChartName, Chart>, Vec<(ChartName, Diagnostic)>) {
         let mut charts = BTreeMap::new();
         let mut findings = Vec::new();
         for entry in entries {
             match self.open(entry) {
-                Ok(chart) => {
+                Ok(Some(chart)) => {
                     charts.insert(entry.name.clone(), chart);
                 }
+                Ok(None) => {}
                 Err(finding) => findings.push((entry.name.clone(), finding)),
             }
         }

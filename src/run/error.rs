@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::{
+    chart::{FetchError, LockFileError},
     cluster::{ClusterError, ConnectError, Guarded},
     graph::{SelectError, SelectorError},
     helm::DetectError,
@@ -44,6 +45,12 @@ pub enum RunError {
         /// As given.
         name: String,
     },
+    /// The cache of charts cannot be used.
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
+    /// The lock file cannot be read or written.
+    #[error(transparent)]
+    LockFile(#[from] LockFileError),
     /// Inputs have no value, or a command that gives one failed: findings with their places.
     #[error(transparent)]
     Inputs(#[from] InputsError),

@@ -2,12 +2,14 @@
 //!
 //! A [`Session`] is one stack and one cluster; it makes plans, executes them and tells the status.
 //! [`Up`] and [`Down`] are the same in one call, for programs that embed stackctl. [`judge`] and
-//! [`offline_plan`] need neither cluster nor Helm. Nothing here prints: events go to whoever
+//! [`offline_plan`] need neither cluster nor Helm, [`fetch`] only the charts' servers. Nothing here
+//! prints: events go to whoever
 //! watches, results and errors to the caller.
 
 mod check;
 mod error;
 mod execute;
+mod fetch;
 mod judge;
 mod lease;
 mod observe;
@@ -20,9 +22,14 @@ mod session;
 mod settings;
 mod status;
 
-pub use crate::{inputs::InputsError, lifecycle::Implementations};
+pub use crate::{
+    chart::{FetchProgress, FetchStep, Move},
+    inputs::InputsError,
+    lifecycle::Implementations,
+};
 pub use error::{Problem, RunError};
 pub use execute::{Finished, Watch};
+pub use fetch::{FetchWatch, Resolved, fetch};
 pub use judge::{Found, Sound, Verdict, judge};
 pub use operation::{Down, Up};
 pub use session::{Session, offline_plan, select};

@@ -61,7 +61,7 @@ impl Operation {
             implementations.insert(known.clone(), chart);
         }
         let session = Session::open(self.stack, self.settings, Redactor::default()).await?;
-        let plan = session.plan(&self.request).await?;
+        let plan = session.plan(&self.request, &mut |_| ()).await?;
         session
             .execute(&plan, implementations, &self.trigger, &mut *self.watch)
             .await

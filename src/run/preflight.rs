@@ -31,7 +31,7 @@ const PRECIOUS: [&str; 3] = [
     "Namespace",
 ];
 
-/// Looks at every chart of the plan. The charts as they lie on disk, or everything that is wrong.
+/// Looks at every chart of the plan. The charts as they were fetched, or everything that is wrong.
 pub(super) async fn run(
     session: &Session,
     plan: &Plan,
@@ -43,7 +43,8 @@ pub(super) async fn run(
         let entries = plan.nodes.iter().filter(|node| node.action.deploys());
         entries.filter_map(|node| session.stack.charts.get(&node.key))
     };
-    let (mut charts, findings) = Library::default().open_all(deployed());
+    let fetched = session.fetched();
+    let (mut charts, findings) = Library::new(&fetched).open_all(deployed());
     problems.extend(findings.into_iter().map(|(chart, finding)| Problem {
         chart: Some(chart),
         message: finding.message,

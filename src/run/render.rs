@@ -5,7 +5,7 @@
 //! bring are not there yet. So a template that fails is a finding only if it asks the cluster
 //! nothing; values that violate their schema always are.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::PathBuf};
 
 use futures::StreamExt as _;
 
@@ -47,8 +47,10 @@ impl Renderer<'_> {
         };
         let mut rendering = Vec::new();
         for (entry, values) in entries {
-            if charts.contains_key(&entry.name) {
-                rendering.push(async move { (&entry.name, self.render(entry, values).await) });
+            if let Some(chart) = charts.get(&entry.name) {
+                let path = chart.path.clone();
+                rendering
+                    .push(async move { (&entry.name, self.render(entry, path, values).await) });
             }
         }
         let mut rendered = futures::stream::iter(rendering).buffered(at_once);
@@ -68,10 +70,15 @@ impl Renderer<'_> {
         problems
     }
 
-    async fn render(&self, entry: &stack::Chart, values: Composed) -> Result<String, HelmError> {
+    async fn render(
+        &self,
+        entry: &stack::Chart,
+        chart: PathBuf,
+        values: Composed,
+    ) -> Result<String, HelmError> {
         let upgrade = Upgrade {
             release: entry.release.clone(),
-            chart: entry.source.path().to_owned(),
+            chart,
             values_files: values.files,
             values: Secret::new(values.document.to_string()),
             timeout: entry.timeout,

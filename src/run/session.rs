@@ -1,8 +1,16 @@
 //! One stack and one cluster.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex, PoisonError},
+};
 
-use super::{PlanRequest, RunError, Settings, check::Library, observe, ownership};
+use super::{
+    PlanRequest, RunError, Settings,
+    check::Library,
+    fetch::{self, FetchWatch, Local},
+    observe, ownership,
+};
 use crate::{
     cluster::{self, Cluster, guard},
     graph::{Graph, Request, Selection, Selector},
@@ -21,6 +29,8 @@ pub struct Session {
     pub(super) cluster: Cluster,
     pub(super) releases: Releases,
     pub(super) redactor: Redactor,
+    /// What the last plan fetched.
+    fetched: Mutex<Local>,
 }
 
 impl Session {
@@ -55,6 +65,7 @@ impl Session {
             cluster,
             releases,
             redactor,
+            fetched: Mutex::default(),
         })
     }
 
@@ -78,20 +89,60 @@ impl Session {
         all.collect::<BTreeSet<_>>().into_iter().collect()
     }
 
-    /// Plans a run against what the cluster holds now.
-    pub async fn plan(&self, request: &PlanRequest) -> Result<Plan, RunError> {
+    /// Where the charts of the last plan lie.
+    pub(super) fn fetched(&self) -> Local {
+        self.fetched
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Plans a run against what the cluster holds now. On the way up the charts are fetched first,
+    /// so that the plan is made of what will be installed.
+    pub async fn plan(
+        &self,
+        request: &PlanRequest,
+        watch: FetchWatch<'_>,
+    ) -> Result<Plan, RunError> {
+        let selection = select(&Graph::new(&self.stack), request)?;
+        let (stack, settings, redactor) = (&self.stack, &self.settings, &self.redactor);
+        let entries = entries(stack, &selection);
+        let fetched = match request.direction {
+            Direction::Up => fetch::for_run(stack, settings, entries, redactor, watch).await?,
+            Direction::Down => fetch::cached(stack, settings, entries, redactor).await,
+        };
+        self.fetched
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone_from(&fetched);
         let listed = self.releases.list(&self.namespaces()).await?;
         let observed = observe::observed(&self.stack, &self.releases, &listed).await?;
         let context = self.cluster.context().map(str::to_owned);
-        let mut plan = make(&self.stack, request, Some(&observed), context)?;
+        let mut plan = make(&self.stack, request, &fetched, Some(&observed), context)?;
         ownership::bar(&self.stack, &listed, &mut plan);
         Ok(plan)
     }
 }
 
-/// Plans a run without looking at any cluster, as if nothing were installed.
-pub fn offline_plan(stack: &Stack, request: &PlanRequest) -> Result<Plan, RunError> {
-    make(stack, request, None, None)
+/// Plans a run without looking at any cluster, as if nothing were installed. Charts from elsewhere
+/// have a version in the plan if they are locked and in the cache.
+pub async fn offline_plan(
+    stack: &Stack,
+    settings: &Settings,
+    request: &PlanRequest,
+) -> Result<Plan, RunError> {
+    let selection = select(&Graph::new(stack), request)?;
+    let entries = entries(stack, &selection);
+    let cached = fetch::cached(stack, settings, entries, &Redactor::default()).await;
+    make(stack, request, &cached, None, None)
+}
+
+fn entries<'a>(
+    stack: &'a Stack,
+    selection: &'a Selection,
+) -> impl Iterator<Item = &'a crate::stack::Chart> {
+    let names = selection.charts().iter();
+    names.filter_map(|name| stack.charts.get(name))
 }
 
 /// The charts a request is about.
@@ -112,17 +163,14 @@ pub fn select(graph: &Graph<'_>, request: &PlanRequest) -> Result<Selection, Run
 fn make(
     stack: &Stack,
     request: &PlanRequest,
+    fetched: &Local,
     observed: Option<&Observed>,
     context: Option<String>,
 ) -> Result<Plan, RunError> {
     let graph = Graph::new(stack);
     let selection = select(&graph, request)?;
-    let entries = selection
-        .charts()
-        .iter()
-        .filter_map(|name| stack.charts.get(name));
     // A chart that cannot be opened has no version in the plan; preflight says why.
-    let (charts, _) = Library::default().open_all(entries);
+    let (charts, _) = Library::new(fetched).open_all(entries(stack, &selection));
     let contents = |(name, chart): (_, crate::chart::Chart)| {
         (
             name,

@@ -21,6 +21,8 @@ pub struct Settings {
     pub state_dir: PathBuf,
     /// How long to wait for another run of the same stack.
     pub lock_timeout: Duration,
+    /// `--frozen`: a chart that the lock file does not hold is an error.
+    pub frozen: bool,
 }
 
 impl Default for Settings {
@@ -33,6 +35,7 @@ impl Default for Settings {
             inputs: Vec::new(),
             state_dir: PathBuf::from(".stackctl"),
             lock_timeout: Duration::ZERO,
+            frozen: false,
         }
     }
 }
@@ -43,6 +46,24 @@ impl Settings {
         self.env
             .get(std::ffi::OsStr::new(name))
             .and_then(|value| value.to_str())
+    }
+
+    /// Where fetched charts are kept: `STACKCTL_CACHE_DIR`, else `stackctl` in the user's cache
+    /// folder (XDG Base Directory Specification, which takes absolute paths only), else in the
+    /// folder of the run folders.
+    pub(crate) fn cache_dir(&self) -> PathBuf {
+        let var = |name: &str| {
+            let value = self.env.get(std::ffi::OsStr::new(name));
+            value.filter(|value| !value.is_empty()).map(PathBuf::from)
+        };
+        let of_user = || {
+            let xdg = var("XDG_CACHE_HOME").filter(|path| path.is_absolute());
+            let caches = xdg.or_else(|| var("HOME").map(|home| home.join(".cache")))?;
+            Some(caches.join("stackctl"))
+        };
+        var("STACKCTL_CACHE_DIR")
+            .or_else(of_user)
+            .unwrap_or_else(|| self.state_dir.join("cache"))
     }
 }
 

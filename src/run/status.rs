@@ -5,8 +5,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{
-    PlanRequest, RunError, Session, check::Library, observe::observed_release, ownership::owner,
-    session::select,
+    PlanRequest, RunError, Session, check::Library, fetch, observe::observed_release,
+    ownership::owner, session::select,
 };
 use crate::{
     graph::Graph,
@@ -51,7 +51,7 @@ pub struct StatusRow {
     pub state: State,
     /// Version of the installed chart.
     pub installed: Option<String>,
-    /// Version of the chart on disk.
+    /// Version of the chart the stack names, if it is on this machine.
     pub wanted: Option<String>,
     /// The other stack, or other environment of this one, it belongs to.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -72,7 +72,8 @@ impl Session {
                 .filter_map(|name| self.stack.charts.get(name))
         };
         let listed = self.releases.list(&self.namespaces()).await?;
-        let (charts, _) = Library::default().open_all(entries());
+        let cached = fetch::cached(&self.stack, &self.settings, entries(), &self.redactor).await;
+        let (charts, _) = Library::new(&cached).open_all(entries());
         let rows = futures::stream::iter(entries())
             .map(|chart| {
                 let last = listed

@@ -37,6 +37,8 @@ pub struct Stack {
     pub inputs: BTreeMap<String, Input>,
     /// Namespaces with something to say about them.
     pub namespaces: BTreeMap<Namespace, NamespaceSpec>,
+    /// `[repositories]` by name.
+    pub repositories: BTreeMap<String, RepositorySpec>,
     /// Enabled charts by name, in the order of the file.
     pub charts: IndexMap<ChartName, Chart>,
 }
@@ -133,6 +135,29 @@ pub struct NamespaceSpec {
     pub annotations: BTreeMap<String, String>,
 }
 
+/// One entry of `[repositories]`.
+#[derive(Debug, Clone)]
+pub struct RepositorySpec {
+    /// `https://…`, `http://…` or `oci://…`.
+    pub url: String,
+    /// User for HTTP basic authentication or the registry.
+    pub username: Option<Template>,
+    /// Its password; secret whatever it is made of.
+    pub password: Option<Template>,
+    /// PEM file with the certificate authorities to trust.
+    pub ca_file: Option<PathBuf>,
+    /// PEM file with the client's certificate chain.
+    pub cert_file: Option<PathBuf>,
+    /// PEM file with the client's private key.
+    pub key_file: Option<PathBuf>,
+    /// Send user and password to whatever host the index or a redirect names.
+    pub pass_credentials: bool,
+    /// Talk to an OCI registry without TLS.
+    pub plain_http: bool,
+    /// Its declaration, for messages.
+    pub place: Option<Place>,
+}
+
 /// One chart: a node of the graph, installed as one release.
 #[derive(Debug, Clone)]
 pub struct Chart {
@@ -142,7 +167,7 @@ pub struct Chart {
     pub release: ReleaseId,
     /// Where the chart is.
     pub source: ChartSource,
-    /// `version`: what Chart.yaml must say, when given (`1.2.3`, or a range).
+    /// `version`: which one is fetched, or what Chart.yaml on disk must say (`1.2.3`, or a range).
     pub version: Option<VersionRange>,
     /// Hard edges.
     pub needs: Vec<Need>,
@@ -182,13 +207,35 @@ pub enum ChartSource {
     Folder(PathBuf),
     /// A packed chart.
     Archive(PathBuf),
+    /// A chart of one of [`Stack::repositories`].
+    Repository {
+        /// Name of the repository.
+        repository: String,
+        /// The chart's name there.
+        name: String,
+    },
+    /// `oci://…`: a chart of a registry.
+    Oci(String),
+    /// `https://….tgz`: a packed chart at an address.
+    Url(String),
 }
 
 impl ChartSource {
-    /// The path to give Helm.
-    pub fn path(&self) -> &std::path::Path {
+    /// Where it is, if it is on this machine.
+    pub fn path(&self) -> Option<&std::path::Path> {
         match self {
-            Self::Folder(path) | Self::Archive(path) => path,
+            Self::Folder(path) | Self::Archive(path) => Some(path),
+            Self::Repository { .. } | Self::Oci(_) | Self::Url(_) => None,
+        }
+    }
+}
+
+impl std::fmt::Display for ChartSource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Folder(path) | Self::Archive(path) => path.display().fmt(f),
+            Self::Repository { repository, name } => write!(f, "{repository}/{name}"),
+            Self::Oci(address) | Self::Url(address) => f.write_str(address),
         }
     }
 }

@@ -33,6 +33,15 @@ impl Stack {
         uses
     }
 
+    /// What fetching charts refers to: users and passwords of `[repositories]`.
+    pub fn credentials(&self) -> Uses<'_> {
+        let mut uses = Uses::default();
+        for repository in self.repositories.values() {
+            uses.add_templates(repository.username.iter().chain(&repository.password));
+        }
+        uses
+    }
+
     /// What is wrong with a value for an input that is not declared.
     pub(crate) fn undefined_input(&self, name: &str) -> Diagnostic {
         let declared: Vec<&str> = self.inputs.keys().map(String::as_str).collect();

@@ -29,6 +29,14 @@ mod order;
 mod quickstart;
 mod rollback;
 mod seed;
+#[path = "../it/sources/server.rs"]
+#[expect(
+    dead_code,
+    clippy::unwrap_used,
+    reason = "shared with tests that serve faults, and steered by constants"
+)]
+mod server;
+mod sources;
 mod steps;
 mod support;
 mod target;
@@ -66,6 +74,7 @@ fn main() -> ExitCode {
         interrupts::TESTS,
         commands::TESTS,
         seed::TESTS,
+        sources::TESTS,
         steps::TESTS,
     ];
     let mut trials: Vec<Trial> = on_a_cluster

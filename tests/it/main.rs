@@ -6,4 +6,5 @@ mod borders;
 mod children;
 mod cli;
 mod helm_driver;
+mod sources;
 mod support;

@@ -98,11 +98,9 @@ fn text_env(console: &Console) -> BTreeMap<String, String> {
 /// Connects to the cluster, for commands that only look.
 pub(super) async fn open(
     stack: Stack,
-    stack_settings: &StackSettings,
-    cluster: &ClusterSettings,
+    settings: Settings,
     console: &Console,
 ) -> anyhow::Result<Session> {
-    let settings = session_settings(stack_settings, cluster, console);
     Ok(Session::open(stack, settings, console.redactor.clone()).await?)
 }
 
@@ -116,12 +114,14 @@ pub(super) async fn open_for_run(
         helm: run.helm_binary.clone(),
         state_dir: run.state_dir.clone(),
         lock_timeout: run.lock_timeout,
+        frozen: run.frozen,
         ..session_settings(&run.stack, &run.cluster, console)
     };
     Ok(Session::open(stack, settings, console.redactor.clone()).await?)
 }
 
-fn session_settings(
+/// What a session is told, with no cluster's and no run's settings but these.
+pub(super) fn session_settings(
     stack: &StackSettings,
     cluster: &ClusterSettings,
     console: &Console,

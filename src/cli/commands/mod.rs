@@ -4,6 +4,7 @@ mod check;
 mod common;
 mod completions;
 mod down;
+mod fetch;
 mod graph;
 mod operate;
 mod plan;
@@ -22,6 +23,7 @@ pub(super) fn run(settings: Settings, console: &Console) -> anyhow::Result<ExitC
         Settings::Up(settings) => block_on(up::run(settings, console)),
         Settings::Down(settings) => block_on(down::run(settings, console)),
         Settings::Plan(settings) => block_on(plan::run(settings, console)),
+        Settings::Fetch(settings) => block_on(fetch::run(settings, console)),
         Settings::Status(settings) => block_on(status::run(settings, console)),
         Settings::Check(settings) => check::run(&settings, console),
         Settings::Graph(settings) => graph::run(&settings, console),
@@ -29,7 +31,7 @@ pub(super) fn run(settings: Settings, console: &Console) -> anyhow::Result<ExitC
     }
 }
 
-/// The one place that starts the async runtime, for the commands that talk to a cluster.
+/// The one place that starts the async runtime, for the commands that talk to servers.
 fn block_on(command: impl Future<Output = anyhow::Result<ExitCode>>) -> anyhow::Result<ExitCode> {
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, io};
 
-use super::{common, plan::changes_pending};
+use super::{common, fetch, plan::changes_pending};
 use crate::{
     cli::{
         confirm::confirm,
@@ -41,7 +41,8 @@ pub(super) async fn run(
     let stack = common::load(&settings.stack, overrides, console)?;
     let session = common::open_for_run(stack, &settings, console).await?;
     let request = common::request(&settings.selection, direction, include_protected);
-    let plan = session.plan(&request).await?;
+    let mut watch = |progress| fetch::show(&progress, console);
+    let plan = session.plan(&request, &mut watch).await?;
     if settings.dry_run {
         output::print(&plan::text(&plan))?;
         return Ok(changes_pending(&plan, settings.detailed_exitcode));

@@ -1,6 +1,6 @@
 //! `stackctl plan`.
 
-use super::common;
+use super::{common, fetch};
 use crate::{
     cli::{
         console::Console,
@@ -10,7 +10,7 @@ use crate::{
     },
     name::{Action, Direction},
     plan::{self, Plan},
-    run,
+    run::{self, Settings},
     stack::Overrides,
 };
 
@@ -23,11 +23,16 @@ pub(super) async fn run(settings: PlanSettings, console: &Console) -> anyhow::Re
         Direction::Up
     };
     let request = common::request(&settings.selection, direction, settings.include_protected);
+    let session = Settings {
+        frozen: settings.frozen,
+        ..common::session_settings(&settings.stack, &settings.cluster, console)
+    };
     let plan = if settings.offline {
-        run::offline_plan(&stack, &request)?
+        run::offline_plan(&stack, &session, &request).await?
     } else {
-        let session = common::open(stack, &settings.stack, &settings.cluster, console).await?;
-        session.plan(&request).await?
+        let session = common::open(stack, session, console).await?;
+        let mut watch = |progress| fetch::show(&progress, console);
+        session.plan(&request, &mut watch).await?
     };
     match settings.output {
         OutputFormat::Table => output::print(&plan::text(&plan))?,

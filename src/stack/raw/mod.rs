@@ -5,6 +5,7 @@ pub(crate) mod chart;
 pub(crate) mod data;
 mod duration;
 pub(crate) mod reader;
+pub(crate) mod repositories;
 pub(crate) mod steps;
 
 use std::time::Duration;
@@ -12,6 +13,7 @@ use std::time::Duration;
 use self::chart::RawChart;
 use self::data::RawCommand;
 use self::reader::{Reader, table, texts, wrong};
+use self::repositories::RawRepository;
 use crate::stack::{
     findings::{Finding, Findings},
     layers::{
@@ -34,6 +36,7 @@ pub(crate) struct RawStack<'a> {
     pub(crate) settings: RawSettings,
     pub(crate) inputs: Vec<RawInput<'a>>,
     pub(crate) namespaces: Vec<RawNamespace<'a>>,
+    pub(crate) repositories: Vec<RawRepository<'a>>,
     pub(crate) charts: Vec<RawChart<'a>>,
 }
 
@@ -80,7 +83,7 @@ pub(crate) const MINIMAL: &str = "a minimal stack file is\n\n[stack]\nname = \"d
 /// [`Layers::merged_with_defaults`].
 pub(crate) fn read<'a>(layers: &'a Layers, merged: &'a [Table], f: &mut Findings) -> RawStack<'a> {
     let mut raw = RawStack::default();
-    let mut root = Reader::new("a stack file", &layers.root).later(&["repositories"]);
+    let mut root = Reader::new("a stack file", &layers.root);
     // Read while the layers were made.
     root.node("environments");
     match root.node("stack") {
@@ -95,6 +98,9 @@ pub(crate) fn read<'a>(layers: &'a Layers, merged: &'a [Table], f: &mut Findings
     }
     if let Some(node) = root.node("namespaces") {
         raw.namespaces = each(node, "namespaces", f, read_namespace);
+    }
+    if let Some(node) = root.node("repositories") {
+        raw.repositories = each(node, "repositories", f, repositories::read);
     }
     let defaults = root.node("defaults");
     let defaults = defaults.and_then(|node| table(node, "defaults", f));

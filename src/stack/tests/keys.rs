@@ -7,7 +7,6 @@ use super::*;
 fn each_wrong_chart_key_says_why() {
     let cases = [
         r#"chart = "jetstack/cert-manager""#,
-        r#"chart = "oci://registry/charts/web""#,
         r#"chart = "web.tgz""#,
         r#"chart = "./stack.toml""#,
         r#"chart = "./empty""#,
@@ -58,9 +57,7 @@ fn each_wrong_chart_key_says_why() {
     }
     insta::assert_snapshot!(said.join("\n"), @r#"
     chart = "jetstack/cert-manager"
-      error: `jetstack/cert-manager` names a chart of a repository / chart = "jetstack/cert-manager" / ^^^^^^^^^^^^^^^^^^^^^^^ this version of stackctl takes a folder (`./…`) or a `.tgz` file
-    chart = "oci://registry/charts/web"
-      error: charts from `oci://` are not supported by this version of stackctl / chart = "oci://registry/charts/web" / ^^^^^^^^^^^^^^^^^^^^^^^^^^^ / help: use a folder (`./…`) or a `.tgz` file
+      error: undefined repository `jetstack` / chart = "jetstack/cert-manager" / ^^^^^^^^^^^^^^^^^^^^^^^ not in `[repositories]`
     chart = "web.tgz"
       error: chart `ROOT/web.tgz` does not exist / chart = "web.tgz" / ^^^^^^^^^
     chart = "./stack.toml"

@@ -6,6 +6,7 @@ mod environments;
 mod keys;
 mod parse;
 mod problems;
+mod sources;
 mod values;
 
 use std::{fs, path::Path};

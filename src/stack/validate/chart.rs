@@ -17,7 +17,7 @@ use crate::stack::{
         edges::{self, Edge},
         known::Known,
         names::Identity,
-        steps, tree,
+        source, steps, tree,
     },
 };
 
@@ -28,6 +28,8 @@ const TIMEOUT: Duration = Duration::from_mins(5);
 pub(crate) struct Parts<'a> {
     pub(crate) known: &'a Known<'a>,
     pub(crate) disk: &'a mut Disk,
+    /// Names of all declared repositories.
+    pub(crate) repositories: &'a [&'a str],
     /// Of all charts, by position.
     pub(crate) identities: &'a [Option<Identity>],
     /// The edges that leave this chart.
@@ -57,7 +59,7 @@ pub(crate) fn chart(
     let source = raw
         .chart
         .and_then(|said| known.now(said, f))
-        .and_then(|said| parts.disk.chart(said.text(), f));
+        .and_then(|said| source::source(said.text(), parts.disk, parts.repositories, f));
     let version = raw.version.and_then(|said| validate::range(said, known, f));
     let (needs, after) = edges::of_chart(parts.edges, parts.identities, f);
     let timeout = raw.timeout.unwrap_or(TIMEOUT);

@@ -19,11 +19,23 @@ pub(crate) struct Disk {
 }
 
 impl Disk {
-    /// A chart's `chart`.
+    /// Whether a chart's `chart` means something on this machine.
+    pub(crate) fn is_local(text: &str) -> bool {
+        let path = Path::new(text);
+        is_path(text) || path.extension().is_some_and(|extension| extension == "tgz")
+    }
+
+    /// Whether there is a chart's folder at a path.
+    pub(crate) fn holds_chart(&mut self, said: Text<'_>, f: &Findings) -> bool {
+        let file = resolve(said, f).join("Chart.yaml");
+        self.is_file(&file)
+    }
+
+    /// A chart's `chart` that is a folder or an archive.
     pub(crate) fn chart(&mut self, said: Text<'_>, f: &mut Findings) -> Option<ChartSource> {
         let text = said.value;
-        if let Some(finding) = unsupported(text) {
-            f.add(finding.at(said.origin, ""));
+        if text.is_empty() {
+            f.add(Finding::error("`chart` is empty").at(said.origin, ""));
             return None;
         }
         let path = resolve(said, f);
@@ -32,19 +44,6 @@ impl Disk {
                 f.add(missing("chart", &path).at(said.origin, ""));
             }
             return Some(ChartSource::Archive(path));
-        }
-        if !is_path(text) {
-            let here = self.is_file(&path.join("Chart.yaml"));
-            let finding = Finding::error(format!("`{text}` names a chart of a repository")).at(
-                said.origin,
-                "this version of stackctl takes a folder (`./…`) or a `.tgz` file",
-            );
-            f.add(if here {
-                finding.help(format!("there is a chart at `./{text}`"))
-            } else {
-                finding
-            });
-            return None;
         }
         if !self.is_file(&path.join("Chart.yaml")) {
             f.add(if path.is_dir() {
@@ -62,13 +61,18 @@ impl Disk {
 
     /// A values file.
     pub(crate) fn values_file(&mut self, said: Text<'_>, f: &mut Findings) -> PathBuf {
+        self.file("values file", said, f)
+    }
+
+    /// A file that must be there.
+    pub(crate) fn file(&mut self, what: &str, said: Text<'_>, f: &mut Findings) -> PathBuf {
         let path = resolve(said, f);
         if !self.is_file(&path) {
             f.add(if path.is_dir() {
                 let message = format!("`{}` is a folder", path.display());
-                Finding::error(message).at(said.origin, "expected a values file")
+                Finding::error(message).at(said.origin, format!("expected a {what}"))
             } else {
-                missing("values file", &path).at(said.origin, "")
+                missing(what, &path).at(said.origin, "")
             });
         }
         path
@@ -116,19 +120,4 @@ fn is_path(text: &str) -> bool {
         || ["./", "../", "/"]
             .iter()
             .any(|start| text.starts_with(start))
-}
-
-fn unsupported(text: &str) -> Option<Finding> {
-    if text.is_empty() {
-        return Some(Finding::error("`chart` is empty"));
-    }
-    let scheme = ["oci://", "https://", "http://", "file://", "git+"]
-        .into_iter()
-        .find(|scheme| text.starts_with(scheme))?;
-    Some(
-        Finding::error(format!(
-            "charts from `{scheme}` are not supported by this version of stackctl"
-        ))
-        .help("use a folder (`./…`) or a `.tgz` file"),
-    )
 }

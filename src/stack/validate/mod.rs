@@ -10,6 +10,7 @@ mod names;
 mod order;
 mod overrides;
 mod redundant;
+mod source;
 mod steps;
 mod tree;
 
@@ -104,6 +105,9 @@ pub(crate) fn validate(
         schedule: raw.settings.schedule,
         history_max: raw.settings.history_max.unwrap_or(HISTORY_MAX),
     };
+    let repositories = source::repositories(&raw.repositories, &known, &mut around.disk, f);
+    let names = raw.repositories.iter().map(|one| one.name.value);
+    let repository_names: Vec<&str> = names.collect();
     let mut layers = overrides::layers(&raw.charts, &around.command_line, f);
     let mut charts = IndexMap::with_capacity(raw.charts.len());
     let mut rest = edges.as_slice();
@@ -113,6 +117,7 @@ pub(crate) fn validate(
         let mut parts = Parts {
             known: &known,
             disk: &mut around.disk,
+            repositories: &repository_names,
             identities: &identities,
             edges: own,
             overrides: layers.remove(&index).unwrap_or_default(),
@@ -138,6 +143,7 @@ pub(crate) fn validate(
         settings,
         inputs,
         namespaces,
+        repositories,
         charts,
     })
 }

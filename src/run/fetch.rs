@@ -1,0 +1,313 @@
+//! Getting a stack's charts onto this machine, before anything else is done with them.
+//!
+//! Joins `stack` (where charts come from), `inputs` (user and password), and [`Fetcher`], the lock
+//! file beside the stack file and the cache.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use super::{Problem, RunError, Settings, check::Library};
+use crate::{
+    chart::{
+        Access, FetchOptions, FetchProgress, Fetched, Fetcher, LocalChart, LockFile, LockMode,
+        Move, Repository, Request, Source, lockfile,
+    },
+    diagnostic::{Diagnostic, Problems},
+    http::Patience,
+    inputs::{self, Given, InputsError},
+    name::ChartName,
+    secret::{Redactor, Secret},
+    shutdown::Shutdown,
+    stack::{Chart, ChartSource, RepositorySpec, Scope, Stack, Template},
+};
+
+/// Downloads at once.
+const AT_ONCE: usize = 8;
+
+/// Sees how fetching gets on.
+pub type FetchWatch<'a> = &'a mut (dyn FnMut(FetchProgress) + Send);
+
+/// Where charts lie on this machine.
+pub(super) type Local = BTreeMap<ChartName, PathBuf>;
+
+/// What [`fetch`] did.
+#[derive(Debug, Clone)]
+pub struct Resolved {
+    /// By chart of the stack.
+    pub charts: BTreeMap<ChartName, LocalChart>,
+    /// The lock file.
+    pub lock_file: PathBuf,
+    /// Whether it was written: it said something else, or nothing, before.
+    pub written: bool,
+}
+
+/// Resolves all charts of a stack, fills the cache and writes the lock file. With
+/// [`Settings::frozen`] nothing is resolved anew and the lock file stays as it is. Entries that this
+/// stack does not want may be another environment's: only [`Move::All`] drops them.
+pub async fn fetch(
+    stack: &Stack,
+    settings: &Settings,
+    moves: Move,
+    redactor: &Redactor,
+    watch: FetchWatch<'_>,
+) -> Result<Resolved, RunError> {
+    let drops = moves == Move::All;
+    let mode = if settings.frozen {
+        LockMode::Frozen
+    } else {
+        LockMode::Update(moves)
+    };
+    let files = Fetching::new(stack, settings, redactor, false).await?;
+    let requests = stack
+        .charts
+        .values()
+        .filter_map(|chart| files.request(chart));
+    let fetched = files.get(requests.collect(), &mode, watch).await?;
+    let lock = match &files.lock {
+        Some(before) if !drops => fetched.lock.over(before),
+        _ => fetched.lock,
+    };
+    let nothing_to_say = files.lock.is_none() && lock.entries().is_empty();
+    let written =
+        !settings.frozen && !nothing_to_say && lockfile::write(&files.lock_file, &lock)?;
+    Ok(Resolved {
+        charts: fetched.charts,
+        lock_file: files.lock_file,
+        written,
+    })
+}
+
+/// The charts of a run that are not whole on this machine: what is locked exactly so, the rest
+/// resolved now.
+pub(super) async fn for_run<'a>(
+    stack: &Stack,
+    settings: &Settings,
+    charts: impl Iterator<Item = &'a Chart>,
+    redactor: &Redactor,
+    watch: FetchWatch<'_>,
+) -> Result<Local, RunError> {
+    let mode = if settings.frozen {
+        LockMode::Frozen
+    } else {
+        LockMode::Use
+    };
+    let nowhere = Local::new();
+    let missing = Library::new(&nowhere).missing(charts);
+    if missing.is_empty() {
+        return Ok(nowhere);
+    }
+    let files = Fetching::new(stack, settings, redactor, false).await?;
+    let requests = missing.into_iter().filter_map(|chart| files.request(chart));
+    let fetched = files.get(requests.collect(), &mode, watch).await?;
+    let paths = fetched.charts.into_iter();
+    Ok(paths.map(|(name, chart)| (name, chart.path)).collect())
+}
+
+/// Those of the charts that are in the cache already. No network; what is missing is left out.
+pub(super) async fn cached<'a>(
+    stack: &Stack,
+    settings: &Settings,
+    charts: impl Iterator<Item = &'a Chart>,
+    redactor: &Redactor,
+) -> Local {
+    let mut found = Local::new();
+    let remote: Vec<&Chart> = charts
+        .filter(|chart| chart.source.path().is_none())
+        .collect();
+    if remote.is_empty() {
+        return found;
+    }
+    let Ok(files) = Fetching::new(stack, settings, redactor, true).await else {
+        return found;
+    };
+    for request in remote.into_iter().filter_map(|chart| files.request(chart)) {
+        let nobody = &mut |_| ();
+        if let Ok(fetched) = files.get(vec![request], &LockMode::Use, nobody).await {
+            let paths = fetched.charts.into_iter();
+            found.extend(paths.map(|(name, chart)| (name, chart.path)));
+        }
+    }
+    found
+}
+
+/// What a fetcher works with, for one stack.
+struct Fetching {
+    fetcher: Fetcher,
+    repositories: BTreeMap<String, Repository>,
+    lock_file: PathBuf,
+    lock: Option<LockFile>,
+}
+
+impl Fetching {
+    async fn new(
+        stack: &Stack,
+        settings: &Settings,
+        redactor: &Redactor,
+        offline: bool,
+    ) -> Result<Self, RunError> {
+        let lock_file = lock_file(stack);
+        let lock = lockfile::read(&lock_file)?;
+        let repositories = if offline {
+            let specs = stack.repositories.iter();
+            let closed = |(name, spec): (&String, &RepositorySpec)| {
+                (name.clone(), repository(spec, (None, None)))
+            };
+            specs.map(closed).collect()
+        } else {
+            repositories(stack, settings, redactor).await?
+        };
+        let fetcher = Fetcher::new(FetchOptions {
+            cache_dir: settings.cache_dir(),
+            repositories: repositories.clone(),
+            env: settings.env.clone(),
+            redactor: redactor.clone(),
+            concurrency: AT_ONCE,
+            offline,
+            patience: Patience::default(),
+            shutdown: Shutdown::never(),
+        })?;
+        Ok(Self {
+            fetcher,
+            repositories,
+            lock_file,
+            lock,
+        })
+    }
+
+    fn request(&self, chart: &Chart) -> Option<(ChartName, Request)> {
+        let access = Access::default();
+        let source = match &chart.source {
+            ChartSource::Folder(path) => Source::Folder(path.clone()),
+            ChartSource::Archive(path) => Source::Archive(path.clone()),
+            ChartSource::Repository { repository, name } => {
+                Source::in_repository(self.repositories.get(repository)?, name)
+            }
+            ChartSource::Oci(reference) => Source::Oci {
+                reference: reference.clone(),
+                access,
+            },
+            ChartSource::Url(url) => Source::Url {
+                url: url.clone(),
+                access,
+            },
+        };
+        let version = chart.version.clone();
+        Some((chart.name.clone(), Request { source, version }))
+    }
+
+    async fn get(
+        &self,
+        requests: Vec<(ChartName, Request)>,
+        mode: &LockMode,
+        watch: FetchWatch<'_>,
+    ) -> Result<Fetched, RunError> {
+        let fetched = self
+            .fetcher
+            .resolve_all(requests, self.lock.as_ref(), mode, watch);
+        fetched.await.map_err(|errors| {
+            let problems = errors.into_iter().map(|(chart, error)| Problem {
+                chart: Some(chart),
+                message: error.to_string(),
+                hint: None,
+            });
+            RunError::Preflight(problems.collect())
+        })
+    }
+}
+
+/// Beside the stack file and named like it, so that two stacks in one folder do not take each
+/// other's: `stack.toml` has `stack.lock`.
+fn lock_file(stack: &Stack) -> PathBuf {
+    let file = Path::new(&stack.file);
+    let name = match file.file_stem() {
+        Some(stem) if file.extension().is_some_and(|ext| ext == "toml") => Path::new(stem),
+        _ => Path::new("stack"),
+    };
+    stack.root.join(name.with_extension("lock"))
+}
+
+/// `[repositories]` with users and passwords; only what these refer to needs to have a value.
+async fn repositories(
+    stack: &Stack,
+    settings: &Settings,
+    redactor: &Redactor,
+) -> Result<BTreeMap<String, Repository>, RunError> {
+    let given = Given {
+        env: &settings.env,
+        inputs: &settings.inputs,
+        redactor,
+        shutdown: &Shutdown::never(),
+    };
+    let scope = inputs::resolve(stack, &stack.credentials(), given).await?;
+    let repositories = stack.repositories.iter();
+    repositories
+        .map(|(name, spec)| {
+            let credentials = credentials(spec, &scope, redactor).map_err(InputsError::Wrong)?;
+            Ok((name.clone(), repository(spec, credentials)))
+        })
+        .collect()
+}
+
+type Credentials = (Option<String>, Option<Secret>);
+
+fn credentials(
+    spec: &RepositorySpec,
+    scope: &Scope,
+    redactor: &Redactor,
+) -> Result<Credentials, Problems> {
+    let expand = |template: &Option<Template>| {
+        let Some(template) = template else {
+            return Ok(None);
+        };
+        let expanded = template.expand(scope).map_err(|error| {
+            Problems(vec![
+                Diagnostic::error(error.to_string()).at(spec.place.clone(), "needed here"),
+            ])
+        })?;
+        if expanded.secret {
+            redactor.add(&Secret::new(expanded.text.as_str()));
+        }
+        Ok(Some(expanded.text))
+    };
+    Ok((
+        expand(&spec.username)?,
+        expand(&spec.password)?.map(Secret::new),
+    ))
+}
+
+fn repository(spec: &RepositorySpec, (username, password): Credentials) -> Repository {
+    Repository {
+        url: spec.url.clone(),
+        access: Access {
+            username,
+            password,
+            ca_file: spec.ca_file.clone(),
+            cert_file: spec.cert_file.clone(),
+            key_file: spec.key_file.clone(),
+            pass_credentials: spec.pass_credentials,
+            plain_http: spec.plain_http,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::fixture;
+
+    #[test]
+    fn the_lock_file_is_beside_the_stack_file_and_named_like_it() {
+        let mut stack = fixture::stack(&[]);
+        for (file, root, expected) in [
+            ("stack.toml", ".", "./stack.lock"),
+            ("stacks/eks.toml", "stacks", "stacks/eks.lock"),
+            ("standard input", ".", "./stack.lock"),
+        ] {
+            stack.file = file.into();
+            stack.root = root.into();
+            assert_eq!(lock_file(&stack), Path::new(expected), "{file}");
+        }
+    }
+}

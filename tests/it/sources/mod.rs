@@ -1,0 +1,14 @@
+//! Charts from anywhere: what is promised about repositories, registries, folders and the cache.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a helper that fails is a test that fails"
+)]
+
+mod charts;
+mod faults;
+mod folders;
+mod registry;
+mod repository;
+mod server;
+mod ways;
