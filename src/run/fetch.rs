@@ -70,8 +70,7 @@ pub async fn fetch(
         _ => fetched.lock,
     };
     let nothing_to_say = files.lock.is_none() && lock.entries().is_empty();
-    let written =
-        !settings.frozen && !nothing_to_say && lockfile::write(&files.lock_file, &lock)?;
+    let written = !settings.frozen && !nothing_to_say && lockfile::write(&files.lock_file, &lock)?;
     Ok(Resolved {
         charts: fetched.charts,
         lock_file: files.lock_file,
