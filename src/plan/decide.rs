@@ -168,8 +168,8 @@ mod tests {
     use super::*;
     use crate::{
         graph::fixture,
-        name::{RunId, StackName},
-        plan::{Marks, parse_chart_version},
+        name::{RunId, StackName, parse_version},
+        plan::Marks,
         stack::Stack,
     };
     use Direction::{Down, Up};
@@ -308,7 +308,7 @@ mod tests {
                 });
             });
             let release = ObservedRelease {
-                chart_version: parse_chart_version(installed),
+                chart_version: parse_version(installed),
                 ..release(S::Deployed)
             };
             let (found, reason) = decide(&stack, Up, Some(&release));

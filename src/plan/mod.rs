@@ -25,5 +25,5 @@ pub use error::{Barred, MissingNeed, PlanError};
 pub use json::json;
 pub use make::{Contents, Known};
 pub use model::{Node, NodeIx, Plan, Wait};
-pub use observed::{Marks, Observed, ObservedRelease, parse_chart_version};
+pub use observed::{Marks, Observed, ObservedRelease};
 pub use text::text;

@@ -50,37 +50,3 @@ impl ObservedRelease {
         self.marks.revision == Some(self.revision)
     }
 }
-
-/// Reads the version of a chart as Helm does (Masterminds' `NewVersion`): a leading `v` and missing
-/// minor and patch numbers are fine. `None` if it is no version.
-pub fn parse_chart_version(text: &str) -> Option<semver::Version> {
-    let text = text.trim();
-    let text = text.strip_prefix('v').unwrap_or(text);
-    let end = text.find(['-', '+']).unwrap_or(text.len());
-    let (numbers, rest) = text.split_at(end);
-    let missing = 2_usize.checked_sub(numbers.matches('.').count())?;
-    semver::Version::parse(&format!("{numbers}{}{rest}", ".0".repeat(missing))).ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn chart_versions_are_read_as_helm_reads_them() {
-        for (text, expected) in [
-            ("1.2.3", Some("1.2.3")),
-            ("v1.18.2", Some("1.18.2")),
-            ("1.2", Some("1.2.0")),
-            ("v2", Some("2.0.0")),
-            ("1.2.3-rc.1", Some("1.2.3-rc.1")),
-            ("1.2-rc.1+b.5", Some("1.2.0-rc.1+b.5")),
-            ("1.2.3.4", None),
-            ("latest", None),
-            ("", None),
-        ] {
-            let read = parse_chart_version(text).map(|version| version.to_string());
-            assert_eq!(read.as_deref(), expected, "{text}");
-        }
-    }
-}
