@@ -33,7 +33,8 @@ fn two_environments_of_one_stack_do_not_touch_each_others_releases() {
         "two-envs (dev): 1 chart, no problems",
     ]);
     // Each has a lease of its own: they may run at the same time.
-    let prod = lab.start(&["up", "-e", "prod"]);
+    // (In a folder of its own, so that each finds its journal.)
+    let prod = lab.start(&["up", "-e", "prod", "--state-dir", "prod-state"]);
     let dev = lab.stackctl_with(&[("STACKCTL_ENVIRONMENT", "dev")], &["up"]);
     let dev = dev.exits(0).says(&["two-envs (dev)"]);
     let started = serde_json::to_value(&dev.events[0]).expect("an event is JSON");
