@@ -91,7 +91,9 @@ fn run(lab: &Lab, version: &str, verb: &str) -> Finished {
     lab.version("prometheus-operator", version);
     lab.stack(&format!(
         "[charts.prometheus-operator]\nchart = \"./charts/prometheus-operator-{version}\"\n\
-         reinstall_below = \"67.0.0\"\n"
+         reinstall_below = \"67.0.0\"\n\
+         # The API server may take a minute to finalize a kind that it has just begun to serve.\n\
+         timeout = \"5m\"\n"
     ));
     let stack = Stack::load(lab.path().join("stack.toml")).expect("a sound stack");
     let settings = settings(lab.target(), lab.path());
