@@ -135,8 +135,14 @@ fn a_run_interrupted_while_it_waits_for_another_one_changes_nothing() {
     let lab = Lab::new("interrupt-lease");
     lab.stack(WAITING);
     let mut first = lab.start(&["up"]);
-    first.until_event("it runs", |event| {
-        matches!(event.kind, EventKind::ChartStarted { .. })
+    // Helm is done: its own lock, a pending release, would stop the second one before the lease.
+    first.until_event("deployed", |event| {
+        matches!(
+            event.kind,
+            EventKind::Milestone {
+                milestone: Milestone::Deployed
+            }
+        )
     });
     let runs = || std::fs::read_dir(lab.path().join(".stackctl/runs")).map_or(0, Iterator::count);
     let mut second = lab.start(&["up", "--lock-timeout", "150s"]);
@@ -155,8 +161,14 @@ fn of_two_runs_of_one_stack_the_second_is_refused_and_told_by_whom() {
     let lab = Lab::new("two-runs");
     lab.stack(WAITING);
     let mut first = lab.start(&["up"]);
-    first.until_event("it runs", |event| {
-        matches!(event.kind, EventKind::ChartStarted { .. })
+    // Helm is done: its own lock, a pending release, would stop the second one before the lease.
+    first.until_event("deployed", |event| {
+        matches!(
+            event.kind,
+            EventKind::Milestone {
+                milestone: Milestone::Deployed
+            }
+        )
     });
     let holder = first.events()[0].run.to_string();
     let second = lab.stackctl(&["up"]).exits(1).says(&[&holder]);
