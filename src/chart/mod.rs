@@ -22,6 +22,8 @@
 
 mod archive;
 mod cache;
+mod coalesce;
+mod crds;
 mod dependencies;
 mod digest;
 mod error;
@@ -33,15 +35,18 @@ mod metadata;
 mod net;
 mod oci;
 mod once;
+mod parts;
 mod pick;
 mod remote;
 mod run;
 mod source;
 mod subcharts;
 mod tree;
+mod yaml;
 
 use std::path::{Path, PathBuf};
 
+pub use crds::Crd;
 pub use error::FetchError;
 pub use fetch::{FetchOptions, FetchProgress, FetchStep, Fetched, Fetcher, LockMode, Move};
 pub use lockfile::{LockEntry, LockFile, LockFileError};
