@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::{ChartError, dependencies, files};
+use super::{ChartError, Crd, dependencies, files};
 use crate::name::parse_version;
 
 /// What a run must know of a chart.
@@ -23,6 +23,10 @@ pub struct Chart {
     /// Its templates ask the cluster something (`lookup`, `.Capabilities`): rendered without one
     /// they may come out differently, or fail.
     pub looks_around: bool,
+    /// CRDs of `crds/` folders.
+    pub crds: Vec<Crd>,
+    /// CRDs in `templates/`.
+    pub crds_in_templates: bool,
 }
 
 /// What templates ask the cluster with.
@@ -104,6 +108,8 @@ impl Chart {
                 hooks.or(Hooks::in_text(&text))
             }),
             looks_around: templates().any(|text| LOOKING.iter().any(|word| text.contains(word))),
+            crds: Vec::new(),
+            crds_in_templates: false,
         })
     }
 }

@@ -22,6 +22,7 @@
 
 mod archive;
 mod cache;
+mod crds;
 mod dependencies;
 mod digest;
 mod error;
@@ -42,6 +43,7 @@ mod tree;
 
 use std::path::{Path, PathBuf};
 
+pub use crds::Crd;
 pub use error::FetchError;
 pub use fetch::{FetchOptions, FetchProgress, FetchStep, Fetched, Fetcher, LockMode, Move};
 pub use lockfile::{LockEntry, LockFile, LockFileError};
