@@ -121,7 +121,8 @@ impl Session {
         let actions: BTreeMap<_, _> = plan
             .nodes
             .iter()
-            .map(|node| (&node.key, node.action))
+            .filter(|node| !node.key.is_crds())
+            .map(|node| (&node.key.chart, node.action))
             .collect();
         let uses = self.stack.uses(|chart| actions.get(chart).copied());
         let given = Given {
