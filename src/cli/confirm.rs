@@ -80,11 +80,11 @@ fn consent(plan: &Plan, answerer: Answerer) -> Consent {
     }
 }
 
-fn removed(plan: &Plan) -> Vec<&str> {
+fn removed(plan: &Plan) -> Vec<String> {
     plan.nodes
         .iter()
         .filter(|node| matches!(node.action, Action::Reinstall | Action::Uninstall))
-        .map(|node| node.key.as_str())
+        .map(|node| node.key.to_string())
         .collect()
 }
 
@@ -120,13 +120,13 @@ fn ask(question: &str, input: &mut impl BufRead, output: &mut impl Write) -> io:
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::name::{ChartName, Direction, Namespace, ReleaseId, ReleaseName, StackName};
+    use crate::name::{Direction, Namespace, ReleaseId, ReleaseName, StackName};
 
     fn plan(direction: Direction, actions: &[(&str, Action)]) -> Plan {
         let nodes = actions
             .iter()
             .map(|&(name, action)| Node {
-                key: ChartName::new(name).unwrap(),
+                key: name.parse().unwrap(),
                 release: ReleaseId {
                     namespace: Namespace::new("shop").unwrap(),
                     name: ReleaseName::new(name).unwrap(),
@@ -135,6 +135,7 @@ mod tests {
                 version: None,
                 action,
                 reason: String::new(),
+                crds: Vec::new(),
                 waits: Vec::new(),
                 weight: 1,
                 wave: 0,

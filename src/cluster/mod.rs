@@ -13,6 +13,7 @@
 mod access;
 mod connect;
 mod connect_error;
+mod crds;
 mod dossier;
 mod error;
 mod evidence;
@@ -36,6 +37,7 @@ use std::{fmt, path::Path, sync::Arc};
 pub use access::{Access, ServerVersion};
 use connect::Identity;
 pub use connect_error::ConnectError;
+pub use crds::LiveCrd;
 pub use dossier::dossier;
 pub use error::ClusterError;
 pub use evidence::{ContainerState, EventLine, Finding, PodState};

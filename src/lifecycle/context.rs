@@ -46,6 +46,8 @@ pub struct RunContext {
     pub watches: Watches,
     /// The charts to deploy, fetched and opened by preflight.
     pub charts: BTreeMap<ChartName, chart::Chart>,
+    /// `--purge`.
+    pub purge: bool,
     /// The run folder.
     pub folder: RunFolder,
     /// Known secrets.

@@ -35,6 +35,7 @@
 
 pub mod common;
 mod context;
+mod crds;
 pub mod deploy;
 mod dossier;
 mod error;

@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use super::{Node, NodeIx, Plan};
 use crate::name::{
-    Action, ChartName, Direction, EnvironmentName, Milestone, Namespace, ReleaseName, StackName,
+    Action, Direction, EnvironmentName, Milestone, Namespace, NodeName, ReleaseName, StackName,
 };
 
 /// The plan as one JSON document, indented, ending with a line end.
@@ -44,14 +44,14 @@ struct Document<'a> {
     environment: Option<&'a EnvironmentName>,
     direction: Direction,
     context: Option<&'a str>,
-    waves: Vec<Vec<&'a ChartName>>,
+    waves: Vec<Vec<&'a NodeName>>,
     charts: Vec<Row<'a>>,
-    critical_path: Vec<&'a ChartName>,
+    critical_path: Vec<&'a NodeName>,
 }
 
 #[derive(Serialize)]
 struct Row<'a> {
-    name: &'a ChartName,
+    name: &'a NodeName,
     release: &'a ReleaseName,
     namespace: &'a Namespace,
     chart: &'a str,
@@ -64,7 +64,7 @@ struct Row<'a> {
 
 #[derive(Serialize)]
 struct Need<'a> {
-    chart: &'a ChartName,
+    chart: &'a NodeName,
     until: Milestone,
 }
 

@@ -245,12 +245,13 @@ impl<'a> Draft<'a> {
         };
         let learned = self.known.durations.get(&chart.name);
         Node {
-            key: chart.name.clone(),
+            key: chart.name.clone().into(),
             release: chart.release.clone(),
             chart: chart.source.to_string(),
             version: contents.and_then(|contents| contents.version.clone()),
             action,
             reason,
+            crds: Vec::new(),
             waits: Vec::new(),
             weight: learned.map_or(default_weight, |&millis| millis.max(1)),
             wave: 0,

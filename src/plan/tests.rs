@@ -295,7 +295,7 @@ fn learned_durations_are_weights_and_the_unknown_count_as_their_mean() {
     let weights: Vec<_> = plan
         .nodes
         .iter()
-        .map(|n| (n.key.as_str(), n.weight))
+        .map(|n| (n.key.to_string(), n.weight))
         .collect();
     assert_eq!(
         weights,
@@ -306,11 +306,12 @@ fn learned_durations_are_weights_and_the_unknown_count_as_their_mean() {
             ("loki", 5_000),
             ("web", 2_000)
         ]
+        .map(|(name, weight)| (name.to_owned(), weight))
     );
     let path: Vec<_> = plan
         .critical_path
         .iter()
-        .map(|&ix| plan.node(ix).key.as_str())
+        .map(|&ix| plan.node(ix).key.to_string())
         .collect();
     assert_eq!(path, ["db", "loki", "web"]);
 }
@@ -319,6 +320,6 @@ fn learned_durations_are_weights_and_the_unknown_count_as_their_mean() {
 fn blocked_charts_are_found() {
     let pending = ReleaseStatus::PendingInstall;
     let plan = up(&shop(), &["db", "cache"], &[("db", pending)]).unwrap();
-    let blocked: Vec<_> = plan.blocked().map(|node| node.key.as_str()).collect();
+    let blocked: Vec<_> = plan.blocked().map(|node| node.key.to_string()).collect();
     assert_eq!(blocked, ["db"]);
 }

@@ -33,7 +33,7 @@ pub fn text(plan: &Plan) -> String {
         let names = plan
             .critical_path
             .iter()
-            .map(|&ix| plan.node(ix).key.as_str());
+            .map(|&ix| plan.node(ix).key.to_string());
         let path = names.collect::<Vec<_>>().join(" -> ");
         lines.push(format!("\ncritical path  {path}"));
     }

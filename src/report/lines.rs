@@ -11,7 +11,7 @@ use super::{
     text::{Palette, clock},
     wording::{self, Place},
 };
-use crate::{event::Event, name::ChartName};
+use crate::{event::Event, name::NodeName};
 
 /// A chart nothing was said about for so long is mentioned again, with what it waits for: a log
 /// that stands still looks like a run that hangs, and some CI systems end it.
@@ -25,7 +25,7 @@ pub struct Lines<W> {
     palette: Palette,
     board: Board,
     /// When each running chart was last mentioned.
-    mentioned: BTreeMap<ChartName, u64>,
+    mentioned: BTreeMap<NodeName, u64>,
     pending: String,
 }
 

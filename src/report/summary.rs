@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     event::{ChartOutcome, Event, Failure, RunOutcome},
-    name::{Action, ChartName},
+    name::{Action, NodeName},
 };
 
 /// Takes the events of a run; tells at its end what became of it.
@@ -105,7 +105,7 @@ impl Summary {
         table
     }
 
-    fn failures(&self) -> impl Iterator<Item = (&ChartName, &Failure)> {
+    fn failures(&self) -> impl Iterator<Item = (&NodeName, &Failure)> {
         self.board
             .charts
             .iter()
@@ -217,7 +217,7 @@ fn is_merely_cancelled(failure: &Failure) -> bool {
 }
 
 /// One failed chart: what, where, in whose words, what was found, what to do.
-fn failure_block(chart: &ChartName, failure: &Failure, palette: &Palette) -> String {
+fn failure_block(chart: &NodeName, failure: &Failure, palette: &Palette) -> String {
     let mut text = String::new();
     let (style, word) = if failure.cancelled {
         (palette.warning, "cancelled")
@@ -229,7 +229,7 @@ fn failure_block(chart: &ChartName, failure: &Failure, palette: &Palette) -> Str
         &mut text,
         &format!(
             "{}: {} at {}: {}",
-            paint(palette.strong, chart.as_str()),
+            paint(palette.strong, &chart.to_string()),
             paint(style, word),
             clean(&failure.step),
             clean(error.next().unwrap_or_default()),

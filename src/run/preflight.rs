@@ -40,8 +40,9 @@ pub(super) async fn run(
 ) -> Result<BTreeMap<ChartName, chart::Chart>, RunError> {
     let mut problems = Vec::new();
     let deployed = || {
-        let entries = plan.nodes.iter().filter(|node| node.action.deploys());
-        entries.filter_map(|node| session.stack.charts.get(&node.key))
+        let charts = plan.nodes.iter().filter(|node| !node.key.is_crds());
+        let entries = charts.filter(|node| node.action.deploys());
+        entries.filter_map(|node| session.stack.charts.get(&node.key.chart))
     };
     let fetched = session.fetched();
     let (mut charts, findings) = Library::new(&fetched).open_all(deployed());
@@ -96,7 +97,7 @@ fn values(entry: &stack::Chart, scope: &Scope) -> Result<Composed, Vec<Problem>>
 /// With `stop`, a chart that is known to fail would only leave the run half done.
 fn blocked(node: &Node) -> Option<Problem> {
     (node.action == Action::Blocked).then(|| Problem {
-        chart: Some(node.key.clone()),
+        chart: Some(node.key.chart.clone()),
         message: node.reason.clone(),
         hint: None,
     })
@@ -183,7 +184,7 @@ async fn data_at_risk(session: &Session, plan: &Plan) -> Result<Vec<Problem>, Ru
         .iter()
         .filter(|node| node.action == Action::Reinstall)
     {
-        let Some(entry) = session.stack.charts.get(&node.key) else {
+        let Some(entry) = session.stack.charts.get(&node.key.chart) else {
             continue;
         };
         if entry
@@ -196,7 +197,7 @@ async fn data_at_risk(session: &Session, plan: &Plan) -> Result<Vec<Problem>, Ru
         let held = held_by(session, node).await?;
         if !held.is_empty() {
             problems.push(Problem {
-                chart: Some(node.key.clone()),
+                chart: Some(node.key.chart.clone()),
                 message: format!("a reinstall would delete {}", held.join(", ")),
                 hint: Some(
                     "if that is fine: reinstall_below = { version = …, accept_data_loss = true }"
