@@ -157,13 +157,16 @@ async fn namespaces_on_their_way_out(
     let deployed = plan.nodes.iter().filter(|node| node.action.deploys());
     let namespaces: BTreeSet<&Namespace> = deployed.map(|node| &node.release.namespace).collect();
     let mut answers = futures::stream::iter(namespaces)
-        .map(|namespace| async move { (namespace, session.cluster.is_leaving(namespace).await) })
+        .map(
+            |namespace| async move { (namespace, session.cluster.live_namespace(namespace).await) },
+        )
         .buffered(AT_ONCE);
     let mut problems = Vec::new();
     while let Some((namespace, answer)) = answers.next().await {
         match answer {
-            Ok(false) | Err(ClusterError::Forbidden { .. }) => {}
-            Ok(true) => problems.push(Problem {
+            Ok(found) if found.as_ref().is_none_or(|it| it.leaving.is_none()) => {}
+            Err(ClusterError::Forbidden { .. }) => {}
+            Ok(_) => problems.push(Problem {
                 chart: None,
                 message: format!("namespace {namespace} is being deleted"),
                 hint: Some(format!(
