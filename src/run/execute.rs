@@ -80,7 +80,7 @@ impl Session {
             releases: self.releases.clone(),
             watches: Watches::new(self.cluster.clone()),
             charts,
-            purge: false,
+            purge: plan.purge,
             folder: journal.folder().clone(),
             redactor: self.redactor.clone(),
             shutdown: shutdown.clone(),
