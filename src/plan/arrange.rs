@@ -17,7 +17,7 @@ pub struct CyclicPlan {
 impl Plan {
     /// A plan of these nodes, whose waits point into the list as given. They are put in order (by
     /// wave, then as given); their `wave` and `priority` are found here. What a plan says about
-    /// selection, environment and cluster is left neutral: all charts, none, offline.
+    /// selection, environment, cluster and CRDs is left neutral: all charts, none, offline, none.
     pub fn from_nodes(
         stack: StackName,
         direction: Direction,
@@ -45,6 +45,9 @@ impl Plan {
             offline: true,
             selection: format!("all {} charts", nodes.len()),
             left_out: Vec::new(),
+            warnings: Vec::new(),
+            purge: false,
+            kept_crds: Vec::new(),
             critical_path: critical_path(&nodes),
             nodes,
         })

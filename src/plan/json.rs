@@ -5,10 +5,12 @@
 //!  "charts":[{"name":"web","release":"web","namespace":"shop","chart":"./charts/web",
 //!    "version":"1.2.3","action":"install","reason":"not installed",
 //!    "needs":[{"chart":"db","until":"validated"}],"wave":1}],
-//!  "critical_path":["db","web"]}
+//!  "critical_path":["db","web"],"warnings":[],"kept_crds":[]}
 //! ```
-//! `environment`, `context` and `version` are null when there is none or it is not known; waves count from 0; `needs` is all that a chart
-//! waits for in this run, `after` included (on the way down: until `gone`).
+//! `environment`, `context` and `version` are null when there is none or it is not known; waves
+//! count from 0; `needs` is all that a chart waits for in this run, `after` included (on the way
+//! down: until `gone`). The CRDs of a chart are an entry of their own, named `web:crds`, which has
+//! one key more: `"crds":["…"]`, their names. `kept_crds` are those that a way down leaves.
 
 use serde::Serialize;
 
@@ -33,6 +35,8 @@ pub fn json(plan: &Plan) -> String {
         waves,
         charts: plan.nodes.iter().map(|node| chart(plan, node)).collect(),
         critical_path: plan.critical_path.iter().map(name).collect(),
+        warnings: &plan.warnings,
+        kept_crds: plan.kept_crds.iter().map(|crd| crd.name.as_str()).collect(),
     };
     let text = serde_json::to_string_pretty(&document);
     text.expect("texts and numbers are always JSON") + "\n"
@@ -47,6 +51,8 @@ struct Document<'a> {
     waves: Vec<Vec<&'a NodeName>>,
     charts: Vec<Row<'a>>,
     critical_path: Vec<&'a NodeName>,
+    warnings: &'a [String],
+    kept_crds: Vec<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -58,6 +64,8 @@ struct Row<'a> {
     version: Option<&'a str>,
     action: Action,
     reason: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    crds: Option<&'a [String]>,
     needs: Vec<Need<'a>>,
     wave: usize,
 }
@@ -81,6 +89,7 @@ fn chart<'a>(plan: &'a Plan, node: &'a Node) -> Row<'a> {
         version: node.version.as_deref(),
         action: node.action,
         reason: &node.reason,
+        crds: node.key.is_crds().then_some(&node.crds),
         needs: needs.collect(),
         wave: node.wave,
     }

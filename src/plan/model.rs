@@ -28,6 +28,12 @@ pub struct Plan {
     pub left_out: Vec<ChartName>,
     /// The charts and their CRDs, in a topological order (waves, then the order of the file).
     pub nodes: Vec<Node>,
+    /// What the user should know before it is run: CRDs that several charts would bring.
+    pub warnings: Vec<String>,
+    /// Down: also remove what stackctl has made beside the releases, CRDs and empty namespaces.
+    pub purge: bool,
+    /// Down: CRDs of its charts that stay, by name.
+    pub kept_crds: Vec<KeptCrd>,
     /// The path that bounds the run's duration, first to last.
     pub critical_path: Vec<NodeIx>,
 }
@@ -58,6 +64,16 @@ pub struct Node {
     pub wave: usize,
     /// Weight of the longest path from this node (included) to an end: larger starts first.
     pub priority: u64,
+}
+
+/// A CRD that a run on the way down leaves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptCrd {
+    /// Its name.
+    pub name: String,
+    /// Made by this stack, in this environment, for a chart of the run, and used by none outside of
+    /// it: a purge would remove it.
+    pub is_ours: bool,
 }
 
 /// An oriented edge of the plan.

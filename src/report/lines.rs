@@ -112,7 +112,7 @@ impl<W: Write + Send> Reporter for Lines<W> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::samples;
+    use crate::{name::Direction, report::samples};
 
     fn log(detail: Detail, events: &[Event]) -> String {
         let mut out = Vec::new();
@@ -155,6 +155,12 @@ mod tests {
           16.5s  api            failed after 4.2s at exec: helm upgrade of shop/api failed
           16.5s  web            not run, because of api
         ");
+    }
+
+    #[test]
+    fn crds_are_no_charts() {
+        let events = samples::Script::new(Direction::Up, &["db:crds", "db"]).unfinished();
+        insta::assert_snapshot!(log(Detail::Progress, &events), @"platform: up, 1 chart and the CRDs of 1 in kind-dev, run 20261122t163501-ab12cd");
     }
 
     #[test]

@@ -124,9 +124,19 @@ fn run_line(event: &Event, palette: &Palette) -> Option<String> {
     Some(format!(
         "{}: {direction}, {}{place}, run {}",
         paint(palette.strong, &identity(stack, environment.as_ref())),
-        count(charts.len(), "chart"),
+        nodes(charts),
         event.run
     ))
+}
+
+/// `4 charts`, `4 charts and the CRDs of 2`.
+fn nodes(nodes: &[NodeName]) -> String {
+    let n_crds = nodes.iter().filter(|node| node.is_crds()).count();
+    let charts = count(nodes.len() - n_crds, "chart");
+    match n_crds {
+        0 => charts,
+        n => format!("{charts} and the CRDs of {n}"),
+    }
 }
 
 /// How a chart ended, in words.

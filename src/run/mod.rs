@@ -27,6 +27,7 @@ pub use crate::{
     inputs::InputsError,
     lifecycle::Implementations,
 };
+pub use check::carriers;
 pub use error::{Problem, RunError};
 pub use execute::{Finished, Watch};
 pub use fetch::{FetchWatch, Resolved, fetch};

@@ -40,12 +40,17 @@ pub(super) async fn run(
 ) -> Result<BTreeMap<ChartName, chart::Chart>, RunError> {
     let mut problems = Vec::new();
     let deployed = || {
-        let charts = plan.nodes.iter().filter(|node| !node.key.is_crds());
-        let entries = charts.filter(|node| node.action.deploys());
+        let entries = charts_of(plan).filter(|node| node.action.deploys());
         entries.filter_map(|node| session.stack.charts.get(&node.key.chart))
     };
+    // A chart whose release is in the way may still bring its CRDs.
+    let mut seen = BTreeSet::new();
+    let read = plan.nodes.iter().filter(|node| node.action.deploys());
+    let names = read.map(|node| &node.key.chart);
+    let names = names.filter(|name| seen.insert(*name));
+    let read = names.filter_map(|name| session.stack.charts.get(name));
     let fetched = session.fetched();
-    let (mut charts, findings) = Library::new(&fetched).open_all(deployed());
+    let (mut charts, findings) = Library::new(&fetched).open_all(read);
     problems.extend(findings.into_iter().map(|(chart, finding)| Problem {
         chart: Some(chart),
         message: finding.message,
@@ -60,7 +65,7 @@ pub(super) async fn run(
     }
     problems.extend(renderer.render_all(&mut charts, sound).await);
     if session.stack.settings.failure_policy == FailurePolicy::Stop {
-        problems.extend(plan.nodes.iter().filter_map(blocked));
+        problems.extend(charts_of(plan).filter_map(blocked));
     }
     problems.extend(rights(session, plan).await?);
     problems.extend(namespaces_on_their_way_out(session, plan).await?);
@@ -70,6 +75,11 @@ pub(super) async fn run(
     } else {
         Err(RunError::Preflight(problems))
     }
+}
+
+/// The plan's charts, without the nodes of their CRDs.
+fn charts_of(plan: &Plan) -> impl Iterator<Item = &Node> {
+    plan.nodes.iter().filter(|node| !node.key.is_crds())
 }
 
 fn values(entry: &stack::Chart, scope: &Scope) -> Result<Composed, Vec<Problem>> {

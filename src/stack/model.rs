@@ -201,6 +201,13 @@ pub struct Chart {
     pub place: Option<Place>,
 }
 
+impl Chart {
+    /// Whether CRDs that it carries are brought into the cluster.
+    pub fn brings_crds(&self) -> bool {
+        self.intent == Intent::Deploy && self.crds != CrdPolicy::Skip
+    }
+}
+
 /// Where a chart comes from. Paths are absolute or relative to the current folder, never to the
 /// stack file any more.
 #[derive(Debug, Clone, PartialEq, Eq)]
