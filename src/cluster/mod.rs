@@ -44,7 +44,7 @@ pub use guard::{Guarded, guard};
 use kinds::{Kind, Kinds};
 pub use kubeconfig::Options;
 pub use lease::Lease;
-pub use namespaces::Ensured;
+pub use namespaces::{Ensured, Standing};
 pub use objects::ObjectRef;
 pub use ready::Readiness;
 pub use service_proxy::ProxyAnswer;

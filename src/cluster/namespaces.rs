@@ -27,7 +27,41 @@ pub enum Ensured {
     Assumed,
 }
 
+/// What [`Cluster::ensure_namespace`] would find.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// It is not there.
+    Missing,
+    /// It is being deleted.
+    Leaving,
+    /// Labels or annotations are missing or different.
+    Different,
+    /// It is there, and as it should be.
+    Right,
+    /// We may not look at it.
+    Hidden,
+}
+
 impl Cluster {
+    /// Looks at a namespace, and at whether it carries these labels and annotations.
+    pub async fn namespace_standing(
+        &self,
+        namespace: &Namespace,
+        labels: &BTreeMap<String, String>,
+        annotations: &BTreeMap<String, String>,
+    ) -> Result<Standing, ClusterError> {
+        Ok(match self.namespace(namespace).await {
+            Err(ClusterError::Forbidden { .. }) => Standing::Hidden,
+            Err(error) => return Err(error),
+            Ok(None) => Standing::Missing,
+            Ok(Some(found)) if is_leaving(&found) => Standing::Leaving,
+            Ok(Some(found)) => match difference(&found, labels, annotations) {
+                Some(_) => Standing::Different,
+                None => Standing::Right,
+            },
+        })
+    }
+
     /// Makes sure the namespace exists and carries these labels and annotations. Others are left
     /// alone. A namespace that is being deleted is an error ([`ClusterError::Conflict`]).
     pub async fn ensure_namespace(
@@ -54,7 +88,7 @@ impl Cluster {
                 Err(error) => return Err(error),
             },
         };
-        if !found["metadata"]["deletionTimestamp"].is_null() {
+        if is_leaving(&found) {
             return Err(ClusterError::Conflict {
                 message: format!(
                     "namespace {namespace} is being deleted: wait until it is gone, or find out \
@@ -74,12 +108,6 @@ impl Cluster {
         );
         self.gate().write::<Value>(&operation, request).await?;
         Ok(Ensured::Updated)
-    }
-
-    /// Whether the namespace is being deleted; one that is not there is not.
-    pub async fn is_leaving(&self, namespace: &Namespace) -> Result<bool, ClusterError> {
-        let found = self.namespace(namespace).await?;
-        Ok(found.is_some_and(|found| !found["metadata"]["deletionTimestamp"].is_null()))
     }
 
     async fn namespace(&self, namespace: &Namespace) -> Result<Option<Value>, ClusterError> {
@@ -105,6 +133,10 @@ impl Cluster {
         self.gate().write::<Value>(&operation, request).await?;
         Ok(())
     }
+}
+
+fn is_leaving(found: &Value) -> bool {
+    !found["metadata"]["deletionTimestamp"].is_null()
 }
 
 /// A merge patch with the labels and annotations that differ; `None` if none do.
@@ -191,6 +223,29 @@ mod tests {
         });
         let error = ensure(&cluster).await.unwrap_err().to_string();
         assert!(error.contains("namespace apps is being deleted"), "{error}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn looking_says_what_ensuring_would_find() {
+        let leaving = json!({ "metadata": { "deletionTimestamp": "2026-01-01T00:00:00Z" } });
+        for (answer, expected) in [
+            (Answer::status(404, "no"), Standing::Missing),
+            (Answer::status(403, "no"), Standing::Hidden),
+            (Answer::json(&leaving), Standing::Leaving),
+            (Answer::json(&json!({})), Standing::Different),
+            (
+                Answer::json(&json!({ "metadata": { "labels": labels() } })),
+                Standing::Right,
+            ),
+        ] {
+            let answer = std::sync::Mutex::new(Some(answer));
+            let (cluster, _script) =
+                Script::cluster(move |_, _| answer.lock().unwrap().take().unwrap());
+            let standing = cluster
+                .namespace_standing(&namespace(), &labels(), &BTreeMap::new())
+                .await;
+            assert_eq!(standing, Ok(expected));
+        }
     }
 
     #[tokio::test(start_paused = true)]
