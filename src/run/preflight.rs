@@ -46,18 +46,22 @@ pub(super) async fn run(
             Err(wrong) => problems.extend(wrong),
         }
     }
-    problems.extend(renderer.render_all(&mut charts, sound).await);
-    if session.stack.settings.failure_policy == FailurePolicy::Stop {
+    let (cluster, stack) = (&session.cluster, &*session.stack);
+    let asked = async {
+        try_join!(
+            rights::problems(cluster, stack, plan),
+            namespaces::problems(cluster, stack, plan),
+            data_at_risk(session, plan)
+        )
+    };
+    // Helm keeps the processors busy, the API server answers meanwhile.
+    let (unfit, answers) = join!(renderer.render_all(&mut charts, sound), asked);
+    let (denied, obstructed, at_risk) = answers?;
+    problems.extend(unfit);
+    if stack.settings.failure_policy == FailurePolicy::Stop {
         problems.extend(plan.nodes.iter().filter_map(blocked));
     }
-    let (cluster, stack) = (&session.cluster, &*session.stack);
-    let (denied, obstructed) = try_join!(
-        rights::problems(cluster, stack, plan),
-        namespaces::problems(cluster, stack, plan)
-    )?;
-    problems.extend(denied);
-    problems.extend(obstructed);
-    problems.extend(data_at_risk(session, plan).await?);
+    problems.extend(denied.into_iter().chain(obstructed).chain(at_risk));
     if problems.is_empty() {
         Ok(charts)
     } else {
