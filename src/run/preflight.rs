@@ -2,7 +2,8 @@
 
 use std::{collections::BTreeMap, fs::File, path::PathBuf};
 
-use futures::try_join;
+use futures::TryFutureExt as _;
+use tokio::{join, try_join};
 
 use super::{Problem, RunError, Session, check::Library, namespaces, render::Renderer, rights};
 use crate::{
@@ -49,8 +50,8 @@ pub(super) async fn run(
     let (cluster, stack) = (&session.cluster, &*session.stack);
     let asked = async {
         try_join!(
-            rights::problems(cluster, stack, plan),
-            namespaces::problems(cluster, stack, plan),
+            rights::problems(cluster, stack, plan).map_err(RunError::from),
+            namespaces::problems(cluster, stack, plan).map_err(RunError::from),
             data_at_risk(session, plan)
         )
     };
