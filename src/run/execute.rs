@@ -13,7 +13,7 @@ use crate::{
     cluster::Watches,
     engine::{self, Options, Outcome, Policy, Sink, SinkError},
     event::Event,
-    helm::{Helm, Surroundings},
+    helm::Surroundings,
     inputs::{self, Given},
     journal::{self, Journal},
     lifecycle::{Executor, Implementations, Purge, RunContext},
@@ -46,8 +46,8 @@ impl Session {
         trigger: &Trigger,
         watch: Watch<'_>,
     ) -> Result<Finished, RunError> {
-        let helm = self.helm(trigger).await?;
         let shutdown = trigger.shutdown();
+        let helm = self.helm(&shutdown).await?;
         let scope = self.scope(plan, &shutdown).await?;
         let private = tempfile::Builder::new()
             .prefix("stackctl-")
@@ -57,7 +57,7 @@ impl Session {
         let options = self.options(journal::new_run_id(Timestamp::now()));
         let id = options.run.clone();
         let renderer = Renderer {
-            helm: &helm,
+            helm,
             surroundings: &surroundings,
             shutdown: &shutdown,
             redactor: &self.redactor,
@@ -74,7 +74,7 @@ impl Session {
             stack: self.stack.clone(),
             id: id.clone(),
             scope,
-            helm,
+            helm: helm.clone(),
             surroundings,
             cluster: self.cluster.clone(),
             releases: self.releases.clone(),
@@ -95,25 +95,6 @@ impl Session {
             folder,
             outcome,
         })
-    }
-
-    /// The binary, of a version the stack accepts.
-    async fn helm(&self, trigger: &Trigger) -> Result<Helm, RunError> {
-        let (flag, env) = (self.settings.helm.as_deref(), &self.settings.env);
-        let helm = Helm::detect(flag, env, &trigger.shutdown()).await?;
-        match &self.stack.helm {
-            // A pre-release counts as the release it leads to.
-            Some(range)
-                if !range.matches(&helm.version) && !range.matches(&release_of(&helm.version)) =>
-            {
-                Err(RunError::HelmVersion {
-                    binary: helm.binary.clone(),
-                    found: helm.version.clone(),
-                    wanted: range.to_string(),
-                })
-            }
-            _ => Ok(helm),
-        }
     }
 
     /// Values of what the plan's charts refer to; this is where commands of the file are run.
@@ -160,10 +141,6 @@ impl Session {
             redactor: self.redactor.clone(),
         }
     }
-}
-
-fn release_of(version: &semver::Version) -> semver::Version {
-    semver::Version::new(version.major, version.minor, version.patch)
 }
 
 /// Start-up CPU bounds Helm: beyond two processes a core nothing is gained (helm.md section 12),

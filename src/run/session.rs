@@ -5,6 +5,8 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use tokio::sync::OnceCell;
+
 use super::{
     PlanRequest, Problem, RunError, Settings,
     check::{self, Library},
@@ -16,10 +18,12 @@ use crate::{
     cluster::{self, Cluster, ClusterError, guard},
     diagnostic::Problems,
     graph::{Graph, Request, Selection, Selector},
+    helm::Helm,
     name::{ChartName, Direction, Namespace},
     plan::{Contents, CrdContent, Known, Observed, ObservedCrd, Plan, PlanError, Removal},
     release::Releases,
     secret::Redactor,
+    shutdown::Shutdown,
     stack::{self, Stack},
 };
 
@@ -33,6 +37,7 @@ pub struct Session {
     pub(super) redactor: Redactor,
     /// What the last plan fetched.
     fetched: Mutex<Local>,
+    helm: OnceCell<Helm>,
 }
 
 impl Session {
@@ -68,6 +73,7 @@ impl Session {
             releases,
             redactor,
             fetched: Mutex::default(),
+            helm: OnceCell::new(),
         })
     }
 
@@ -97,6 +103,31 @@ impl Session {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
+    }
+
+    /// The binary that will be used, of a version the stack accepts. Asked for its version once: a
+    /// run that will need it can look for it while the plan is made.
+    pub async fn helm(&self, shutdown: &Shutdown) -> Result<&Helm, RunError> {
+        self.helm
+            .get_or_try_init(|| async {
+                let (flag, env) = (self.settings.helm.as_deref(), &self.settings.env);
+                let helm = Helm::detect(flag, env, shutdown).await?;
+                match &self.stack.helm {
+                    // A pre-release counts as the release it leads to.
+                    Some(range)
+                        if !range.matches(&helm.version)
+                            && !range.matches(&release_of(&helm.version)) =>
+                    {
+                        Err(RunError::HelmVersion {
+                            binary: helm.binary.clone(),
+                            found: helm.version.clone(),
+                            wanted: range.to_string(),
+                        })
+                    }
+                    _ => Ok(helm),
+                }
+            })
+            .await
     }
 
     /// Plans a run against what the cluster holds now. On the way up the charts are fetched first,
@@ -274,6 +305,10 @@ fn contents(chart: &chart::Chart) -> Contents {
         digest: None,
         crds: chart.crds.iter().map(crd).collect(),
     }
+}
+
+fn release_of(version: &semver::Version) -> semver::Version {
+    semver::Version::new(version.major, version.minor, version.patch)
 }
 
 /// Proxy variables exist in both cases; curl and Go read both.

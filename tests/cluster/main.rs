@@ -27,6 +27,7 @@ mod interrupts;
 mod offline;
 mod order;
 mod quickstart;
+mod rights;
 mod rollback;
 mod seed;
 #[path = "../it/sources/server.rs"]
@@ -68,6 +69,7 @@ fn main() -> ExitCode {
         quickstart::TESTS,
         environments::TESTS,
         failures::TESTS,
+        rights::TESTS,
         rollback::TESTS,
         changes::TESTS,
         order::TESTS,
