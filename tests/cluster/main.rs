@@ -21,11 +21,15 @@ macro_rules! tests {
 
 mod changes;
 mod commands;
+#[path = "../it/sources/docker_registry.rs"]
+#[expect(clippy::unwrap_used, reason = "shared with tests that are steered by constants")]
+mod docker_registry;
 mod environments;
 mod failures;
 mod interrupts;
 mod offline;
 mod order;
+mod proof;
 mod quickstart;
 mod rights;
 mod rollback;
@@ -76,6 +80,7 @@ fn main() -> ExitCode {
         interrupts::TESTS,
         commands::TESTS,
         seed::TESTS,
+        proof::TESTS,
         sources::TESTS,
         steps::TESTS,
     ];
