@@ -8,9 +8,10 @@ use crate::{
     stack::{
         findings::Finding,
         layers::origin::Sources,
-        model::{Chart, DataCommand, HttpTarget, Stack, Step, ValuesCommand, Verb},
+        model::{Chart, DataCommand, HttpTarget, Stack, Step, Verb},
         template::{Reference, Template},
         validate::known,
+        values::ValuesCommand,
     },
 };
 
