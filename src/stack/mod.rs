@@ -40,6 +40,6 @@ pub use template::{
 pub use uses::Uses;
 pub(crate) use values::secrets_of;
 pub use values::{
-    Composed, Edit, Layer, PathPart, Templated, TemplatedValue, ValuePath, Values, ValuesCommand,
-    ValuesError, ValuesLayer,
+    ChartDependency, ChartValues, Composed, Edit, Explained, Layer, Leaf, PathPart, SaidBy,
+    Templated, TemplatedValue, ValuePath, Values, ValuesCommand, ValuesError, ValuesLayer,
 };

@@ -137,6 +137,8 @@ impl YamlReader<'_> {
                 Templated::Plain(serde_json::Value::Null)
             }
         };
+        // A key is where people look for its value.
+        let origin = self.parts.origin(&(yaml.start..yaml.span.end));
         TemplatedValue { content, origin }
     }
 

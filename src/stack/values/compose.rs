@@ -213,6 +213,7 @@ impl<'a> Composer<'a> {
         })?;
         let tree = yaml::parse(&text).map_err(|error| unclear(file, &error))?;
         let name = file.display().to_string();
+        let name = name.strip_prefix("./").unwrap_or(&name).to_owned();
         self.files.names.push((Layer::ValuesFiles, name));
         self.trees.insert(file, (self.files.names.len() - 1, tree));
         Ok(())
@@ -225,7 +226,7 @@ fn clear(tree: &Yaml, file: usize, files: &mut Files) -> Result<Said, YamlError>
     Said::of_yaml(tree, file, files)
 }
 
-fn unclear(file: &Path, error: &YamlError) -> ValuesError {
+pub(super) fn unclear(file: &Path, error: &YamlError) -> ValuesError {
     ValuesError::File {
         file: file.to_owned(),
         reason: error.to_string(),

@@ -6,20 +6,25 @@
 //! and refused if Helm could read them otherwise. Files before it stay files. Merging is Helm's: tables deep, everything else replaced, and a null stays in the
 //! document, where it makes Helm drop the key from the chart's own values.
 
+mod coalesce;
 mod compose;
 pub(crate) mod edit;
 mod explain;
 mod model;
 pub(crate) mod said;
 mod scalar;
+mod subcharts;
 pub(crate) mod yaml;
+mod yaml_text;
 
 use std::path::PathBuf;
 
 use serde_json::Value;
 
+pub use self::explain::{Explained, Leaf, SaidBy};
 pub use self::model::{
-    Edit, Layer, PathPart, Templated, TemplatedValue, ValuePath, Values, ValuesCommand, ValuesLayer,
+    ChartDependency, ChartValues, Edit, Layer, PathPart, Templated, TemplatedValue, ValuePath,
+    Values, ValuesCommand, ValuesLayer,
 };
 use crate::{
     secret::Secret,
@@ -56,6 +61,12 @@ pub enum ValuesError {
     NotRun {
         /// The command's program.
         program: String,
+    },
+    /// A subchart's name is not that of a table.
+    #[error("`{subchart}` must be a table: it holds the values of a subchart")]
+    NoTable {
+        /// Its name.
+        subchart: String,
     },
     /// A values file that is part of the document, or holds an edited list, cannot be read.
     #[error("failed to read {}", file.display())]

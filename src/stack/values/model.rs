@@ -115,3 +115,37 @@ pub enum PathPart {
     /// An index of a list.
     Index(usize),
 }
+
+/// What a chart says about values itself, with the subcharts it holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChartValues {
+    /// `name` of Chart.yaml.
+    pub name: String,
+    /// `version` of Chart.yaml.
+    pub version: String,
+    /// Path of its `values.yaml`, for people.
+    pub file: String,
+    /// Text of its `values.yaml`; empty without one.
+    pub text: String,
+    /// What it declares; `None` if it declares nothing (its subcharts are in use all the same).
+    pub dependencies: Option<Vec<ChartDependency>>,
+    /// The charts in its `charts/`.
+    pub subcharts: Vec<Self>,
+}
+
+/// One of a chart's declared dependencies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChartDependency {
+    /// Name of the subchart.
+    pub name: String,
+    /// Range its version must be in; anything if absent.
+    pub version: Option<String>,
+    /// The name it has instead.
+    pub alias: Option<String>,
+    /// Paths of values, the first that is a boolean decides whether it is in use.
+    pub condition: Vec<String>,
+    /// If one of them is false in the values' `tags`, and none true, it is not in use.
+    pub tags: Vec<String>,
+    /// Tables of it that become the chart's own: path there, and path here (`.` is the top).
+    pub imports: Vec<(String, String)>,
+}

@@ -19,7 +19,9 @@ pub(crate) struct Yaml {
     pub(crate) content: Content,
     /// In bytes.
     pub(crate) span: Range<usize>,
-    /// Where it begins; 1-based.
+    /// Where it is said: in a table with its key.
+    pub(crate) start: usize,
+    /// Of that; 1-based.
     pub(crate) line: usize,
     /// Why other readers may read it otherwise.
     pub(crate) note: Option<Box<YamlError>>,
@@ -78,6 +80,7 @@ pub(crate) fn parse_value(text: &str) -> Result<Yaml, YamlError> {
     let mut root = Yaml {
         content: Content::Null,
         span: 0..0,
+        start: 0,
         line: 1,
         note: None,
     };
@@ -185,6 +188,7 @@ impl<'t> Composer<'t> {
         let plain = |content| Yaml {
             content,
             span: bytes(at),
+            start: bytes(at).start,
             line: at.start.line(),
             note: None,
         };
@@ -254,6 +258,7 @@ impl<'t> Composer<'t> {
                 };
                 value = value.noted(note);
             }
+            value.start = bytes(&at).start;
             value.line = at.start.line();
             if let Some(first) = table.said.insert(name.clone(), value.line) {
                 let message = format!("the key `{key}` is there twice, first on line {first}");
@@ -305,6 +310,7 @@ impl<'t> Composer<'t> {
         let value = |content| Yaml {
             content,
             span: bytes(at),
+            start: bytes(at).start,
             line: at.start.line(),
             note: None,
         };
