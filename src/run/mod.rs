@@ -21,6 +21,7 @@ mod render;
 mod session;
 mod settings;
 mod status;
+mod values;
 
 pub use crate::{
     chart::{FetchProgress, FetchStep, Move},
@@ -36,3 +37,4 @@ pub use operation::{Down, Up};
 pub use session::{Session, offline_plan, select};
 pub use settings::{PlanRequest, Settings};
 pub use status::{State, StatusRow};
+pub use values::values;
