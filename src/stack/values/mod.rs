@@ -26,6 +26,7 @@ pub use self::model::{
     ChartDependency, ChartValues, Edit, Layer, PathPart, Templated, TemplatedValue, ValuePath,
     Values, ValuesCommand, ValuesLayer,
 };
+pub use self::subcharts::subcharts_in_use;
 use crate::{
     secret::Secret,
     stack::template::{ExpandError, Scope, Template},
