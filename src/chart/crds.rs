@@ -70,7 +70,8 @@ impl Carried {
 
     /// Adds a file that cannot be understood.
     pub(super) fn unreadable(&mut self, path: &str, reason: &str) {
-        self.findings.push(format!("{path} cannot be read: {reason}"));
+        self.findings
+            .push(format!("{path} cannot be read: {reason}"));
     }
 }
 

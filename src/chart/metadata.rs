@@ -131,6 +131,11 @@ impl Chart {
         Ok(chart)
     }
 
+    /// Whether [`Self::choose_crds`] may find others.
+    pub fn crds_depend_on_values(&self) -> bool {
+        self.parts.are_conditional()
+    }
+
     /// Finds out which CRDs a release with these values (those of its user, merged; an object)
     /// brings: Helm's conditions and tags may leave subcharts out.
     pub fn choose_crds(&mut self, values: &Value) {

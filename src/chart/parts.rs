@@ -56,11 +56,16 @@ impl Parts {
                 carried.read(file);
             }
         }
-        let below = parts.carried.keys().any(|folder| !folder.is_empty());
-        if below && is_conditional(&parts.tree) {
+        if parts.are_conditional() {
             parts.read_values(files);
         }
         Ok(parts)
+    }
+
+    /// Whether what the chart carries depends on values.
+    pub(super) fn are_conditional(&self) -> bool {
+        let mut folders = self.carried.keys();
+        folders.any(|folder| !folder.is_empty()) && is_conditional(&self.tree)
     }
 
     /// Values that cannot be read are a finding, as they decide about CRDs.

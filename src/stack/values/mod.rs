@@ -104,6 +104,12 @@ impl Values {
         })
     }
 
+    /// What is known of the values, files included: what has no value in this scope, or cannot be
+    /// read, is left out.
+    pub fn known(&self, scope: &Scope) -> Value {
+        compose::Composer::new(self, scope).known().to_json()
+    }
+
     /// Every command whose output is part of the values.
     pub(crate) fn commands(&self) -> impl Iterator<Item = &ValuesCommand> {
         self.layers.iter().filter_map(|layer| match layer {
