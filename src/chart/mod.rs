@@ -23,7 +23,6 @@
 
 mod archive;
 mod cache;
-mod coalesce;
 mod crds;
 mod dependencies;
 mod digest;

@@ -7,6 +7,7 @@
 //! watches, results and errors to the caller.
 
 mod check;
+mod crds;
 mod error;
 mod execute;
 mod fetch;

@@ -8,7 +8,7 @@ use std::{
 
 use futures::StreamExt as _;
 
-use super::{Problem, RunError, Session, check::Library, render::Renderer};
+use super::{Problem, RunError, Session, check::Library, crds, render::Renderer};
 use crate::{
     chart,
     cluster::{Access, ClusterError},
@@ -50,7 +50,7 @@ pub(super) async fn run(
     let names = names.filter(|name| seen.insert(*name));
     let read = names.filter_map(|name| session.stack.charts.get(name));
     let fetched = session.fetched();
-    let (mut charts, findings) = Library::new(&fetched).open_all(read);
+    let (mut charts, findings) = Library::new(&fetched).under(scope).open_all(read);
     problems.extend(findings.into_iter().map(|(chart, finding)| Problem {
         chart: Some(chart),
         message: finding.message,
@@ -67,6 +67,7 @@ pub(super) async fn run(
     if session.stack.settings.failure_policy == FailurePolicy::Stop {
         problems.extend(charts_of(plan).filter_map(blocked));
     }
+    problems.extend(crds::problems(session, plan, scope, &charts).await?);
     problems.extend(rights(session, plan).await?);
     problems.extend(namespaces_on_their_way_out(session, plan).await?);
     problems.extend(data_at_risk(session, plan).await?);
