@@ -58,10 +58,7 @@ impl Carried {
     pub(super) fn read(&mut self, file: &File) {
         let documents = match documents(file) {
             Ok(documents) => documents,
-            Err(reason) => {
-                let finding = format!("{} cannot be read: {reason}", file.path);
-                return self.findings.push(finding);
-            }
+            Err(reason) => return self.unreadable(&file.path, &reason),
         };
         for document in documents {
             match crd(document) {
@@ -69,6 +66,12 @@ impl Carried {
                 Err(reason) => self.findings.push(format!("{} holds {reason}", file.path)),
             }
         }
+    }
+
+    /// Adds a file that cannot be understood.
+    pub(super) fn unreadable(&mut self, path: &str, reason: &str) {
+        self.findings
+            .push(format!("{path} cannot be read: {reason}"));
     }
 }
 

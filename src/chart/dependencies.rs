@@ -16,24 +16,6 @@ pub(super) struct Dependency {
     /// in `charts/` anyway.
     #[serde(default)]
     pub(super) repository: Option<String>,
-    /// Its name among the values and templates of the chart, if it is another.
-    #[serde(default)]
-    pub(super) alias: Option<String>,
-    /// Paths among the values, separated by commas: the first that is a boolean says whether it
-    /// takes part.
-    #[serde(default)]
-    pub(super) condition: Option<String>,
-    /// Keys of the values' `tags`: it takes no part if all that are there are false.
-    #[serde(default)]
-    pub(super) tags: Option<Vec<String>>,
-}
-
-impl Dependency {
-    /// Its name for the chart that declares it.
-    pub(super) fn effective_name(&self) -> &str {
-        let alias = self.alias.as_deref().filter(|alias| !alias.is_empty());
-        alias.unwrap_or(&self.name)
-    }
 }
 
 /// Chart.yaml of API version 2, requirements.yaml of version 1, and the lock file of either.
@@ -54,22 +36,15 @@ pub(super) fn is_metadata(name: &str) -> bool {
     top.contains(&name) || (name.starts_with("charts/") && name.ends_with("/Chart.yaml"))
 }
 
-/// What the chart declares, `None` if it says nothing of dependencies; the error says which file is
-/// not valid.
-pub(super) fn declared<'f>(
-    file: impl Fn(&str) -> Option<&'f File>,
-) -> Result<Option<Vec<Dependency>>, String> {
-    first(file, &["Chart.yaml", "requirements.yaml"])
+/// What the chart declares; the error says which file is not valid.
+pub(super) fn declared(files: &[File]) -> Result<Vec<Dependency>, String> {
+    let list = first(files, &["Chart.yaml", "requirements.yaml"])?;
+    Ok(list.unwrap_or_default())
 }
 
 /// What its lock file says; `None` without one.
 pub(super) fn locked(files: &[File]) -> Result<Option<Vec<Dependency>>, String> {
-    first(top(files), &["Chart.lock", "requirements.lock"])
-}
-
-/// Finds the files of the chart itself by their paths.
-pub(super) fn top<'f>(files: &'f [File]) -> impl Fn(&str) -> Option<&'f File> {
-    move |path| files.iter().find(|file| file.path == path)
+    first(files, &["Chart.lock", "requirements.lock"])
 }
 
 /// As Helm's `CheckDependencies`: by the name of the chart that is there, whatever its folder or
@@ -90,15 +65,12 @@ pub(super) fn missing(mut declared: Vec<Dependency>, files: &[File]) -> Vec<Depe
     declared
 }
 
-fn first<'f>(
-    file: impl Fn(&str) -> Option<&'f File>,
-    names: &[&str],
-) -> Result<Option<Vec<Dependency>>, String> {
+fn first(files: &[File], names: &[&str]) -> Result<Option<Vec<Dependency>>, String> {
     for name in names {
-        let Some(file) = file(name) else {
+        let Some(file) = files.iter().find(|file| file.path == *name) else {
             continue;
         };
-        let list: List = parse(file).map_err(|reason| format!("{}: {reason}", file.path))?;
+        let list: List = parse(file).map_err(|reason| format!("{name}: {reason}"))?;
         if list.dependencies.is_some() {
             return Ok(list.dependencies);
         }

@@ -12,7 +12,7 @@ use super::{
     ChartError, Crd,
     crds::is_in_template,
     dependencies, files,
-    parts::{Part, is_of_parts},
+    parts::{Parts, is_of_parts},
 };
 use crate::name::parse_version;
 
@@ -40,7 +40,7 @@ pub struct Chart {
     pub crd_findings: Vec<String>,
     /// Its templates, subcharts included, make CRDs: Helm applies these with all the rest.
     pub crds_in_templates: bool,
-    parts: Arc<Part>,
+    parts: Arc<Parts>,
 }
 
 /// What templates ask the cluster with.
@@ -89,8 +89,8 @@ impl Chart {
         if yaml.kind.as_deref() == Some("library") {
             return Err(bad("library charts cannot be installed".into()));
         }
-        let declared = dependencies::declared(dependencies::top(&files)).map_err(bad)?;
-        let missing: Vec<String> = dependencies::missing(declared.unwrap_or_default(), &files)
+        let declared = dependencies::declared(&files).map_err(bad)?;
+        let missing: Vec<String> = dependencies::missing(declared, &files)
             .into_iter()
             .map(|dependency| dependency.name)
             .collect();
@@ -125,10 +125,15 @@ impl Chart {
             crds: Vec::new(),
             crd_findings: Vec::new(),
             crds_in_templates: templates().any(|text| is_in_template(&text)),
-            parts: Arc::new(Part::read(&files).map_err(bad)?),
+            parts: Arc::new(Parts::read(&files).map_err(bad)?),
         };
         chart.choose_crds(&Value::Null);
         Ok(chart)
+    }
+
+    /// Whether [`Self::choose_crds`] may find others.
+    pub fn crds_depend_on_values(&self) -> bool {
+        self.parts.are_conditional()
     }
 
     /// Finds out which CRDs a release with these values (those of its user, merged; an object)

@@ -15,14 +15,14 @@
 //! - `lockfile`: `stack.lock`;
 //! - `metadata`, `files`: [`Chart::open`] reads a folder or a packed chart once: name and version,
 //!   whether its declared dependencies are there, and which kinds of hooks it has (they decide who
-//!   waits, see [`Hooks`]). Rendering stays Helm's.
+//!   waits, see [`Hooks`]). Rendering stays Helm's;
+//! - `values`: what a chart and its subcharts say about values.
 //!
 //! Helm gets paths only: it fetches nothing, and nothing of the user's Helm configuration is
 //! changed.
 
 mod archive;
 mod cache;
-mod coalesce;
 mod crds;
 mod dependencies;
 mod digest;
@@ -42,6 +42,7 @@ mod run;
 mod source;
 mod subcharts;
 mod tree;
+mod values;
 mod yaml;
 
 use std::path::{Path, PathBuf};
@@ -52,6 +53,7 @@ pub use fetch::{FetchOptions, FetchProgress, FetchStep, Fetched, Fetcher, LockMo
 pub use lockfile::{LockEntry, LockFile, LockFileError};
 pub use metadata::{Chart, Hooks};
 pub use source::{Access, LocalChart, Repository, Request, Source};
+pub use values::values;
 
 /// A chart cannot be used.
 #[derive(Debug, Clone, thiserror::Error)]

@@ -1,245 +1,131 @@
-//! A chart and its subcharts, as far as CRDs go: which of them take part under which values.
-//!
-//! Helm's rules (`ProcessDependencies` of `pkg/chart/v2/util/dependencies.go`): every declared
-//! dependency takes part unless its tags say no; the first of its condition's paths that is a
-//! boolean has the last word. Subcharts that are in `charts/` without being declared always do.
+//! A chart and its subcharts, as far as CRDs go: which of them are in use depends on values.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{
-    coalesce::{Layer, Table, coalesce},
     crds::{Carried, is_crd_file},
-    dependencies::{self, Dependency},
     files::File,
+    values::tree,
     yaml,
 };
-use crate::{name::parse_version, stack::VersionRange};
+use crate::stack::{ChartValues, subcharts_in_use};
 
-/// A chart in its tree.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub(super) struct Part {
-    name: String,
-    version: String,
-    /// `None` if it says nothing of dependencies.
-    declared: Option<Vec<Dependency>>,
-    /// Its values.yaml; empty where nothing depends on it.
-    values: Table,
-    carried: Carried,
-    parts: Vec<Self>,
+/// What the charts of a tree carry, and what decides which of them are in use.
+#[derive(Debug)]
+pub(super) struct Parts {
+    tree: ChartValues,
+    /// By the chart's folder in the tree (`charts/db/`; the topmost has none). Empty where nothing
+    /// depends on it.
+    values: BTreeMap<String, Map<String, Value>>,
+    /// By the chart's folder.
+    carried: BTreeMap<String, Carried>,
 }
-
-#[derive(Deserialize)]
-struct Named {
-    name: String,
-    #[serde(default)]
-    version: String,
-}
-
-/// Files of a chart by their path in it.
-type Files<'f> = Vec<(&'f str, &'f File)>;
 
 /// Whether the file at this path, in a chart or any subchart, tells something of its parts.
 pub(super) fn is_of_parts(path: &str) -> bool {
-    let mut inner = path;
-    while let Some((_, below)) = subchart(inner) {
-        inner = below;
-    }
+    let (_, inner) = split(path);
     is_crd_file(inner) || ["Chart.yaml", "requirements.yaml", "values.yaml"].contains(&inner)
 }
 
-/// `charts/NAME/REST` as name and rest.
-fn subchart(path: &str) -> Option<(&str, &str)> {
-    path.strip_prefix("charts/")?.split_once('/')
+/// The folder of the chart a file belongs to, and the path inside that.
+fn split(path: &str) -> (&str, &str) {
+    let mut inner = path;
+    while let Some((_, below)) = inner
+        .strip_prefix("charts/")
+        .and_then(|rest| rest.split_once('/'))
+    {
+        inner = below;
+    }
+    path.split_at(path.len() - inner.len())
 }
 
-impl Part {
-    /// Puts a chart together from its files.
+impl Parts {
+    /// Puts a tree together from its files; the error says what is no chart.
     pub(super) fn read(files: &[File]) -> Result<Self, String> {
-        let all = files
-            .iter()
-            .map(|file| (file.path.as_str(), file))
-            .collect();
-        let mut top = Self::of(&all)?.unwrap_or_default();
-        if top.asks_values() {
-            top.read_values(&all);
-        }
-        Ok(top)
-    }
-
-    /// Nothing if there is no Chart.yaml: not everything in `charts/` is a chart.
-    fn of(files: &Files<'_>) -> Result<Option<Self>, String> {
-        let Some(metadata) = find(files, "Chart.yaml") else {
-            return Ok(None);
+        let mut parts = Self {
+            tree: tree(files)?,
+            values: BTreeMap::new(),
+            carried: BTreeMap::new(),
         };
-        let wrong = |reason: String| format!("{}: {reason}", metadata.path);
-        let Named { name, version } = dependencies::parse(metadata).map_err(wrong)?;
-        let mut carried = Carried::default();
-        for (_, file) in files.iter().filter(|(inner, _)| is_crd_file(inner)) {
-            carried.read(file);
+        for file in files {
+            let (folder, inner) = split(&file.path);
+            if is_crd_file(inner) {
+                let carried = parts.carried.entry(folder.to_owned()).or_default();
+                carried.read(file);
+            }
         }
-        let parts = below(files).into_values().map(|files| Self::of(&files));
-        let parts = parts.filter_map(Result::transpose);
-        Ok(Some(Self {
-            name,
-            version,
-            declared: dependencies::declared(|path| find(files, path))?,
-            values: Table::new(),
-            carried,
-            parts: parts.collect::<Result<_, _>>()?,
-        }))
+        if parts.are_conditional() {
+            parts.read_values(files);
+        }
+        Ok(parts)
     }
 
-    fn carries(&self) -> bool {
-        self.carried != Carried::default() || self.parts.iter().any(Self::carries)
+    /// Whether what the chart carries depends on values.
+    pub(super) fn are_conditional(&self) -> bool {
+        let mut folders = self.carried.keys();
+        folders.any(|folder| !folder.is_empty()) && is_conditional(&self.tree)
     }
 
-    /// Whether what it carries depends on values.
-    fn asks_values(&self) -> bool {
-        let mut declared = self.declared.iter().flatten();
-        let asks = declared.any(|it| it.tags.is_some() || it.condition.is_some());
-        let mut parts = self.parts.iter();
-        parts.any(|part| (asks && part.carries()) || part.asks_values())
-    }
-
-    fn read_values(&mut self, files: &Files<'_>) {
-        if let Some(file) = find(files, "values.yaml") {
-            match yaml::all(&file.bytes) {
-                Ok(documents) => self.values = documents.into_iter().next().unwrap_or_default(),
-                Err(reason) => {
-                    let finding = format!("{} cannot be read: {reason}", file.path);
-                    self.carried.findings.push(finding);
+    /// Values that cannot be read are a finding, as they decide about CRDs.
+    fn read_values(&mut self, files: &[File]) {
+        for file in files {
+            let (folder, inner) = split(&file.path);
+            if inner == "values.yaml" {
+                match yaml::all(&file.bytes) {
+                    Ok(documents) => {
+                        let values = documents.into_iter().next().unwrap_or_default();
+                        self.values.insert(folder.to_owned(), values);
+                    }
+                    Err(reason) => {
+                        let carried = self.carried.entry(folder.to_owned()).or_default();
+                        carried.unreadable(&file.path, &reason);
+                    }
                 }
             }
         }
-        let below = below(files).into_values();
-        let below = below.filter(|files| find(files, "Chart.yaml").is_some());
-        for (part, files) in self.parts.iter_mut().zip(below) {
-            part.read_values(&files);
-        }
     }
 
-    /// What it and the subcharts that take part carry under these values.
+    /// What the chart and the subcharts in use carry under these values: each CRD once, the first
+    /// wins.
     pub(super) fn carried(&self, values: &Value) -> Carried {
-        let mut found = Vec::new();
-        let none = Table::new();
-        self.choose(values.as_object().unwrap_or(&none), "", &mut found);
+        let own = |chart: &ChartValues| {
+            let values = self.values.get(folder(&chart.file));
+            values.cloned().unwrap_or_default()
+        };
         let mut all = Carried::default();
+        let in_use = match subcharts_in_use(&self.tree, values, &own) {
+            Ok(in_use) => in_use,
+            Err(error) => {
+                all.findings.push(error.to_string());
+                return all;
+            }
+        };
         let mut seen = BTreeSet::new();
-        for part in found {
-            let crds = part.carried.crds.iter();
-            all.crds
-                .extend(crds.filter(|crd| seen.insert(&crd.name)).cloned());
-            all.findings.extend(part.carried.findings.iter().cloned());
+        for file in &in_use {
+            let Some(carried) = self.carried.get(folder(file)) else {
+                continue;
+            };
+            let new = carried.crds.iter().filter(|crd| seen.insert(&crd.name));
+            all.crds.extend(new.cloned());
+            all.findings.extend(carried.findings.iter().cloned());
         }
+        // A subchart in use under two names says everything twice.
+        let mut said = BTreeSet::new();
+        all.findings.retain(|finding| said.insert(finding.clone()));
         all
     }
-
-    /// Collects the parts that take part: itself, then those below it in their order. `path` is
-    /// where its values stand among `over`, the values of the chart above it.
-    fn choose<'a>(&'a self, over: &Table, path: &str, found: &mut Vec<&'a Self>) {
-        found.push(self);
-        let Some(declared) = &self.declared else {
-            // Helm looks no further.
-            return self.parts.iter().for_each(|part| part.take_all(found));
-        };
-        let parts = self.named(declared);
-        let layers = parts.iter().map(|(name, part)| (*name, part.layer()));
-        let layer = Layer {
-            values: &self.values,
-            below: layers.collect(),
-        };
-        let values = coalesce(&layer, over);
-        let is_off = |name: &str| {
-            let mut declared = declared.iter().filter(|it| it.effective_name() == name);
-            declared.any(|it| !is_on(it, &values, path))
-        };
-        for (name, part) in parts {
-            if !is_off(name) {
-                part.choose(&values, &format!("{path}{name}."), found);
-            }
-        }
-    }
-
-    fn take_all<'a>(&'a self, found: &mut Vec<&'a Self>) {
-        found.push(self);
-        self.parts.iter().for_each(|part| part.take_all(found));
-    }
-
-    /// The parts under the names they have for this chart: those that nothing declares, then the
-    /// declared ones, each as often as it is (`alias`).
-    fn named<'a>(&'a self, declared: &'a [Dependency]) -> Vec<(&'a str, &'a Self)> {
-        let undeclared = self.parts.iter().filter(|part| {
-            let mut declared = declared.iter();
-            !declared.any(|it| part.is(it))
-        });
-        let undeclared = undeclared.map(|part| (part.name.as_str(), part));
-        let declared = declared.iter().filter_map(|it| {
-            let part = self.parts.iter().find(|part| part.is(it))?;
-            Some((it.effective_name(), part))
-        });
-        undeclared.chain(declared).collect()
-    }
-
-    /// Whether it is what is declared. What is no range or no version fits nothing, as in Helm.
-    fn is(&self, declared: &Dependency) -> bool {
-        let range = declared.version.as_deref().map(str::trim);
-        let range = range.filter(|it| !it.is_empty()).unwrap_or("*");
-        let range = VersionRange::parse(range).ok();
-        let version = parse_version(&self.version);
-        declared.name == self.name
-            && range
-                .zip(version)
-                .is_some_and(|(range, version)| range.matches(&version))
-    }
-
-    fn layer(&self) -> Layer<'_> {
-        let below = self.parts.iter();
-        Layer {
-            values: &self.values,
-            below: below
-                .map(|part| (part.name.as_str(), part.layer()))
-                .collect(),
-        }
-    }
 }
 
-fn find<'f>(files: &Files<'f>, path: &str) -> Option<&'f File> {
-    let found = files.iter().find(|(inner, _)| *inner == path);
-    found.map(|(_, file)| *file)
+/// Whether any chart of the tree may be left out.
+fn is_conditional(chart: &ChartValues) -> bool {
+    let mut declared = chart.dependencies.iter().flatten();
+    declared.any(|it| !(it.condition.is_empty() && it.tags.is_empty()))
+        || chart.subcharts.iter().any(is_conditional)
 }
 
-/// The files of each subchart. What begins with `_` or `.` is none, as for Helm.
-fn below<'f>(files: &Files<'f>) -> BTreeMap<&'f str, Files<'f>> {
-    let mut below = BTreeMap::<_, Files<'f>>::new();
-    for (inner, file) in files {
-        match subchart(inner) {
-            Some((name, rest)) if !name.starts_with(['_', '.']) => {
-                below.entry(name).or_default().push((rest, *file));
-            }
-            _ => {}
-        }
-    }
-    below
-}
-
-fn is_on(dependency: &Dependency, values: &Table, path: &str) -> bool {
-    let condition = dependency.condition.as_deref().unwrap_or_default();
-    let mut paths = condition.trim().split(',').filter(|it| !it.is_empty());
-    let said = paths.find_map(|one| at(values, &format!("{path}{one}"))?.as_bool());
-    said.unwrap_or_else(|| {
-        let tags = values.get("tags").and_then(Value::as_object);
-        let said = |tag: &String| tags?.get(tag)?.as_bool();
-        let said: Vec<bool> = dependency.tags.iter().flatten().filter_map(said).collect();
-        said.is_empty() || said.contains(&true)
-    })
-}
-
-/// The value at a dotted path.
-fn at<'v>(values: &'v Table, path: &str) -> Option<&'v Value> {
-    let mut keys = path.split('.');
-    let first = values.get(keys.next()?)?;
-    keys.try_fold(first, |value, key| value.as_object()?.get(key))
+/// Of its `values.yaml`.
+fn folder(file: &str) -> &str {
+    file.strip_suffix("values.yaml").unwrap_or(file)
 }

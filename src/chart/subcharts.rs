@@ -108,8 +108,8 @@ fn read(folder: &Path) -> Result<Declared, FetchError> {
         path: folder.to_owned(),
     })?;
     let Named { name, version } = dependencies::parse(top).map_err(bad)?;
-    let declared = dependencies::declared(dependencies::top(&files)).map_err(bad)?;
-    let missing = dependencies::missing(declared.unwrap_or_default(), &files);
+    let declared = dependencies::declared(&files).map_err(bad)?;
+    let missing = dependencies::missing(declared, &files);
     let locked = dependencies::locked(&files).map_err(bad)?;
     Ok(Declared {
         name,

@@ -10,7 +10,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use super::{
     settings::{
         ChartValue, ChartValuesFile, FailurePolicy, GraphFormat, InputValue, LogFormat,
-        OutputFormat, Schedule,
+        OutputFormat, Schedule, ValuesFormat,
     },
     values,
 };
@@ -95,6 +95,7 @@ pub(super) enum Command {
     Status(StatusArgs),
     Check(CheckArgs),
     Graph(GraphArgs),
+    Values(ValuesArgs),
     /// Print a completion script
     #[command(after_help = "\
 Examples:
@@ -267,6 +268,37 @@ pub(super) struct GraphArgs {
     pub(super) output: GraphFormat,
     #[command(flatten)]
     pub(super) selection: SelectionArgs,
+    #[command(flatten)]
+    pub(super) stack: StackArgs,
+}
+
+/// Print the values that Helm gets for a chart, all layers merged
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  stackctl values web                  what Helm gets from the stack
+  stackctl values web --explain        and which file and line says it
+  stackctl values web --all            over the chart's own values, as templates see them
+  stackctl values web -e prod -o json
+
+Secrets are masked. Inputs are resolved and commands run, as for `up`; neither a cluster nor Helm
+is needed. With --all a chart from elsewhere is fetched.")]
+pub(super) struct ValuesArgs {
+    /// The chart
+    #[arg(value_name = "CHART", value_parser = values::chart_name)]
+    pub(super) chart: ChartName,
+    /// Merge over the values of the chart itself and of its subcharts
+    #[arg(long)]
+    pub(super) all: bool,
+    /// Say of each value who set it, and of the chart's values which were removed
+    #[arg(long)]
+    pub(super) explain: bool,
+    /// Form of the values
+    #[arg(short, long, value_name = "FORMAT", default_value = "yaml")]
+    pub(super) output: ValuesFormat,
+    /// With --all: use only a chart that the lock file holds
+    #[arg(long)]
+    pub(super) frozen: bool,
     #[command(flatten)]
     pub(super) stack: StackArgs,
 }

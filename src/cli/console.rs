@@ -136,7 +136,7 @@ pub(super) fn explain(error: &anyhow::Error, color: bool) -> (String, ExitCode) 
         (Style::new(), Style::new())
     };
     let mut lines = vec![format!("{red}error{red:#}: {error:#}")];
-    if let Some(RunError::Preflight(problems)) = refused {
+    if let Some(RunError::Preflight(problems) | RunError::Charts(problems)) = refused {
         lines.extend(problems.iter().flat_map(problem));
     }
     if let Some(hint) = refused.and_then(RunError::hint) {

@@ -19,6 +19,7 @@ pub(super) enum Settings {
     Status(StatusSettings),
     Check(CheckSettings),
     Graph(GraphSettings),
+    Values(ValuesSettings),
     Completions(clap_complete::Shell),
 }
 
@@ -200,6 +201,18 @@ pub(super) struct GraphSettings {
     pub(super) output: GraphFormat,
 }
 
+/// `values`.
+#[derive(Debug, Clone)]
+pub(super) struct ValuesSettings {
+    pub(super) stack: StackSettings,
+    pub(super) chart: ChartName,
+    /// Over the chart's own.
+    pub(super) all: bool,
+    pub(super) explain: bool,
+    pub(super) frozen: bool,
+    pub(super) output: ValuesFormat,
+}
+
 /// Form of what goes to standard output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(super) enum OutputFormat {
@@ -218,6 +231,15 @@ pub(super) enum GraphFormat {
     Dot,
     /// For Markdown
     Mermaid,
+    /// For programs
+    Json,
+}
+
+/// Form of values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum ValuesFormat {
+    /// For people, and for Helm's `-f`
+    Yaml,
     /// For programs
     Json,
 }
@@ -272,6 +294,14 @@ impl Settings {
                 stack: stack(graph.stack, file),
                 selection: selection(graph.selection),
                 output: graph.output,
+            }),
+            args::Command::Values(values) => Self::Values(ValuesSettings {
+                stack: stack(values.stack, file),
+                chart: values.chart,
+                all: values.all,
+                explain: values.explain,
+                frozen: values.frozen,
+                output: values.output,
             }),
             args::Command::Completions { shell } => Self::Completions(shell),
         }

@@ -41,7 +41,7 @@ const NOT_FIELDS: usize = 3;
 /// What is known of one CRD of the cluster.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LiveCrd {
-    /// Digest of what stackctl applied last, if nobody changed it since.
+    /// Digest of what stackctl applied last, if nobody changed it since, or deletes it.
     pub digest: Option<String>,
     /// Who made it, if stackctl did.
     pub created_by: Option<Owner>,
@@ -140,7 +140,8 @@ impl LiveCrd {
         let metadata = &crd["metadata"];
         let annotations = &metadata["annotations"];
         let noted = annotations[FIELDS].as_str().and_then(|it| it.parse().ok());
-        let is_untouched = noted.is_some() && noted == ours(crd);
+        let leaving = !metadata["deletionTimestamp"].is_null();
+        let is_untouched = noted.is_some() && noted == ours(crd) && !leaving;
         let digest = annotations[DIGEST].as_str().filter(|_| is_untouched);
         let created_by = marks::creator(crd);
         let is_creators = created_by.is_some() && created_by == marks::applier(crd);
@@ -149,7 +150,7 @@ impl LiveCrd {
             digest: digest.map(str::to_owned),
             created_by,
             chart: chart.and_then(|chart| ChartName::new(chart).ok()),
-            leaving: !metadata["deletionTimestamp"].is_null(),
+            leaving,
             uid: metadata["uid"].as_str().unwrap_or_default().to_owned(),
         }
     }

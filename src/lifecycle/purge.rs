@@ -16,7 +16,7 @@ use super::{
 use crate::{
     cluster::ClusterError,
     name::{Action, Namespace},
-    plan::Plan,
+    plan::Node,
 };
 
 /// What a run with `--purge` keeps track of.
@@ -27,10 +27,10 @@ pub struct Purge {
 }
 
 impl Purge {
-    /// For the charts that a plan uninstalls.
-    pub fn of(plan: &Plan) -> Self {
+    /// For the nodes of a plan: the charts that it uninstalls.
+    pub fn of(nodes: &[Node]) -> Self {
         let mut left = BTreeMap::new();
-        let charts = plan.nodes.iter().filter(|node| !node.key.is_crds());
+        let charts = nodes.iter().filter(|node| !node.key.is_crds());
         for node in charts.filter(|node| node.action == Action::Uninstall) {
             *left.entry(node.release.namespace.clone()).or_default() += 1;
         }
@@ -126,24 +126,25 @@ async fn kept(cx: &Context<'_>, deadline: Instant) -> Result<Option<String>, Ste
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::Node;
+    use crate::name::NodeName;
 
     #[test]
     fn a_namespace_is_due_after_the_last_of_its_releases() {
-        let node = |chart: &str, namespace: &str, action| {
-            let mut node = Node::install(chart.parse().unwrap());
+        let node = |key: &str, namespace: &str, action| {
+            let key: NodeName = key.parse().unwrap();
+            let mut node = Node::install(key.chart.clone());
+            node.key = key;
             node.release.namespace = Namespace::new(namespace).unwrap();
             node.action = action;
             node
         };
-        let nodes = vec![
+        let purge = Purge::of(&[
             node("a", "apps", Action::Uninstall),
             node("b", "apps", Action::Uninstall),
             node("b:crds", "apps", Action::Uninstall),
             node("c", "apps", Action::Skip),
             node("d", "data", Action::Uninstall),
-        ];
-        let purge = Purge::of(&crate::plan::tests_support(nodes));
+        ]);
         let namespace = |text| Namespace::new(text).unwrap();
         assert!(!purge.is_last(&namespace("apps")));
         assert!(purge.is_last(&namespace("data")));

@@ -1,6 +1,7 @@
 //! What can be said of a stack's charts without cluster and Helm.
 
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, BTreeSet},
     path::PathBuf,
 };
@@ -10,15 +11,17 @@ use crate::{
     chart::{Chart, ChartError},
     diagnostic::Diagnostic,
     name::{ChartName, Milestone},
-    stack::{self, ChartSource, Stack},
+    stack::{self, ChartSource, Scope, Stack},
 };
 
 /// Opens every chart of the stack that is on this machine, compares versions, and looks for the
 /// CRDs that others wait for: findings with their places.
 pub(super) fn check(stack: &Stack) -> Vec<Diagnostic> {
     let nowhere = Local::new();
-    let (charts, findings) = Library::new(&nowhere).open_all(stack.charts.values());
+    let (mut charts, findings) = Library::new(&nowhere).open_all(stack.charts.values());
     let findings = findings.into_iter().map(|(_, finding)| finding);
+    // Inputs may say otherwise: the plan knows.
+    charts.retain(|_, chart| !chart.crds_depend_on_values());
     let missing = missing_crds(stack.charts.values(), &charts);
     findings.chain(missing).collect()
 }
@@ -67,6 +70,8 @@ pub(super) fn missing_crds<'e>(
 pub(super) struct Library<'a> {
     /// Where those lie that were fetched; all others, where the stack says.
     fetched: &'a Local,
+    /// What the values of entries are made with, as far as they matter.
+    scope: Cow<'a, Scope>,
     opened: BTreeMap<PathBuf, Result<Chart, ChartError>>,
 }
 
@@ -74,8 +79,16 @@ impl<'a> Library<'a> {
     pub(super) fn new(fetched: &'a Local) -> Self {
         Self {
             fetched,
+            scope: Cow::default(),
             opened: BTreeMap::new(),
         }
+    }
+
+    /// The same, with what the values of entries refer to. Without, what is literal in them says
+    /// which subcharts are in use.
+    pub(super) fn under(mut self, scope: &'a Scope) -> Self {
+        self.scope = Cow::Borrowed(scope);
+        self
     }
 
     /// The chart of an entry, if it is the version the entry wants. `None` for what has to be
@@ -94,10 +107,13 @@ impl<'a> Library<'a> {
             Diagnostic::error(text).at(entry.place.clone(), format!("chart of `{}`", entry.name))
         };
         let is_built_later = fetched.is_none() && matches!(entry.source, ChartSource::Folder(_));
-        let chart = match opened {
+        let mut chart = match opened {
             Err(ChartError::Dependencies { .. }) if is_built_later => return Ok(None),
             opened => opened.map_err(|error| finding(error.to_string()))?,
         };
+        if chart.crds_depend_on_values() {
+            chart.choose_crds(&entry.values.known(&self.scope));
+        }
         match &entry.version {
             Some(wanted) if !wanted.matches(&chart.version) => Err(finding(format!(
                 "{} is version {}, the stack wants {wanted}",

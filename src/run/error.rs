@@ -76,6 +76,9 @@ pub enum RunError {
     /// Something would fail: found before the first change.
     #[error("{} found before anything was changed", count(.0.len()))]
     Preflight(Vec<Problem>),
+    /// Charts whose values cannot be made, or that do not render. Nothing was to be changed.
+    #[error("{} failed", charts(.0.len()))]
+    Charts(Vec<Problem>),
     /// Another run of the stack holds the lease.
     #[error("{message}")]
     Locked {
@@ -98,6 +101,14 @@ fn count(problems: usize) -> String {
         "1 problem was".into()
     } else {
         format!("{problems} problems were")
+    }
+}
+
+fn charts(failed: usize) -> String {
+    if failed == 1 {
+        "1 chart".into()
+    } else {
+        format!("{failed} charts")
     }
 }
 

@@ -80,7 +80,7 @@ impl Session {
             releases: self.releases.clone(),
             watches: Watches::new(self.cluster.clone()),
             charts,
-            purge: plan.purge.then(|| Purge::of(plan)),
+            purge: plan.purge.then(|| Purge::of(&plan.nodes)),
             folder: journal.folder().clone(),
             redactor: self.redactor.clone(),
             shutdown: shutdown.clone(),

@@ -7,6 +7,7 @@
 //! watches, results and errors to the caller.
 
 mod check;
+mod crds;
 mod error;
 mod execute;
 mod fetch;
@@ -23,6 +24,7 @@ mod rights;
 mod session;
 mod settings;
 mod status;
+mod values;
 
 pub use crate::{
     chart::{FetchProgress, FetchStep, Move},
@@ -38,3 +40,4 @@ pub use operation::{Down, Up};
 pub use session::{Session, offline_plan, select};
 pub use settings::{PlanRequest, Settings};
 pub use status::{State, StatusRow};
+pub use values::values;

@@ -9,7 +9,9 @@ use std::{
 use futures::TryFutureExt as _;
 use tokio::{join, try_join};
 
-use super::{Problem, RunError, Session, check::Library, namespaces, render::Renderer, rights};
+use super::{
+    Problem, RunError, Session, check::Library, crds, namespaces, render::Renderer, rights,
+};
 use crate::{
     chart,
     name::{Action, ChartName},
@@ -44,7 +46,7 @@ pub(super) async fn run(
     let names = names.filter(|name| seen.insert(*name));
     let read = names.filter_map(|name| session.stack.charts.get(name));
     let fetched = session.fetched();
-    let (mut charts, findings) = Library::new(&fetched).open_all(read);
+    let (mut charts, findings) = Library::new(&fetched).under(scope).open_all(read);
     problems.extend(findings.into_iter().map(|(chart, finding)| Problem {
         chart: Some(chart),
         message: finding.message,
@@ -72,6 +74,7 @@ pub(super) async fn run(
     if stack.settings.failure_policy == FailurePolicy::Stop {
         problems.extend(charts_of(plan).filter_map(blocked));
     }
+    problems.extend(crds::problems(session, plan, scope, &charts).await?);
     problems.extend(denied.into_iter().chain(obstructed).chain(at_risk));
     if problems.is_empty() {
         Ok(charts)

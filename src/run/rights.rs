@@ -24,10 +24,6 @@ const RECORDS: [&str; 5] = ["get", "list", "create", "update", "delete"];
 /// next run waiting until it expires.
 const LEASE: [&str; 4] = ["get", "create", "update", "delete"];
 
-/// What CRD nodes do, up and down.
-const DEFINITIONS: [&str; 4] = ["get", "list", "create", "patch"];
-const DEFINITIONS_REMOVED: [&str; 3] = ["get", "list", "delete"];
-
 /// Everything we may not do, for all namespaces of the plan.
 pub(super) async fn problems(
     cluster: &Cluster,
@@ -35,23 +31,18 @@ pub(super) async fn problems(
     plan: &Plan,
 ) -> Result<Vec<Problem>, ClusterError> {
     let works = plan.nodes.iter().filter(|node| is_at_work(node));
-    let (crds, charts): (Vec<&Node>, Vec<&Node>) = works.partition(|node| node.key.is_crds());
-    let namespaces = charts.iter().map(|node| &node.release.namespace).collect();
-    let (records, lease, definitions) = try_join!(
-        records(cluster, namespaces),
-        lease(cluster, stack),
-        definitions(cluster, &crds)
-    )?;
-    let all = records.into_iter().chain(lease).chain(definitions);
-    Ok(all.collect())
+    let namespaces = works.map(|node| &node.release.namespace).collect();
+    let (records, lease) = try_join!(records(cluster, namespaces), lease(cluster, stack))?;
+    Ok(records.into_iter().chain(lease).collect())
 }
 
 /// Whether Helm will be asked to do something about the node's release.
 fn is_at_work(node: &Node) -> bool {
-    !matches!(
-        node.action,
-        Action::Skip | Action::Unchanged | Action::Blocked
-    )
+    !node.key.is_crds()
+        && !matches!(
+            node.action,
+            Action::Skip | Action::Unchanged | Action::Blocked
+        )
 }
 
 /// Who may do it everywhere is not asked for each namespace.
@@ -144,39 +135,6 @@ async fn lease(cluster: &Cluster, stack: &Stack) -> Result<Option<Problem>, Clus
     }))
 }
 
-async fn definitions(cluster: &Cluster, nodes: &[&Node]) -> Result<Option<Problem>, ClusterError> {
-    let removed = |node: &&Node| node.action == Action::Uninstall;
-    let wanted: &[&str] = match nodes {
-        [] => return Ok(None),
-        nodes if nodes.iter().all(removed) => &DEFINITIONS_REMOVED,
-        _ => &DEFINITIONS,
-    };
-    let asked = wanted.iter().map(|&verb| async move {
-        let access = Access {
-            verb,
-            group: "apiextensions.k8s.io",
-            resource: "customresourcedefinitions",
-            namespace: None,
-            name: None,
-        };
-        Ok((verb, cluster.can(access).await?))
-    });
-    let answers: Vec<(&str, bool)> = try_join_all(asked).await?;
-    let denied = answers.into_iter().filter(|(_, allowed)| !allowed);
-    let denied: Vec<&str> = denied.map(|(verb, _)| verb).collect();
-    Ok(denied.first().map(|first| Problem {
-        chart: None,
-        message: format!(
-            "you may not {} CustomResourceDefinitions, which the charts bring",
-            denied.join(", ")
-        ),
-        hint: Some(format!(
-            "check with `kubectl auth can-i {first} customresourcedefinitions`; \
-             `crds = \"skip\"` leaves them to somebody else"
-        )),
-    }))
-}
-
 #[cfg(test)]
 pub(super) mod tests {
     use serde_json::json;
@@ -196,17 +154,8 @@ pub(super) mod tests {
             node.action = action;
             node
         });
-        Plan {
-            stack: fixture::stack(&[]).name,
-            environment: None,
-            direction: Direction::Up,
-            context: None,
-            offline: false,
-            selection: String::new(),
-            left_out: Vec::new(),
-            nodes: nodes.collect(),
-            critical_path: Vec::new(),
-        }
+        let stack = fixture::stack(&[]).name;
+        Plan::from_nodes(stack, Direction::Up, nodes.collect()).unwrap()
     }
 
     const MANY: [&str; 4] = ["a", "b", "c", "d"];

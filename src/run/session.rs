@@ -19,12 +19,13 @@ use crate::{
     diagnostic::Problems,
     graph::{Graph, Request, Selection, Selector},
     helm::Helm,
+    inputs::{self, Given},
     name::{ChartName, Direction, Namespace},
     plan::{Contents, CrdContent, Known, Observed, ObservedCrd, Plan, PlanError, Removal},
     release::Releases,
     secret::Redactor,
     shutdown::Shutdown,
-    stack::{self, Stack},
+    stack::{self, Scope, Stack},
 };
 
 /// A connected session: the kubeconfig and context are resolved once, and the cluster is one the
@@ -148,7 +149,8 @@ impl Session {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone_from(&fetched);
-        let charts = open(stack, &selection, request.direction, &fetched)?;
+        let scope = at_hand(stack, settings, redactor);
+        let charts = open(stack, &selection, request.direction, &fetched, &scope)?;
         let listed = self.releases.list(&self.namespaces()).await?;
         let observed = Observed {
             crds: self.crds(request, &charts).await?,
@@ -208,8 +210,20 @@ pub async fn offline_plan(
     let selection = select(&Graph::new(stack), request)?;
     let entries = entries(stack, &selection, request.direction);
     let cached = fetch::cached(stack, settings, entries, &Redactor::default()).await;
-    let charts = open(stack, &selection, request.direction, &cached)?;
+    let scope = at_hand(stack, settings, &Redactor::default());
+    let charts = open(stack, &selection, request.direction, &cached, &scope)?;
     make(stack, request, charts, None, None)
+}
+
+/// What values can be made of before a run has begun.
+fn at_hand(stack: &Stack, settings: &Settings, redactor: &Redactor) -> Scope {
+    let given = Given {
+        env: &settings.env,
+        inputs: &settings.inputs,
+        redactor,
+        shutdown: &Shutdown::never(),
+    };
+    inputs::at_hand(stack, given)
 }
 
 /// The charts that could be opened, by name.
@@ -222,9 +236,10 @@ fn open(
     selection: &Selection,
     direction: Direction,
     fetched: &Local,
+    scope: &Scope,
 ) -> Result<Charts, RunError> {
     let entries = || entries(stack, selection, direction);
-    let (charts, _) = Library::new(fetched).open_all(entries());
+    let (charts, _) = Library::new(fetched).under(scope).open_all(entries());
     let missing = match direction {
         Direction::Up => check::missing_crds(entries(), &charts),
         Direction::Down => Vec::new(),

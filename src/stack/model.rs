@@ -11,7 +11,7 @@ use indexmap::IndexMap;
 use crate::{
     diagnostic::Place,
     name::{Action, ChartName, EnvironmentName, Milestone, Namespace, ReleaseId, StackName},
-    stack::{range::VersionRange, template::Template},
+    stack::{range::VersionRange, template::Template, values::Values},
 };
 
 /// A whole stack.
@@ -315,77 +315,6 @@ pub struct ReinstallBelow {
     pub version: semver::Version,
     /// Consent when the release holds claims, CRDs or namespaces.
     pub accept_data_loss: bool,
-}
-
-/// What makes a chart's values: Helm reads the files first, then one document made of the layers.
-#[derive(Debug, Clone, Default)]
-pub struct Values {
-    /// Values files, given to Helm untouched: those before the first command.
-    pub files: Vec<PathBuf>,
-    /// Everything that is computed, in order, later wins: `values_files` from the first command on,
-    /// `values_yaml`, `values`, `set`, `unset`, then what the command line says.
-    pub layers: Vec<ValuesLayer>,
-}
-
-/// One layer of computed values.
-#[derive(Debug, Clone)]
-pub enum ValuesLayer {
-    /// What a command of `values_files` prints: a YAML document.
-    Command(ValuesCommand),
-    /// A values file that stands behind a command. Helm reads its files before the computed
-    /// document, so it could not win over the command's values there: it becomes part of the
-    /// document. Read when the values are composed.
-    File(PathBuf),
-    /// A tree, merged over what is there as Helm merges: tables deep, everything else replaced.
-    Merge(TemplatedValue),
-    /// One change at one path.
-    Edit(Edit),
-}
-
-/// A command among `values_files`.
-#[derive(Debug, Clone)]
-pub struct ValuesCommand {
-    /// What is run, once a run however many charts name it.
-    pub command: DataCommand,
-    /// Everything it prints is secret.
-    pub secret: bool,
-    /// Its entry, for messages.
-    pub place: Option<Place>,
-}
-
-/// A JSON tree whose strings may hold `${…}`.
-#[derive(Debug, Clone)]
-pub enum TemplatedValue {
-    /// A tree in which nothing is to be expanded.
-    Plain(serde_json::Value),
-    /// A text to be expanded. One that is nothing but one `${inputs.x}` keeps the input's type.
-    Text(Template),
-    /// A list.
-    List(Vec<Self>),
-    /// A table. Keys are taken as they stand.
-    Table(Vec<(String, Self)>),
-}
-
-/// One `set` or `unset`.
-#[derive(Debug, Clone)]
-pub struct Edit {
-    /// Where, in Helm's path grammar (`a.b`, `a\.b`, `list[0].c`).
-    pub path: ValuePath,
-    /// The value; `None` = `unset`, a null that reaches Helm and removes the key.
-    pub value: Option<TemplatedValue>,
-}
-
-/// A parsed values path.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ValuePath(pub Vec<PathPart>);
-
-/// One part of a [`ValuePath`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum PathPart {
-    /// A key of a table.
-    Key(String),
-    /// An index of a list.
-    Index(usize),
 }
 
 /// Steps a file declares for one chart.

@@ -22,7 +22,10 @@ macro_rules! tests {
 mod changes;
 mod commands;
 #[path = "../it/sources/docker_registry.rs"]
-#[expect(clippy::unwrap_used, reason = "shared with tests that are steered by constants")]
+#[expect(
+    clippy::unwrap_used,
+    reason = "shared with tests that are steered by constants"
+)]
 mod docker_registry;
 mod environments;
 mod failures;

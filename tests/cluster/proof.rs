@@ -32,7 +32,12 @@ const FROM_REGISTRY: [&str; 4] = ["cache", "queue", "mail", "jobs"];
 const FROM_FOLDERS: [&str; 4] = ["base", "database", "ingress", "metrics"];
 
 /// Kinds that change by themselves: heartbeats, elections, what the cluster tells of itself.
-const RESTLESS: [&str; 4] = ["events", "events.events.k8s.io", "leases", "componentstatuses"];
+const RESTLESS: [&str; 4] = [
+    "events",
+    "events.events.k8s.io",
+    "leases",
+    "componentstatuses",
+];
 
 /// How long the API server may take for that.
 const DERIVED: Duration = Duration::from_mins(1);
@@ -62,7 +67,12 @@ fn come_move_and_go(helm: Helm, name: &str) {
     let widgets = ("crds/widgets.yaml", definition("Widget", &["v1"]));
     let gadgets = ("crds/gadgets.yaml", definition("Gadget", &["v1"]));
     make(&lab, "alpha", "1.0.0", &[widgets, uses("Gadget", "v1")]);
-    make(&lab, "beta", "1.0.0", &[gadgets.clone(), uses("Widget", "v1")]);
+    make(
+        &lab,
+        "beta",
+        "1.0.0",
+        &[gadgets.clone(), uses("Widget", "v1")],
+    );
     for chart in ["web", "api"] {
         make(&lab, chart, "1.0.0", &[]);
     }
@@ -72,7 +82,11 @@ fn come_move_and_go(helm: Helm, name: &str) {
 
     let up = lab.stackctl(&["up"]).exits(0);
     let outcomes = up.outcomes();
-    assert_eq!(outcomes.len(), 12 + 2, "twelve charts and two CRD nodes: {up}");
+    assert_eq!(
+        outcomes.len(),
+        12 + 2,
+        "twelve charts and two CRD nodes: {up}"
+    );
     assert!(outcomes.values().all(|it| it == "succeeded"), "{up}");
     up.starts_after_end("alpha", "beta:crds");
     up.starts_after_end("beta", "alpha:crds");
@@ -86,7 +100,8 @@ fn come_move_and_go(helm: Helm, name: &str) {
         make(&lab, chart, "1.1.0", &[]);
     }
     repository.serve(&lab, &["1.0.0", "1.1.0"]);
-    lab.stackctl(&["fetch", "--update", "alpha", "beta"]).exits(0);
+    lab.stackctl(&["fetch", "--update", "alpha", "beta"])
+        .exits(0);
     let plan = lab.stackctl(&["plan", "-o", "json"]).exits(0).json();
     assert_eq!(action(&plan, "alpha:crds"), "upgrade", "{plan:#}");
     assert_eq!(action(&plan, "beta:crds"), "unchanged", "{plan:#}");
@@ -102,7 +117,10 @@ fn come_move_and_go(helm: Helm, name: &str) {
         after = objects(&lab);
         !after.keys().any(|key| key.contains("proof.stackctl.test"))
     });
-    let left: Vec<&String> = after.keys().filter(|key| !before.contains_key(*key)).collect();
+    let left: Vec<&String> = after
+        .keys()
+        .filter(|key| !before.contains_key(*key))
+        .collect();
     assert!(left.is_empty(), "{left:?} are left after {down}");
     assert_eq!(after, before);
 }
@@ -119,10 +137,16 @@ fn stack(repository: &Repository, registry: &Registry) -> String {
         repository.server.url, registry.host
     );
     for chart in FROM_REGISTRY {
-        let _ = write!(text, "[charts.{chart}]\nchart = \"corp/{chart}\"\nneeds = [\"base\"]\n");
+        let _ = write!(
+            text,
+            "[charts.{chart}]\nchart = \"corp/{chart}\"\nneeds = [\"base\"]\n"
+        );
     }
     for chart in FROM_FOLDERS {
-        let _ = write!(text, "[charts.{chart}]\nchart = \"./charts/{chart}-1.0.0\"\n");
+        let _ = write!(
+            text,
+            "[charts.{chart}]\nchart = \"./charts/{chart}-1.0.0\"\n"
+        );
     }
     text
 }
