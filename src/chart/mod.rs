@@ -23,6 +23,7 @@
 
 mod archive;
 mod cache;
+mod crds;
 mod dependencies;
 mod digest;
 mod error;
@@ -34,6 +35,7 @@ mod metadata;
 mod net;
 mod oci;
 mod once;
+mod parts;
 mod pick;
 mod remote;
 mod run;
@@ -41,9 +43,11 @@ mod source;
 mod subcharts;
 mod tree;
 mod values;
+mod yaml;
 
 use std::path::{Path, PathBuf};
 
+pub use crds::Crd;
 pub use error::FetchError;
 pub use fetch::{FetchOptions, FetchProgress, FetchStep, Fetched, Fetcher, LockMode, Move};
 pub use lockfile::{LockEntry, LockFile, LockFileError};

@@ -60,12 +60,17 @@ pub fn values(path: &Path, called: &str) -> Result<ChartValues, ChartError> {
         let path = path.to_owned();
         return Err(ChartError::NotAChart { path });
     }
-    let mut chart = read(&files, "").map_err(|reason| ChartError::Metadata {
+    let mut chart = tree(&files).map_err(|reason| ChartError::Metadata {
         path: path.to_owned(),
         reason,
     })?;
     call(&mut chart, called);
     Ok(chart)
+}
+
+/// Puts a chart together from its files. `file` of each chart is its path in the topmost.
+pub(super) fn tree(files: &[File]) -> Result<ChartValues, String> {
+    read(files, "")
 }
 
 /// The chart whose files are below a prefix.

@@ -142,14 +142,20 @@ Examples:
   stackctl down web                   one chart; refused while installed charts need it
   stackctl down db --with-dependents  a chart, and all that need it
   stackctl down --dry-run             only say what would be removed
+  stackctl down --purge               also the CRDs and namespaces that stackctl made
 
-Namespaces and CRDs stay. Without a terminal, --yes is needed.")]
+Without --purge, namespaces and CRDs stay. With it, CRDs go when all charts are gone, unless objects
+of their kinds remain (they are named), and namespaces go if they are empty. What was there before
+stackctl came stays. Without a terminal, --yes is needed.")]
 pub(super) struct DownArgs {
     #[command(flatten)]
     pub(super) run: RunArgs,
     /// Also remove charts marked `protected`
     #[arg(long, help_heading = "Run options")]
     pub(super) include_protected: bool,
+    /// Also remove the CRDs, and the namespaces if empty, that stackctl made
+    #[arg(long, help_heading = "Run options")]
+    pub(super) purge: bool,
 }
 
 /// Show what `up` (or `down`) would do, in which order, and why
@@ -167,6 +173,9 @@ pub(super) struct PlanArgs {
     /// With --down: also charts marked `protected`
     #[arg(long, requires = "down")]
     pub(super) include_protected: bool,
+    /// With --down: also the CRDs, and the namespaces if empty, that stackctl made
+    #[arg(long, requires = "down")]
+    pub(super) purge: bool,
     /// Do not look at a cluster: every action is taken to be an install
     #[arg(long, conflicts_with_all = ["kube_context", "kubeconfig"])]
     pub(super) offline: bool,

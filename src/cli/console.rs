@@ -118,6 +118,9 @@ pub(super) fn explain(error: &anyhow::Error, color: bool) -> (String, ExitCode) 
         };
         return (diagnostic::render(&found.0, color), code);
     }
+    if let Some(RunError::Stack(Problems(found))) = refused {
+        return (diagnostic::render(found, color), ExitCode::BadStack);
+    }
     let usage = matches!(refused, Some(RunError::Select(_) | RunError::Selector(_)));
     let code = if usage || error.is::<UsageError>() {
         ExitCode::Usage

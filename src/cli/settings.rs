@@ -7,7 +7,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use super::args;
-use crate::name::ChartName;
+use crate::{name::ChartName, plan::Removal};
 
 /// One command with its settings.
 #[derive(Debug)]
@@ -148,7 +148,7 @@ pub(super) enum LogFormat {
 #[derive(Debug, Clone)]
 pub(super) struct DownSettings {
     pub(super) run: RunSettings,
-    pub(super) include_protected: bool,
+    pub(super) removal: Removal,
 }
 
 /// `plan`.
@@ -159,7 +159,7 @@ pub(super) struct PlanSettings {
     pub(super) selection: SelectionSettings,
     pub(super) cluster: ClusterSettings,
     pub(super) down: bool,
-    pub(super) include_protected: bool,
+    pub(super) removal: Removal,
     pub(super) offline: bool,
     pub(super) frozen: bool,
     pub(super) output: OutputFormat,
@@ -255,14 +255,20 @@ impl Settings {
             }),
             args::Command::Down(down) => Self::Down(DownSettings {
                 run: run(down.run, file),
-                include_protected: down.include_protected,
+                removal: Removal {
+                    include_protected: down.include_protected,
+                    purge: down.purge,
+                },
             }),
             args::Command::Plan(plan) => Self::Plan(PlanSettings {
                 stack: stack(plan.stack, file),
                 selection: selection(plan.selection),
                 cluster: cluster(plan.cluster),
                 down: plan.down,
-                include_protected: plan.include_protected,
+                removal: Removal {
+                    include_protected: plan.include_protected,
+                    purge: plan.purge,
+                },
                 offline: plan.offline,
                 frozen: plan.frozen,
                 output: plan.output,

@@ -7,8 +7,8 @@ use indexmap::IndexMap;
 use crate::{
     name::{ChartName, Milestone, Namespace, ReleaseId, ReleaseName, StackName},
     stack::{
-        Chart, ChartSource, ClusterGuard, Intent, Need, RollbackOnFailure, Settings, Stack, Steps,
-        Values, Wait,
+        Chart, ChartSource, ClusterGuard, CrdPolicy, Intent, Need, RollbackOnFailure, Settings,
+        Stack, Steps, Values, Wait,
     },
 };
 
@@ -60,6 +60,7 @@ fn chart(name: &str, edges: &[&str]) -> Chart {
         wait: Wait::default(),
         rollback_on_failure: RollbackOnFailure::default(),
         force_replace: false,
+        crds: CrdPolicy::default(),
         reinstall_below: None,
         history_max: 10,
         steps: Steps::default(),

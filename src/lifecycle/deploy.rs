@@ -11,7 +11,8 @@ use crate::{
     stack::Wait,
 };
 
-/// Makes sure that the release's namespace is there, with the labels the stack gives it.
+/// Makes sure that the release's namespace is there, with the labels the stack gives it; marked as
+/// ours if it was not.
 pub(super) async fn ensure_namespace(cx: &Context<'_>) -> Result<(), StepError> {
     let namespace = &cx.chart.release.namespace;
     let spec = cx
@@ -23,7 +24,12 @@ pub(super) async fn ensure_namespace(cx: &Context<'_>) -> Result<(), StepError> 
         .unwrap_or_default();
     cx.run
         .cluster
-        .ensure_namespace(namespace, &spec.labels, &spec.annotations)
+        .ensure_namespace(
+            namespace,
+            &spec.labels,
+            &spec.annotations,
+            Some(&cx.owner()),
+        )
         .await?;
     Ok(())
 }

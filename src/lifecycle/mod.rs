@@ -35,12 +35,15 @@
 
 pub mod common;
 mod context;
+mod crds;
 pub mod deploy;
 mod dossier;
 mod error;
 mod executor;
 mod helm_chart;
+mod patience;
 mod payload;
+mod purge;
 pub mod ready;
 pub mod remove;
 mod rollback;
@@ -52,3 +55,4 @@ pub use error::StepError;
 pub use executor::{Executor, Implementations};
 pub use helm_chart::{CommonChart, HelmChart};
 pub use payload::Payload;
+pub use purge::Purge;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use crate::{
     chart::{FetchError, LockFileError},
     cluster::{ClusterError, ConnectError, Guarded},
+    diagnostic::Problems,
     graph::{SelectError, SelectorError},
     helm::DetectError,
     inputs::InputsError,
@@ -60,6 +61,9 @@ pub enum RunError {
     /// Nothing, or something unknown, was selected.
     #[error(transparent)]
     Select(#[from] SelectError),
+    /// What the charts hold does not fit what the stack file says: findings with their places.
+    #[error(transparent)]
+    Stack(Problems),
     /// There is no such plan.
     #[error(transparent)]
     Plan(#[from] PlanError),

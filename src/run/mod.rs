@@ -7,6 +7,7 @@
 //! watches, results and errors to the caller.
 
 mod check;
+mod crds;
 mod error;
 mod execute;
 mod fetch;
@@ -28,6 +29,7 @@ pub use crate::{
     inputs::InputsError,
     lifecycle::Implementations,
 };
+pub use check::carriers;
 pub use error::{Problem, RunError};
 pub use execute::{Finished, Watch};
 pub use fetch::{FetchWatch, Resolved, fetch};

@@ -69,6 +69,7 @@ impl Settings {
 
 /// Which charts, which way.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "one field a flag")]
 pub struct PlanRequest {
     /// Up or down.
     pub direction: Direction,
@@ -82,6 +83,8 @@ pub struct PlanRequest {
     pub with_dependents: bool,
     /// `down` may take protected charts.
     pub include_protected: bool,
+    /// `down` also removes CRDs, and namespaces if empty, that stackctl made.
+    pub purge: bool,
 }
 
 impl PlanRequest {
@@ -94,6 +97,7 @@ impl PlanRequest {
             with_needs: false,
             with_dependents: false,
             include_protected: false,
+            purge: false,
         }
     }
 }

@@ -42,4 +42,5 @@ pub(crate) use values::secrets_of;
 pub use values::{
     ChartDependency, ChartValues, Composed, Edit, Explained, Layer, Leaf, PathPart, SaidBy,
     Templated, TemplatedValue, ValuePath, Values, ValuesCommand, ValuesError, ValuesLayer,
+    subcharts_in_use,
 };

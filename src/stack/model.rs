@@ -158,7 +158,7 @@ pub struct RepositorySpec {
     pub place: Option<Place>,
 }
 
-/// One chart: a node of the graph, installed as one release.
+/// One chart, installed as one release.
 #[derive(Debug, Clone)]
 pub struct Chart {
     /// Key of its table.
@@ -189,6 +189,8 @@ pub struct Chart {
     pub rollback_on_failure: RollbackOnFailure,
     /// Replace objects instead of patching them (Helm's `--force` / `--force-replace`).
     pub force_replace: bool,
+    /// What is done with the CRDs it carries.
+    pub crds: CrdPolicy,
     /// Uninstall first if the installed chart is older than this.
     pub reinstall_below: Option<ReinstallBelow>,
     /// Revisions Helm keeps; 0 = all.
@@ -197,6 +199,13 @@ pub struct Chart {
     pub steps: Steps,
     /// Its table's header, for messages.
     pub place: Option<Place>,
+}
+
+impl Chart {
+    /// Whether CRDs that it carries are brought into the cluster.
+    pub fn brings_crds(&self) -> bool {
+        self.intent == Intent::Deploy && self.crds != CrdPolicy::Skip
+    }
 }
 
 /// Where a chart comes from. Paths are absolute or relative to the current folder, never to the
@@ -285,6 +294,18 @@ pub enum RollbackOnFailure {
     Upgrades,
     /// Roll back a failed upgrade, uninstall a failed first install.
     Always,
+}
+
+/// `crds`: what is done with the CRDs in a chart's `crds/` folder and in those of its subcharts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum CrdPolicy {
+    /// Applied before the chart, whenever they are not as it carries them.
+    #[default]
+    Upgrade,
+    /// Applied where they are missing, left alone where they are there: what Helm itself does.
+    Create,
+    /// Left alone: somebody else brings them.
+    Skip,
 }
 
 /// `reinstall_below`.

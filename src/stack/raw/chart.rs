@@ -9,7 +9,7 @@ use crate::stack::{
         node::{Node, Table, Value},
         origin::{Located, Origin, Text},
     },
-    model::{Intent, RollbackOnFailure, Wait},
+    model::{CrdPolicy, Intent, RollbackOnFailure, Wait},
     raw::{
         data::{RawValuesFile, read_values_files},
         history_max, one_or_more,
@@ -44,6 +44,7 @@ pub(crate) struct RawChart<'a> {
     pub(crate) wait: Wait,
     pub(crate) rollback_on_failure: RollbackOnFailure,
     pub(crate) force_replace: bool,
+    pub(crate) crds: CrdPolicy,
     pub(crate) reinstall_below: Option<RawReinstall<'a>>,
     pub(crate) history_max: Option<u32>,
     pub(crate) steps: RawSteps<'a>,
@@ -57,7 +58,7 @@ pub(crate) struct RawReinstall<'a> {
 }
 
 /// Keys of the design that come with later versions.
-const LATER: &[&str] = &["adopt", "crds", "outputs", "retry"];
+const LATER: &[&str] = &["adopt", "outputs", "retry"];
 
 /// Finds what is wrong with `[defaults]` itself, whether or not a chart uses it.
 pub(crate) fn check_defaults(table: &Table, f: &mut Findings) {
@@ -91,6 +92,11 @@ pub(crate) fn read<'a>(
         ("destroy", Intent::Destroy),
         ("skip", Intent::Skip),
     ];
+    let policies = [
+        ("upgrade", CrdPolicy::Upgrade),
+        ("create", CrdPolicy::Create),
+        ("skip", CrdPolicy::Skip),
+    ];
     let raw = RawChart {
         name,
         nowhere: !chart.has("chart"),
@@ -116,6 +122,7 @@ pub(crate) fn read<'a>(
         wait: read_wait(&mut chart, f),
         rollback_on_failure: rollback,
         force_replace: chart.flag("force_replace", f).unwrap_or_default(),
+        crds: chart.word("crds", &policies, f).unwrap_or_default(),
         reinstall_below: chart
             .node("reinstall_below")
             .and_then(|node| read_reinstall(node, f)),

@@ -91,6 +91,7 @@ pub(crate) fn chart(
         wait: raw.wait,
         rollback_on_failure: raw.rollback_on_failure,
         force_replace: raw.force_replace,
+        crds: raw.crds,
         reinstall_below,
         history_max: raw.history_max.unwrap_or(parts.history_max),
         steps,

@@ -28,6 +28,8 @@ pub(crate) struct Composer<'a> {
     /// The files that were read.
     pub(crate) files: Files,
     trees: HashMap<&'a Path, (usize, Yaml)>,
+    /// What cannot be had is left out.
+    forgiving: bool,
 }
 
 impl<'a> Composer<'a> {
@@ -38,38 +40,70 @@ impl<'a> Composer<'a> {
             secrets: Vec::new(),
             files: Files::default(),
             trees: HashMap::new(),
+            forgiving: false,
         }
+    }
+
+    /// Everything that can be had, whatever is missing: the files that Helm reads, and what is
+    /// computed.
+    pub(crate) fn known(mut self) -> Said {
+        self.forgiving = true;
+        let mut known = Said::nothing();
+        for file in &self.values.files {
+            if let Ok(said) = self.file_as_helm_reads_it(file) {
+                known.merge(said);
+            }
+        }
+        for (index, layer) in self.values.layers.iter().enumerate() {
+            // One that fails half-way has changed nothing that matters.
+            let _ = self.add(&mut known, index, layer);
+        }
+        known
     }
 
     /// What Helm merges first: the values files that it reads itself, as it reads them.
     pub(crate) fn before_document(&mut self) -> Result<Said, ValuesError> {
         let mut merged = Said::nothing();
         for file in &self.values.files {
-            self.read(file)?;
-            let Some((index, tree)) = self.trees.get(file.as_path()) else {
-                continue;
-            };
-            let said = Said::of_yaml(tree, *index, &mut self.files);
-            merged.merge(said.map_err(|error| unclear(file, &error))?);
+            merged.merge(self.file_as_helm_reads_it(file)?);
         }
         Ok(merged)
+    }
+
+    fn file_as_helm_reads_it(&mut self, file: &'a Path) -> Result<Said, ValuesError> {
+        self.read(file)?;
+        match self.trees.get(file) {
+            Some((index, tree)) => Said::of_yaml(tree, *index, &mut self.files),
+            None => Ok(Said::nothing()),
+        }
+        .map_err(|error| unclear(file, &error))
     }
 
     /// Everything that is computed. Always a table.
     pub(crate) fn document(&mut self) -> Result<Said, ValuesError> {
         let mut document = Said::nothing();
         for (index, layer) in self.values.layers.iter().enumerate() {
-            match layer {
-                ValuesLayer::Command(said) => document.merge(self.output(said, index)?),
-                ValuesLayer::File(file) => document.merge(self.file(file)?),
-                ValuesLayer::Merge(layer, tree) => document.merge(self.expand(tree, *layer)?),
-                ValuesLayer::Edit(Edit { layer, path, value }) => {
-                    let value = self.expand(value, *layer)?;
-                    self.apply(&mut document, path, value)?;
-                }
-            }
+            self.add(&mut document, index, layer)?;
         }
         Ok(document)
+    }
+
+    fn add(
+        &mut self,
+        document: &mut Said,
+        index: usize,
+        layer: &'a ValuesLayer,
+    ) -> Result<(), ValuesError> {
+        match layer {
+            ValuesLayer::Command(said) => document.merge(self.output(said, index)?),
+            ValuesLayer::File(file) => document.merge(self.file(file)?),
+            ValuesLayer::Merge(layer, tree) => document.merge(self.expand(tree, *layer)?),
+            ValuesLayer::Edit(Edit { layer, path, value }) => {
+                let value = self.expand(value, *layer)?;
+                self.apply(document, path, value)?;
+            }
+        }
+        Ok(())
     }
 
     fn output(&mut self, said: &ValuesCommand, layer: usize) -> Result<Said, ValuesError> {
@@ -127,7 +161,10 @@ impl<'a> Composer<'a> {
             Templated::Table(entries) => {
                 let mut table = Table::new();
                 for (key, value) in entries {
-                    table.insert(key.clone(), self.expand(value, layer)?);
+                    match self.expand(value, layer) {
+                        Err(_) if self.forgiving => {}
+                        value => drop(table.insert(key.clone(), value?)),
+                    }
                 }
                 plain(Content::Table(table))
             }

@@ -26,6 +26,7 @@ pub use self::model::{
     ChartDependency, ChartValues, Edit, Layer, PathPart, Templated, TemplatedValue, ValuePath,
     Values, ValuesCommand, ValuesLayer,
 };
+pub use self::subcharts::subcharts_in_use;
 use crate::{
     secret::Secret,
     stack::template::{ExpandError, Scope, Template},
@@ -101,6 +102,12 @@ impl Values {
             document: document.to_json(),
             secrets: composer.secrets,
         })
+    }
+
+    /// What is known of the values, files included: what has no value in this scope, or cannot be
+    /// read, is left out.
+    pub fn known(&self, scope: &Scope) -> Value {
+        compose::Composer::new(self, scope).known().to_json()
     }
 
     /// Every command whose output is part of the values.

@@ -1,12 +1,14 @@
 //! Which of a chart's subcharts are in use, under which names, and what the chart imports of them:
 //! what Helm settles before it renders (`ProcessDependencies`).
 
+use serde_json::{Map, Value};
+
 use super::{
     ValuesError,
     coalesce::{Nulls, coalesce, there, under},
     compose::unclear,
     model::{ChartDependency, ChartValues, Layer},
-    said::{Content, Files, Said, Table},
+    said::{By, Content, Files, Said, Table},
     yaml,
 };
 use crate::{name::parse_version, stack::range::VersionRange};
@@ -15,28 +17,69 @@ use crate::{name::parse_version, stack::range::VersionRange};
 #[derive(Debug, Clone)]
 pub(super) struct Node {
     pub(super) name: String,
+    /// Of its `values.yaml`.
+    file: String,
     version: String,
     pub(super) values: Table,
     declared: Option<Vec<ChartDependency>>,
     pub(super) subcharts: Vec<Self>,
 }
 
+/// Which charts of a tree are in use under the values of its user: the `file` of each, the topmost
+/// first, then its subcharts in Helm's order. `own` tells the values of a chart's own.
+///
+/// # Errors
+/// A subchart is given something else than a table of values, which Helm refuses, too.
+pub fn subcharts_in_use(
+    chart: &ChartValues,
+    values: &Value,
+    own: &dyn Fn(&ChartValues) -> Map<String, Value>,
+) -> Result<Vec<String>, ValuesError> {
+    let table = |values: &Value| {
+        let said = Said::of_json(values, By::Helm, false);
+        said.as_table().cloned().unwrap_or_default()
+    };
+    let mut own = |chart: &ChartValues| Ok(table(&Value::Object(own(chart))));
+    let mut node = Node::of(chart, &mut own)?;
+    node.enable(&table(values), "")?;
+    let mut files = Vec::new();
+    node.collect(&mut files);
+    Ok(files)
+}
+
 impl Node {
     /// Reads the values of a chart and of all its subcharts.
     pub(super) fn read(chart: &ChartValues, files: &mut Files) -> Result<Self, ValuesError> {
-        let bad = |error: yaml::YamlError| unclear(chart.file.as_ref(), &error);
-        let tree = yaml::parse(&chart.text).map_err(bad)?;
-        files.names.push((Layer::Chart, chart.file.clone()));
-        let said = Said::of_yaml(&tree, files.names.len() - 1, files).map_err(bad)?;
-        let values = said.as_table().cloned().unwrap_or_default();
-        let subcharts = chart.subcharts.iter().map(|sub| Self::read(sub, files));
+        Self::of(chart, &mut |chart| {
+            let bad = |error: yaml::YamlError| unclear(chart.file.as_ref(), &error);
+            let tree = yaml::parse(&chart.text).map_err(bad)?;
+            files.names.push((Layer::Chart, chart.file.clone()));
+            let said = Said::of_yaml(&tree, files.names.len() - 1, files).map_err(bad)?;
+            Ok(said.as_table().cloned().unwrap_or_default())
+        })
+    }
+
+    fn of(
+        chart: &ChartValues,
+        own: &mut dyn FnMut(&ChartValues) -> Result<Table, ValuesError>,
+    ) -> Result<Self, ValuesError> {
+        let values = own(chart)?;
+        let subcharts = chart.subcharts.iter().map(|sub| Self::of(sub, own));
         Ok(Self {
             name: chart.name.clone(),
+            file: chart.file.clone(),
             version: chart.version.clone(),
             values,
             declared: chart.dependencies.clone(),
             subcharts: subcharts.collect::<Result<_, _>>()?,
         })
+    }
+
+    fn collect(self, files: &mut Vec<String>) {
+        files.push(self.file);
+        for sub in self.subcharts {
+            sub.collect(files);
+        }
     }
 
     /// Takes away the subcharts that these values switch off, gives the others the names they are
