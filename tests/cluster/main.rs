@@ -40,6 +40,7 @@ mod sources;
 mod steps;
 mod support;
 mod target;
+mod values;
 
 use std::process::ExitCode;
 
@@ -76,6 +77,7 @@ fn main() -> ExitCode {
         seed::TESTS,
         sources::TESTS,
         steps::TESTS,
+        values::TESTS,
     ];
     let mut trials: Vec<Trial> = on_a_cluster
         .into_iter()
