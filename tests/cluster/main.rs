@@ -48,6 +48,7 @@ mod sources;
 mod steps;
 mod support;
 mod target;
+mod values;
 
 use std::process::ExitCode;
 
@@ -86,6 +87,7 @@ fn main() -> ExitCode {
         proof::TESTS,
         sources::TESTS,
         steps::TESTS,
+        values::TESTS,
     ];
     let mut trials: Vec<Trial> = on_a_cluster
         .into_iter()
