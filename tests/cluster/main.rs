@@ -26,6 +26,7 @@ mod failures;
 mod interrupts;
 mod offline;
 mod order;
+mod platform;
 mod quickstart;
 mod rights;
 mod rollback;
@@ -67,6 +68,7 @@ fn main() -> ExitCode {
     }
     let on_a_cluster = [
         quickstart::TESTS,
+        platform::TESTS,
         environments::TESTS,
         failures::TESTS,
         rights::TESTS,
