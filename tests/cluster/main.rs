@@ -33,6 +33,7 @@ mod interrupts;
 mod offline;
 mod order;
 mod proof;
+mod platform;
 mod quickstart;
 mod rights;
 mod rollback;
@@ -75,6 +76,7 @@ fn main() -> ExitCode {
     }
     let on_a_cluster = [
         quickstart::TESTS,
+        platform::TESTS,
         environments::TESTS,
         failures::TESTS,
         rights::TESTS,
