@@ -94,18 +94,17 @@ impl Cluster {
             }
             Err(error) => return Err(error),
         };
-        let found = match found {
-            Some(found) => found,
-            None => {
-                let created = self.create_namespace(namespace, labels, annotations, creator);
-                match created.await {
-                    Ok(()) => return Ok(Ensured::Created),
-                    // Someone else was faster.
-                    Err(ClusterError::Conflict { exists: true, .. }) => {
-                        self.namespace(namespace).await?.unwrap_or_default()
-                    }
-                    Err(error) => return Err(error),
+        let found = if let Some(found) = found {
+            found
+        } else {
+            let created = self.create_namespace(namespace, labels, annotations, creator);
+            match created.await {
+                Ok(()) => return Ok(Ensured::Created),
+                // Someone else was faster.
+                Err(ClusterError::Conflict { exists: true, .. }) => {
+                    self.namespace(namespace).await?.unwrap_or_default()
                 }
+                Err(error) => return Err(error),
             }
         };
         if leaving(&found).is_some() {

@@ -363,12 +363,11 @@ struct Entries {
 
 impl Entries {
     fn put(&mut self, key: String, value: Yaml) {
-        match self.places.get(&key) {
-            Some(&at) => self.entries[at].1 = value,
-            None => {
-                self.places.insert(key.clone(), self.entries.len());
-                self.entries.push((key, value));
-            }
+        if let Some(&at) = self.places.get(&key) {
+            self.entries[at].1 = value
+        } else {
+            self.places.insert(key.clone(), self.entries.len());
+            self.entries.push((key, value));
         }
     }
 }
