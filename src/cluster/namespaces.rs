@@ -226,7 +226,10 @@ fn difference(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cluster::testing::{Answer, Script};
+    use crate::{
+        cluster::testing::{Answer, Script},
+        name::StackName,
+    };
 
     fn labels() -> BTreeMap<String, String> {
         [("tier", "base"), ("pod-security", "baseline")]
@@ -324,5 +327,56 @@ mod tests {
             .ensure_namespace(&namespace(), &nothing, &nothing, None)
             .await;
         assert_eq!(ensured, Ok(Ensured::Assumed));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_creator_is_noted_only_on_one_that_is_made() {
+        let shop: Owner = (StackName::new("shop").unwrap(), None);
+        let (cluster, script) = Script::cluster(|nth, call| match (nth, call.method.as_str()) {
+            (0, _) => Answer::status(404, "no"),
+            (1, _) => Answer::json(&call.body),
+            _ => Answer::json(&json!({ "metadata": {
+                "uid": "u1", "annotations": { "stackctl.io/created-by": "shop" },
+            } })),
+        });
+        let (apps, nothing) = (namespace(), BTreeMap::new());
+        for ensured in [Ensured::Created, Ensured::Unchanged] {
+            let now = cluster.ensure_namespace(&apps, &nothing, &nothing, Some(&shop));
+            assert_eq!(now.await, Ok(ensured));
+        }
+        let posted = &script.calls()[1].body["metadata"]["annotations"];
+        assert_eq!(posted["stackctl.io/created-by"], "shop");
+        let live = cluster.live_namespace(&apps).await.unwrap().unwrap();
+        assert_eq!((live.created_by, live.leaving), (Some(shop), None));
+        cluster
+            .delete_namespace(&apps, &live.uid)
+            .await
+            .unwrap();
+        let deleted = script.calls().pop().unwrap();
+        assert_eq!(
+            (
+                deleted.method.as_str(),
+                &deleted.body["preconditions"]["uid"]
+            ),
+            ("DELETE", &json!("u1"))
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_holds_one_that_is_being_deleted_is_told() {
+        let (cluster, _script) = Script::cluster(|_, _| {
+            Answer::json(&json!({
+                "metadata": { "deletionTimestamp": "2026-01-01T00:00:00Z" },
+                "status": { "conditions": [
+                    { "status": "False", "message": "all discovered" },
+                    { "status": "True", "message": "widgets. has 1 resource instances" },
+                ] },
+            }))
+        });
+        let live = cluster.live_namespace(&namespace()).await.unwrap().unwrap();
+        assert_eq!(
+            live.leaving.as_deref(),
+            Some("widgets. has 1 resource instances")
+        );
     }
 }
