@@ -4,6 +4,7 @@
 mod api;
 mod environment;
 mod files;
+mod render;
 mod terminal;
 mod values;
 
