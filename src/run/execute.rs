@@ -8,7 +8,7 @@ use std::{
 
 use jiff::Timestamp;
 
-use super::{RunError, Session, helm::find_helm, lease, preflight, render::Renderer};
+use super::{RunError, Session, lease, preflight, render::Renderer};
 use crate::{
     cluster::Watches,
     engine::{self, Options, Outcome, Policy, Sink, SinkError},
@@ -47,7 +47,7 @@ impl Session {
         watch: Watch<'_>,
     ) -> Result<Finished, RunError> {
         let shutdown = trigger.shutdown();
-        let helm = find_helm(&self.stack, &self.settings, &shutdown).await?;
+        let helm = self.helm(&shutdown).await?;
         let scope = self.scope(plan, &shutdown).await?;
         let private = tempfile::Builder::new()
             .prefix("stackctl-")
@@ -57,7 +57,7 @@ impl Session {
         let options = self.options(journal::new_run_id(Timestamp::now()));
         let id = options.run.clone();
         let renderer = Renderer {
-            helm: &helm,
+            helm,
             surroundings: &surroundings,
             shutdown: &shutdown,
             redactor: &self.redactor,
@@ -75,7 +75,7 @@ impl Session {
             stack: self.stack.clone(),
             id: id.clone(),
             scope,
-            helm,
+            helm: helm.clone(),
             surroundings,
             cluster: self.cluster.clone(),
             releases: self.releases.clone(),
