@@ -61,7 +61,8 @@ impl Session {
             surroundings: &surroundings,
             shutdown: &shutdown,
             redactor: &self.redactor,
-            kube_version: &self.cluster.version().await?.git,
+            kube_version: Some(&self.cluster.version().await?.git),
+            include_crds: false,
             at_once: options.concurrency,
         };
         let charts = tokio::select! {
@@ -145,7 +146,7 @@ impl Session {
 
 /// Start-up CPU bounds Helm: beyond two processes a core nothing is gained (helm.md section 12),
 /// and each takes some 70 MiB. Small machines still overlap four, for slow API servers.
-fn default_concurrency() -> usize {
+pub(super) fn default_concurrency() -> usize {
     std::thread::available_parallelism().map_or(4, |cores| (cores.get() * 2).max(4))
 }
 

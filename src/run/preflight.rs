@@ -11,6 +11,7 @@ use tokio::{join, try_join};
 
 use super::{
     Problem, RunError, Session, check::Library, crds, namespaces, render::Renderer, rights,
+    values::unmade,
 };
 use crate::{
     chart,
@@ -88,7 +89,7 @@ fn charts_of(plan: &Plan) -> impl Iterator<Item = &Node> {
     plan.nodes.iter().filter(|node| !node.key.is_crds())
 }
 
-fn values(entry: &stack::Chart, scope: &Scope) -> Result<Composed, Vec<Problem>> {
+pub(super) fn values(entry: &stack::Chart, scope: &Scope) -> Result<Composed, Vec<Problem>> {
     let problem = |message| Problem {
         chart: Some(entry.name.clone()),
         message,
@@ -105,7 +106,7 @@ fn values(entry: &stack::Chart, scope: &Scope) -> Result<Composed, Vec<Problem>>
     match entry.values.compose(scope) {
         Ok(composed) if problems.is_empty() => return Ok(composed),
         Ok(_) => {}
-        Err(error) => problems.push(problem(format!("its values cannot be made: {error}"))),
+        Err(error) => problems.push(problem(unmade(&error))),
     }
     Err(problems)
 }

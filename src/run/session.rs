@@ -11,6 +11,7 @@ use super::{
     PlanRequest, Problem, RunError, Settings,
     check::{self, Library},
     fetch::{self, FetchWatch, Local},
+    helm::find_helm,
     observe, ownership,
 };
 use crate::{
@@ -109,26 +110,8 @@ impl Session {
     /// The binary that will be used, of a version the stack accepts. Asked for its version once: a
     /// run that will need it can look for it while the plan is made.
     pub async fn helm(&self, shutdown: &Shutdown) -> Result<&Helm, RunError> {
-        self.helm
-            .get_or_try_init(|| async {
-                let (flag, env) = (self.settings.helm.as_deref(), &self.settings.env);
-                let helm = Helm::detect(flag, env, shutdown).await?;
-                match &self.stack.helm {
-                    // A pre-release counts as the release it leads to.
-                    Some(range)
-                        if !range.matches(&helm.version)
-                            && !range.matches(&release_of(&helm.version)) =>
-                    {
-                        Err(RunError::HelmVersion {
-                            binary: helm.binary.clone(),
-                            found: helm.version.clone(),
-                            wanted: range.to_string(),
-                        })
-                    }
-                    _ => Ok(helm),
-                }
-            })
-            .await
+        let find = || find_helm(&self.stack, &self.settings, shutdown);
+        self.helm.get_or_try_init(find).await
     }
 
     /// Plans a run against what the cluster holds now. On the way up the charts are fetched first,
@@ -320,10 +303,6 @@ fn contents(chart: &chart::Chart) -> Contents {
         digest: None,
         crds: chart.crds.iter().map(crd).collect(),
     }
-}
-
-fn release_of(version: &semver::Version) -> semver::Version {
-    semver::Version::new(version.major, version.minor, version.patch)
 }
 
 /// Proxy variables exist in both cases; curl and Go read both.

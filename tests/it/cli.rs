@@ -5,6 +5,7 @@ mod api;
 mod environment;
 mod files;
 mod platform;
+mod render;
 mod terminal;
 mod values;
 
