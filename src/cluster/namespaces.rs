@@ -348,10 +348,7 @@ mod tests {
         assert_eq!(posted["stackctl.io/created-by"], "shop");
         let live = cluster.live_namespace(&apps).await.unwrap().unwrap();
         assert_eq!((live.created_by, live.leaving), (Some(shop), None));
-        cluster
-            .delete_namespace(&apps, &live.uid)
-            .await
-            .unwrap();
+        cluster.delete_namespace(&apps, &live.uid).await.unwrap();
         let deleted = script.calls().pop().unwrap();
         assert_eq!(
             (

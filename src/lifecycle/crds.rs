@@ -33,8 +33,7 @@ const STEP: &str = "crds";
 /// Applies the chart's CRDs of these names, and waits until they are served.
 pub(super) async fn apply(cx: &Context<'_>, names: &[String]) -> Result<Done, Failure> {
     cx.park();
-    cx.phase(STEP, || interrupted(cx, apply_all(cx, names)))
-        .await?;
+    Box::pin(cx.phase(STEP, || interrupted(cx, apply_all(cx, names)))).await?;
     cx.reached(Milestone::Crds);
     Ok(Done::Succeeded)
 }
@@ -42,8 +41,7 @@ pub(super) async fn apply(cx: &Context<'_>, names: &[String]) -> Result<Done, Fa
 /// Removes the CRDs of these names, once no objects of their kinds are left.
 pub(super) async fn remove(cx: &Context<'_>, names: &[String]) -> Result<Done, Failure> {
     cx.park();
-    cx.phase(STEP, || interrupted(cx, remove_all(cx, names)))
-        .await?;
+    Box::pin(cx.phase(STEP, || interrupted(cx, remove_all(cx, names)))).await?;
     cx.reached(Milestone::Gone);
     Ok(Done::Succeeded)
 }

@@ -165,9 +165,9 @@ fn tree() -> impl Strategy<Value = Value> {
         })
 }
 
-pub(super) fn merged(under: Value, over: &Value) -> Value {
+pub(super) fn merged(under: &Value, over: &Value) -> Value {
     let said = |value: &Value| Said::of_json(value, By::Helm, false);
-    let mut merged = said(&under);
+    let mut merged = said(under);
     merged.merge(said(over));
     merged.to_json()
 }
@@ -182,12 +182,12 @@ fn part() -> impl Strategy<Value = PathPart> {
 proptest! {
     #[test]
     fn merging_is_associative_and_nothing_changes_nothing(a in tree(), b in tree(), c in tree()) {
-        let left = merged(merged(a.clone(), &b), &c);
-        let right = merged(a.clone(), &merged(b, &c));
+        let left = merged(&merged(&a, &b), &c);
+        let right = merged(&a, &merged(&b, &c));
         prop_assert_eq!(left, right);
-        prop_assert_eq!(&merged(a.clone(), &json!({})), &a);
-        prop_assert_eq!(&merged(json!({}), &a), &a);
-        prop_assert_eq!(&merged(a.clone(), &a), &a);
+        prop_assert_eq!(&merged(&a, &json!({})), &a);
+        prop_assert_eq!(&merged(&json!({}), &a), &a);
+        prop_assert_eq!(&merged(&a, &a), &a);
     }
 
     #[test]

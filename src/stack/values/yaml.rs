@@ -90,7 +90,7 @@ pub(crate) fn parse_value(text: &str) -> Result<Yaml, YamlError> {
             Event::DocumentStart(..) => {
                 documents += 1;
                 if documents > 1 {
-                    return Err(composer.error(&at, "values are one YAML document, not several"));
+                    return Err(error_at(&at, "values are one YAML document, not several"));
                 }
             }
             Event::StreamStart | Event::StreamEnd | Event::DocumentEnd => {}
@@ -175,14 +175,6 @@ impl<'t> Composer<'t> {
         })
     }
 
-    fn error(&self, at: &Span, message: impl Into<String>) -> YamlError {
-        YamlError {
-            message: message.into(),
-            line: at.start.line(),
-            span: bytes(at),
-        }
-    }
-
     fn node(&mut self, event: Event<'t>, at: &Span) -> Result<Yaml, YamlError> {
         self.nodes += 1;
         let plain = |content| Yaml {
@@ -214,14 +206,17 @@ impl<'t> Composer<'t> {
             }
             Event::Alias(anchor) => {
                 let value = self.anchors.get(&anchor).cloned();
-                let value = value.ok_or_else(|| self.error(at, "an alias inside what it names"))?;
+                let value = value.ok_or_else(|| error_at(at, "an alias inside what it names"))?;
                 self.nodes += value.size();
                 (0, value)
             }
-            _ => return Err(self.error(at, "a value is missing")),
+            _ => return Err(error_at(at, "a value is missing")),
         };
         if self.nodes > MOST_NODES {
-            return Err(self.error(at, "the aliases of this text unfold to too many values"));
+            return Err(error_at(
+                at,
+                "the aliases of this text unfold to too many values",
+            ));
         }
         if anchor != 0 {
             self.anchors.insert(anchor, value.clone());
@@ -234,10 +229,10 @@ impl<'t> Composer<'t> {
         loop {
             let (event, at) = self.inner()?;
             if event == Event::MappingEnd {
-                return Ok(table.entries);
+                return Ok(table.read);
             }
             let Event::Scalar(key, style, _, None) = event else {
-                return Err(self.error(&at, "a key must be a plain or a quoted text"));
+                return Err(error_at(&at, "a key must be a plain or a quoted text"));
             };
             let is_plain = style == ScalarStyle::Plain;
             let (event, value_at) = self.inner()?;
@@ -250,7 +245,7 @@ impl<'t> Composer<'t> {
             if is_plain && !is_clear_key(&key) {
                 let helm = as_helm(&key);
                 let message = format!("the key `{key}` is ambiguous: Helm reads {helm}; quote it");
-                let note = self.error(&at, message);
+                let note = error_at(&at, message);
                 name = match helm {
                     Scalar::Text => name,
                     Scalar::Bool(_) | Scalar::Integer(_) | Scalar::Float(_) => helm.to_string(),
@@ -262,7 +257,7 @@ impl<'t> Composer<'t> {
             value.line = at.start.line();
             if let Some(first) = table.said.insert(name.clone(), value.line) {
                 let message = format!("the key `{key}` is there twice, first on line {first}");
-                value = value.noted(self.error(&at, message));
+                value = value.noted(error_at(&at, message));
             }
             table.put(name, value);
         }
@@ -282,17 +277,17 @@ impl<'t> Composer<'t> {
             Content::List(items) => {
                 let tables = items.into_iter().map(|item| match item.content {
                     Content::Table(entries) => Ok(entries),
-                    _ => Err(self.error(at, "`<<` takes tables")),
+                    _ => Err(error_at(at, "`<<` takes tables")),
                 });
                 tables.collect::<Result<_, _>>()?
             }
-            _ => return Err(self.error(at, "`<<` takes tables")),
+            _ => return Err(error_at(at, "`<<` takes tables")),
         };
         let note = || {
             let message = "put `<<` before all other keys: Helm lets it override those before it";
-            self.error(key, message)
+            error_at(key, message)
         };
-        let is_first = table.entries.is_empty();
+        let is_first = table.read.is_empty();
         for (name, value) in tables.into_iter().rev().flatten() {
             let value = if is_first { value } else { value.noted(note()) };
             table.put(name, value);
@@ -341,21 +336,29 @@ impl<'t> Composer<'t> {
             return Ok(read);
         }
         let message = format!("`{text}` is ambiguous: Helm reads {helm}; quote it if it is a text");
-        Ok(read.noted(self.error(at, message)))
+        Ok(read.noted(error_at(at, message)))
     }
 
     fn untagged(&self, tag: Option<&Tag>, at: &Span) -> Result<(), YamlError> {
         match tag {
             None => Ok(()),
-            Some(_) => Err(self.error(at, "tags are not understood here, except `!!str`")),
+            Some(_) => Err(error_at(at, "tags are not understood here, except `!!str`")),
         }
+    }
+}
+
+fn error_at(at: &Span, message: impl Into<String>) -> YamlError {
+    YamlError {
+        message: message.into(),
+        line: at.start.line(),
+        span: bytes(at),
     }
 }
 
 /// A table that is being read.
 #[derive(Default)]
 struct Entries {
-    entries: Vec<(String, Yaml)>,
+    read: Vec<(String, Yaml)>,
     places: HashMap<String, usize>,
     /// Lines of the keys that were said, not merged.
     said: HashMap<String, usize>,
@@ -364,10 +367,10 @@ struct Entries {
 impl Entries {
     fn put(&mut self, key: String, value: Yaml) {
         if let Some(&at) = self.places.get(&key) {
-            self.entries[at].1 = value
+            self.read[at].1 = value;
         } else {
-            self.places.insert(key.clone(), self.entries.len());
-            self.entries.push((key, value));
+            self.places.insert(key.clone(), self.read.len());
+            self.read.push((key, value));
         }
     }
 }
