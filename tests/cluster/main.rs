@@ -27,6 +27,7 @@ mod commands;
     reason = "shared with tests that are steered by constants"
 )]
 mod docker_registry;
+mod crds;
 mod environments;
 mod failures;
 mod interrupts;
@@ -88,6 +89,7 @@ fn main() -> ExitCode {
         seed::TESTS,
         proof::TESTS,
         sources::TESTS,
+        crds::TESTS,
         steps::TESTS,
         values::TESTS,
     ];
