@@ -147,9 +147,10 @@ mod tests {
                     .next()
                     .unwrap()
                     .replace(".yaml", ".example.com");
-                let text = match is_crd_file(split(path).1) {
-                    true => crd(&name),
-                    false => (*text).to_owned(),
+                let text = if is_crd_file(split(path).1) {
+                    crd(&name)
+                } else {
+                    (*text).to_owned()
                 };
                 File {
                     path: (*path).to_owned(),

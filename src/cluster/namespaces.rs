@@ -60,18 +60,17 @@ impl Cluster {
             }
             Err(error) => return Err(error),
         };
-        let found = match found {
-            Some(found) => found,
-            None => {
-                let created = self.create_namespace(namespace, labels, annotations, creator);
-                match created.await {
-                    Ok(()) => return Ok(Ensured::Created),
-                    // Someone else was faster.
-                    Err(ClusterError::Conflict { exists: true, .. }) => {
-                        self.namespace(namespace).await?.unwrap_or_default()
-                    }
-                    Err(error) => return Err(error),
+        let found = if let Some(found) = found {
+            found
+        } else {
+            let created = self.create_namespace(namespace, labels, annotations, creator);
+            match created.await {
+                Ok(()) => return Ok(Ensured::Created),
+                // Someone else was faster.
+                Err(ClusterError::Conflict { exists: true, .. }) => {
+                    self.namespace(namespace).await?.unwrap_or_default()
                 }
+                Err(error) => return Err(error),
             }
         };
         if !found["metadata"]["deletionTimestamp"].is_null() {
@@ -292,10 +291,7 @@ mod tests {
         assert_eq!(posted["stackctl.io/created-by"], "shop");
         let live = cluster.live_namespace(&apps).await.unwrap().unwrap();
         assert_eq!((live.created_by, live.leaving), (Some(shop), None));
-        cluster
-            .delete_namespace(&apps, &live.uid)
-            .await
-            .unwrap();
+        cluster.delete_namespace(&apps, &live.uid).await.unwrap();
         let deleted = script.calls().pop().unwrap();
         assert_eq!(
             (
