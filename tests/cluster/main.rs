@@ -21,6 +21,7 @@ macro_rules! tests {
 
 mod changes;
 mod commands;
+mod crds;
 mod environments;
 mod failures;
 mod interrupts;
@@ -76,6 +77,7 @@ fn main() -> ExitCode {
         commands::TESTS,
         seed::TESTS,
         sources::TESTS,
+        crds::TESTS,
         steps::TESTS,
         values::TESTS,
     ];
