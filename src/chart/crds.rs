@@ -1,4 +1,4 @@
-//! The `CustomResourceDefinitions` a chart carries in `crds/`: read, checked, with a digest.
+//! The CRDs a chart carries in `crds/`: read, checked, with a digest.
 //!
 //! Helm applies that folder once, on the first install, and never again; stackctl makes them nodes
 //! of their own. What else is in the folder would be applied by nobody: that is a finding.
