@@ -21,6 +21,12 @@ macro_rules! tests {
 
 mod changes;
 mod commands;
+#[path = "../it/sources/docker_registry.rs"]
+#[expect(
+    clippy::unwrap_used,
+    reason = "a registry that does not start fails the test"
+)]
+mod docker_registry;
 mod environments;
 mod failures;
 mod interrupts;
@@ -28,6 +34,7 @@ mod offline;
 mod order;
 mod platform;
 mod quickstart;
+mod registry;
 mod rights;
 mod rollback;
 mod seed;
@@ -79,6 +86,7 @@ fn main() -> ExitCode {
         commands::TESTS,
         seed::TESTS,
         sources::TESTS,
+        registry::TESTS,
         steps::TESTS,
     ];
     let mut trials: Vec<Trial> = on_a_cluster
