@@ -21,13 +21,13 @@ macro_rules! tests {
 
 mod changes;
 mod commands;
+mod crds;
 #[path = "../it/sources/docker_registry.rs"]
 #[expect(
     clippy::unwrap_used,
     reason = "shared with tests that are steered by constants"
 )]
 mod docker_registry;
-mod crds;
 mod environments;
 mod failures;
 mod interrupts;
@@ -36,6 +36,7 @@ mod order;
 mod platform;
 mod proof;
 mod quickstart;
+mod registry;
 mod rights;
 mod rollback;
 mod seed;
@@ -90,6 +91,7 @@ fn main() -> ExitCode {
         proof::TESTS,
         sources::TESTS,
         crds::TESTS,
+        registry::TESTS,
         steps::TESTS,
         values::TESTS,
     ];

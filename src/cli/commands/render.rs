@@ -9,7 +9,7 @@ use crate::{
         settings::{ClusterSettings, RenderSettings, Verbosity},
         signals,
     },
-    name::Direction,
+    name::{ChartName, Direction},
     plan::Removal,
     run::{self, Manifests, RenderRequest, RunError, Settings},
     shutdown::Shutdown,
@@ -41,7 +41,7 @@ pub(super) async fn run(settings: RenderSettings, console: &Console) -> anyhow::
     }
     let Manifests { charts, left_out } = rendered?;
     if !left_out.is_empty() && console.verbosity != Verbosity::Quiet {
-        let names: Vec<&str> = left_out.iter().map(|name| name.as_str()).collect();
+        let names: Vec<&str> = left_out.iter().map(ChartName::as_str).collect();
         console.say(&format!(
             "not rendered, since `up` does not install them: {}",
             names.join(", ")

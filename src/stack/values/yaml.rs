@@ -187,10 +187,10 @@ impl<'t> Composer<'t> {
         let (anchor, value) = match event {
             Event::Scalar(text, style, anchor, tag) => {
                 let is_plain = style == ScalarStyle::Plain;
-                (anchor, self.scalar(&text, is_plain, tag.as_deref(), at)?)
+                (anchor, scalar(&text, is_plain, tag.as_deref(), at)?)
             }
             Event::SequenceStart(_, anchor, tag) => {
-                self.untagged(tag.as_deref(), at)?;
+                untagged(tag.as_deref(), at)?;
                 let mut items = Vec::new();
                 loop {
                     match self.inner()? {
@@ -201,7 +201,7 @@ impl<'t> Composer<'t> {
                 (anchor, plain(Content::List(items)))
             }
             Event::MappingStart(_, anchor, tag) => {
-                self.untagged(tag.as_deref(), at)?;
+                untagged(tag.as_deref(), at)?;
                 (anchor, plain(Content::Table(self.table()?)))
             }
             Event::Alias(anchor) => {
@@ -238,7 +238,7 @@ impl<'t> Composer<'t> {
             let (event, value_at) = self.inner()?;
             let mut value = self.node(event, &value_at)?;
             if is_plain && key == "<<" {
-                self.merge(&mut table, value, &at, &value_at)?;
+                table.merge(value, &at, &value_at)?;
                 continue;
             }
             let mut name = key.to_string();
@@ -262,88 +262,50 @@ impl<'t> Composer<'t> {
             table.put(name, value);
         }
     }
+}
 
-    /// What a merge key stands for: a table, or several of which the first wins. It wins over the
-    /// keys before it.
-    fn merge(
-        &self,
-        table: &mut Entries,
-        value: Yaml,
-        key: &Span,
-        at: &Span,
-    ) -> Result<(), YamlError> {
-        let tables = match value.content {
-            Content::Table(entries) => vec![entries],
-            Content::List(items) => {
-                let tables = items.into_iter().map(|item| match item.content {
-                    Content::Table(entries) => Ok(entries),
-                    _ => Err(error_at(at, "`<<` takes tables")),
-                });
-                tables.collect::<Result<_, _>>()?
-            }
-            _ => return Err(error_at(at, "`<<` takes tables")),
-        };
-        let note = || {
-            let message = "put `<<` before all other keys: Helm lets it override those before it";
-            error_at(key, message)
-        };
-        let is_first = table.read.is_empty();
-        for (name, value) in tables.into_iter().rev().flatten() {
-            let value = if is_first { value } else { value.noted(note()) };
-            table.put(name, value);
-        }
-        Ok(())
+fn scalar(text: &str, plain: bool, tag: Option<&Tag>, at: &Span) -> Result<Yaml, YamlError> {
+    let value = |content| Yaml {
+        content,
+        span: bytes(at),
+        start: bytes(at).start,
+        line: at.start.line(),
+        note: None,
+    };
+    let as_text = || value(Content::Text(text.to_owned()));
+    if tag.is_some_and(|tag| tag.is_yaml_core_schema() && tag.suffix() == "str") {
+        return Ok(as_text());
     }
-
-    fn scalar(
-        &self,
-        text: &str,
-        plain: bool,
-        tag: Option<&Tag>,
-        at: &Span,
-    ) -> Result<Yaml, YamlError> {
-        let value = |content| Yaml {
-            content,
-            span: bytes(at),
-            start: bytes(at).start,
-            line: at.start.line(),
-            note: None,
-        };
-        let as_text = || value(Content::Text(text.to_owned()));
-        if tag.is_some_and(|tag| tag.is_yaml_core_schema() && tag.suffix() == "str") {
-            return Ok(as_text());
-        }
-        self.untagged(tag, at)?;
-        if !plain {
-            return Ok(as_text());
-        }
-        let (helm, core) = (as_helm(text), as_core(text));
-        let same = match (helm, core) {
-            (Scalar::Text, Scalar::Text) | (Scalar::Null, Scalar::Null) => true,
-            (Scalar::Bool(helm), Scalar::Bool(core)) => helm == core,
-            _ => helm.number().is_some() && helm.number() == core.number(),
-        };
-        let read = match helm {
-            Scalar::Null => value(Content::Null),
-            Scalar::Bool(flag) => value(Content::Bool(flag)),
-            Scalar::Text => as_text(),
-            Scalar::NotFinite => value(Content::Refused),
-            Scalar::Integer(_) | Scalar::Float(_) => {
-                value(helm.number().map_or(Content::Refused, Content::Number))
-            }
-        };
-        if same {
-            return Ok(read);
-        }
-        let message = format!("`{text}` is ambiguous: Helm reads {helm}; quote it if it is a text");
-        Ok(read.noted(error_at(at, message)))
+    untagged(tag, at)?;
+    if !plain {
+        return Ok(as_text());
     }
-
-    fn untagged(&self, tag: Option<&Tag>, at: &Span) -> Result<(), YamlError> {
-        match tag {
-            None => Ok(()),
-            Some(_) => Err(error_at(at, "tags are not understood here, except `!!str`")),
+    let (helm, core) = (as_helm(text), as_core(text));
+    let same = match (helm, core) {
+        (Scalar::Text, Scalar::Text) | (Scalar::Null, Scalar::Null) => true,
+        (Scalar::Bool(helm), Scalar::Bool(core)) => helm == core,
+        _ => helm.number().is_some() && helm.number() == core.number(),
+    };
+    let read = match helm {
+        Scalar::Null => value(Content::Null),
+        Scalar::Bool(flag) => value(Content::Bool(flag)),
+        Scalar::Text => as_text(),
+        Scalar::NotFinite => value(Content::Refused),
+        Scalar::Integer(_) | Scalar::Float(_) => {
+            value(helm.number().map_or(Content::Refused, Content::Number))
         }
+    };
+    if same {
+        return Ok(read);
+    }
+    let message = format!("`{text}` is ambiguous: Helm reads {helm}; quote it if it is a text");
+    Ok(read.noted(error_at(at, message)))
+}
+
+fn untagged(tag: Option<&Tag>, at: &Span) -> Result<(), YamlError> {
+    match tag {
+        None => Ok(()),
+        Some(_) => Err(error_at(at, "tags are not understood here, except `!!str`")),
     }
 }
 
@@ -365,6 +327,32 @@ struct Entries {
 }
 
 impl Entries {
+    /// Puts in what a merge key stands for: a table, or several of which the first wins. It wins over the
+    /// keys before it.
+    fn merge(&mut self, value: Yaml, key: &Span, at: &Span) -> Result<(), YamlError> {
+        let tables = match value.content {
+            Content::Table(entries) => vec![entries],
+            Content::List(items) => {
+                let tables = items.into_iter().map(|item| match item.content {
+                    Content::Table(entries) => Ok(entries),
+                    _ => Err(error_at(at, "`<<` takes tables")),
+                });
+                tables.collect::<Result<_, _>>()?
+            }
+            _ => return Err(error_at(at, "`<<` takes tables")),
+        };
+        let note = || {
+            let message = "put `<<` before all other keys: Helm lets it override those before it";
+            error_at(key, message)
+        };
+        let is_first = self.read.is_empty();
+        for (name, value) in tables.into_iter().rev().flatten() {
+            let value = if is_first { value } else { value.noted(note()) };
+            self.put(name, value);
+        }
+        Ok(())
+    }
+
     fn put(&mut self, key: String, value: Yaml) {
         if let Some(&at) = self.places.get(&key) {
             self.read[at].1 = value;
