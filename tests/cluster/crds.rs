@@ -43,10 +43,9 @@ fn crd(lab: &Lab, kind: &str) -> String {
 /// The CRD of a kind whose objects have these fields in their spec, and no others.
 fn definition(lab: &Lab, kind: &str, fields: &[&str]) -> String {
     let (group, lower) = (group(lab), kind.to_lowercase());
-    let fields: String = fields
-        .iter()
-        .map(|field| format!("                  {field}: {{type: string}}\n"))
-        .collect();
+    let field = |field: &&str| format!("                  {field}: {{type: string}}\n");
+    let fields: Vec<String> = fields.iter().map(field).collect();
+    let fields = fields.concat();
     format!(
         r"apiVersion: apiextensions.k8s.io/v1
 kind: CustomResourceDefinition
