@@ -205,6 +205,7 @@ Examples:
   stackctl fetch --update         the newest versions the stack accepts
   stackctl fetch --update db      of one chart only
   stackctl fetch --frozen         in CI: fill the cache, change nothing
+  stackctl fetch --late           also what the stack itself serves, once it is up
 
 The lock file lies beside the stack file (stack.lock) and belongs into version control. Charts are
 kept in $STACKCTL_CACHE_DIR, $XDG_CACHE_HOME/stackctl or ~/.cache/stackctl; `up` and `plan` fetch
@@ -219,6 +220,9 @@ pub(super) struct FetchArgs {
     /// Use only charts that the lock file holds, and do not write it
     #[arg(long, conflicts_with = "update")]
     pub(super) frozen: bool,
+    /// Also charts with `fetch = "late"`, which come from something that the stack installs
+    #[arg(long)]
+    pub(super) late: bool,
     #[command(flatten)]
     pub(super) stack: StackArgs,
 }
@@ -313,9 +317,10 @@ Examples:
   stackctl render --output-dir out     one file a chart: out/web.yaml
   stackctl render -e prod --kube-version 1.33 --include-crds
 
-Charts are fetched, inputs resolved and commands run, as for `up`; no cluster is asked. The manifests
-hold whatever secrets the values do: files are for you alone (0600), and standard output is not
-masked. If one chart fails nothing is printed or written.")]
+Charts are fetched, inputs resolved and commands run, as for `up`; no cluster is asked. The
+manifests hold whatever secrets the values do: files are for you alone (0600), and standard output
+is not masked. If one chart fails nothing is printed or written. A chart that is fetched late is
+rendered only if it is named.")]
 pub(super) struct RenderArgs {
     /// Write one file a chart to this folder instead of printing
     #[arg(long, value_name = "DIR")]

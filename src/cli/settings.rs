@@ -176,6 +176,8 @@ pub(super) struct FetchSettings {
     pub(super) charts: Vec<ChartName>,
     /// Only what the lock file holds.
     pub(super) frozen: bool,
+    /// Also what a run fetches late.
+    pub(super) late: bool,
 }
 
 /// `status`.
@@ -293,6 +295,7 @@ impl Settings {
                 update: fetch.update,
                 charts: fetch.charts,
                 frozen: fetch.frozen,
+                late: fetch.late,
             }),
             args::Command::Status(status) => Self::Status(StatusSettings {
                 stack: stack(status.stack, file),

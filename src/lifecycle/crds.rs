@@ -39,6 +39,16 @@ pub(super) async fn apply(cx: &Context<'_>, names: &[String]) -> Result<Done, Fa
     Ok(Done::Succeeded)
 }
 
+/// The same, as a step of a chart that was fetched late: nobody knew of its CRDs before.
+pub(super) async fn apply_own(cx: &Context<'_>, names: &[String]) -> Result<(), Failure> {
+    let work = || async {
+        cx.park();
+        interrupted(cx, apply_all(cx, names)).await?;
+        cx.unpark().await
+    };
+    cx.phase(STEP, work).await
+}
+
 /// Removes the CRDs of these names, once no objects of their kinds are left.
 pub(super) async fn remove(cx: &Context<'_>, names: &[String]) -> Result<Done, Failure> {
     cx.park();
@@ -66,7 +76,7 @@ async fn apply_all(cx: &Context<'_>, names: &[String]) -> Result<(), StepError> 
 
 /// The definitions, as the opened chart has them.
 fn wanted(cx: &Context<'_>, names: &[String]) -> Result<Vec<Arc<Crd>>, StepError> {
-    let chart = cx.run.charts.get(&cx.chart.name);
+    let chart = cx.opened();
     let carried = chart.map(|chart| chart.crds.as_slice()).unwrap_or_default();
     let find = |name: &String| {
         let found = carried.iter().find(|crd| crd.name == *name).cloned();
@@ -164,7 +174,7 @@ async fn apply_one(cx: &Context<'_>, crd: &Crd) -> Result<Option<Value>, Cluster
     if before.is_some() && cx.chart.crds == CrdPolicy::Create {
         return Ok(None);
     }
-    let chart = cx.run.charts.get(&cx.chart.name);
+    let chart = cx.opened();
     let marks = CrdMarks {
         owner: cx.owner(),
         chart: cx.chart.name.clone(),

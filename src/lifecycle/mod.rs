@@ -5,8 +5,8 @@
 //! trait a program may implement, [`CommonChart`] for everybody else) in a [`Context`]:
 //!
 //! ```text
-//! check_prerequisites → pre → [namespace] → [reinstall] → exec → [ready] → post → validate
-//!                                                           └ failed ┴→ on_failure → [rollback]
+//! [fetch] → check_prerequisites → pre → [namespace] → [reinstall] → exec → [ready] → post → validate
+//!                                                                     └ failed ┴→ on_failure → [rollback]
 //! ```
 //!
 //! What is in brackets is built in: it stays whatever step is overridden. [`common`] holds the
@@ -43,6 +43,7 @@ mod dossier;
 mod error;
 mod executor;
 mod helm_chart;
+mod late;
 mod patience;
 mod payload;
 mod purge;
@@ -56,5 +57,6 @@ pub use context::{Context, RunContext};
 pub use error::StepError;
 pub use executor::{Executor, Implementations};
 pub use helm_chart::{CommonChart, HelmChart};
+pub use late::{FetchWatch, LateChart, LateCharts};
 pub use payload::Payload;
 pub use purge::Purge;

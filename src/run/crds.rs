@@ -7,7 +7,7 @@ use super::{Problem, RunError, Session};
 use crate::{
     chart::Chart,
     cluster::Access,
-    name::{Action, ChartName},
+    name::{Action, ChartName, EnvironmentName},
     plan::{Node, Plan},
     stack::{self, Scope},
 };
@@ -27,8 +27,9 @@ pub(super) async fn problems(
     for (name, chart) in charts {
         let entry = session.stack.charts.get(name);
         if let Some(entry) = entry.filter(|entry| entry.brings_crds()) {
-            problems.extend(unclear(session, entry, chart, scope));
-            problems.extend(wrong(entry, chart, &planned));
+            let environment = session.stack.environment.as_ref();
+            problems.extend(unusable(entry, chart, scope, environment));
+            problems.extend(unplanned(entry, chart, &planned));
         }
     }
     problems.extend(rights(session, plan).await?);
@@ -43,41 +44,50 @@ fn problem(entry: &stack::Chart, message: String, hint: &str) -> Problem {
     }
 }
 
-/// Values decide which subcharts are in use: then all of them have to be understood.
-fn unclear(
-    session: &Session,
+/// What keeps the CRDs of a chart from being applied.
+pub(super) fn unusable(
     entry: &stack::Chart,
     chart: &Chart,
     scope: &Scope,
+    environment: Option<&EnvironmentName>,
+) -> Vec<Problem> {
+    let findings = chart.crd_findings.iter().map(|finding| {
+        let hint = "stackctl applies what is in crds/ itself, and only CRDs; with \
+                    `crds = \"skip\"` it leaves all of it alone";
+        problem(entry, finding.clone(), hint)
+    });
+    let unclear = unclear(entry, chart, scope, environment).into_iter();
+    unclear.chain(findings).collect()
+}
+
+/// Values decide which subcharts are in use: then all of them have to be understood.
+fn unclear(
+    entry: &stack::Chart,
+    chart: &Chart,
+    scope: &Scope,
+    environment: Option<&EnvironmentName>,
 ) -> Option<Problem> {
     if !chart.crds_depend_on_values() {
         return None;
     }
-    let environment = session.stack.environment.as_ref();
     let error = entry.values.explain(scope, environment).err()?;
     let message = format!("which CRDs it brings depends on its values: {error}");
     let hint = "with `crds = \"skip\"` its CRDs are left to others";
     Some(problem(entry, message, hint))
 }
 
-fn wrong(entry: &stack::Chart, chart: &Chart, planned: &BTreeSet<&str>) -> Vec<Problem> {
-    let findings = chart.crd_findings.iter().map(|finding| {
-        let hint = "stackctl applies what is in crds/ itself, and only CRDs; with \
-                    `crds = \"skip\"` it leaves all of it alone";
-        problem(entry, finding.clone(), hint)
-    });
+fn unplanned(entry: &stack::Chart, chart: &Chart, planned: &BTreeSet<&str>) -> Option<Problem> {
     let names = chart.crds.iter().map(|crd| crd.name.as_str());
     let unplanned: Vec<&str> = names.filter(|name| !planned.contains(name)).collect();
-    let late = (!unplanned.is_empty()).then(|| {
-        let message = format!(
+    let message = || {
+        format!(
             "its values bring CRDs that the plan does not know of: {}",
             unplanned.join(", ")
-        );
-        let hint = "the condition of a subchart depends on what only a command tells, and plans \
-                    run none: say it in the stack file or with --input";
-        problem(entry, message, hint)
-    });
-    findings.chain(late).collect()
+        )
+    };
+    let hint = "the condition of a subchart depends on what only a command tells, and plans \
+                run none: say it in the stack file or with --input";
+    (!unplanned.is_empty()).then(|| problem(entry, message(), hint))
 }
 
 /// Whether we may do to CRDs what the plan says.

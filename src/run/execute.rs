@@ -8,7 +8,12 @@ use std::{
 
 use jiff::Timestamp;
 
-use super::{RunError, Session, lease, preflight, render::Renderer};
+use super::{
+    RunError, Session,
+    late::{self, Late},
+    lease, preflight,
+    render::Renderer,
+};
 use crate::{
     cluster::Watches,
     engine::{self, Options, Outcome, Policy, Sink, SinkError},
@@ -16,7 +21,7 @@ use crate::{
     helm::Surroundings,
     inputs::{self, Given},
     journal::{self, Journal},
-    lifecycle::{Executor, Implementations, Purge, RunContext},
+    lifecycle::{Executor, Implementations, LateCharts, Purge, RunContext},
     name::RunId,
     plan::Plan,
     shutdown::{Level, Shutdown, Trigger},
@@ -56,12 +61,13 @@ impl Session {
         let surroundings = self.surroundings(private.path())?;
         let options = self.options(journal::new_run_id(Timestamp::now()));
         let id = options.run.clone();
+        let kube_version = self.cluster.version().await?.git.clone();
         let renderer = Renderer {
             helm,
             surroundings: &surroundings,
             shutdown: &shutdown,
             redactor: &self.redactor,
-            kube_version: Some(&self.cluster.version().await?.git),
+            kube_version: Some(&kube_version),
             include_crds: false,
             at_once: options.concurrency,
         };
@@ -71,6 +77,22 @@ impl Session {
         };
         let journal = Journal::create(&self.settings.state_dir.join("runs"), &id)?;
         let lease = lease::acquire(self, plan.direction, &id, trigger).await?;
+        let late = self.gathered().fetching.map(|fetching| {
+            let late: Arc<dyn LateCharts> = Arc::new(Late {
+                fetching,
+                settings: self.settings.clone(),
+                environment: self.stack.environment.clone(),
+                scope: scope.clone(),
+                helm: helm.clone(),
+                surroundings: surroundings.clone(),
+                kube_version,
+                redactor: self.redactor.clone(),
+                shutdown: shutdown.clone(),
+                others: charts.clone(),
+                planned: late::planned(plan),
+            });
+            late
+        });
         let context = RunContext {
             stack: self.stack.clone(),
             id: id.clone(),
@@ -81,6 +103,7 @@ impl Session {
             releases: self.releases.clone(),
             watches: Watches::new(self.cluster.clone()),
             charts,
+            late,
             purge: plan.purge.then(|| Purge::of(&plan.nodes)),
             folder: journal.folder().clone(),
             redactor: self.redactor.clone(),

@@ -20,7 +20,7 @@ use crate::{
     name::ChartName,
     secret::Redactor,
     shutdown::{Level, Shutdown},
-    stack::Stack,
+    stack::{self, Stack},
 };
 
 /// What is to be rendered, and how.
@@ -41,10 +41,13 @@ pub struct Manifests {
     pub charts: Vec<(ChartName, String)>,
     /// Charts that were selected and that `up` would not install.
     pub left_out: Vec<ChartName>,
+    /// Charts that were selected, but not named, and that a run fetches late.
+    pub late: Vec<ChartName>,
 }
 
 /// Renders the charts of a stack that `up` would install, as `helm template` does, with their
 /// values. Charts are fetched, inputs resolved and commands run as for a run; no cluster is asked.
+/// A chart that a run fetches late is fetched now if it is named.
 ///
 /// # Errors
 /// All charts that cannot be had, or that Helm refuses, in Helm's words.
@@ -80,10 +83,16 @@ async fn rendered(
     let (wanted, left_out) = (names(deployed), names(left_out));
     let entries = || wanted.iter().filter_map(|name| stack.charts.get(name));
     let helm = find_helm(stack, settings, shutdown).await?;
-    let is_wanted = |name: &ChartName| wanted.contains(name);
-    let fetched = fetch::for_run(stack, settings, entries(), redactor, watch).await?;
+    let named = &request.selection.charts;
+    let is_named = |entry: &stack::Chart| named.iter().any(|name| *name == entry.name.as_str());
+    let with = (redactor, watch);
+    let found = fetch::for_run(stack, settings, entries(), &is_named, with).await?;
+    let late: Vec<ChartName> = found.late.into_keys().collect();
+    let is_late = |entry: &&stack::Chart| late.contains(&entry.name);
+    let entries = || entries().filter(|entry| !is_late(entry));
+    let is_wanted = |name: &ChartName| entries().any(|entry| entry.name == *name);
     let scope = values::scope(stack, settings, is_wanted, (redactor, shutdown)).await?;
-    let (mut charts, findings) = Library::new(&fetched).under(&scope).open_all(entries());
+    let (mut charts, findings) = Library::new(&found.local).under(&scope).open_all(entries());
     charts.extend(others(stack, settings, is_wanted, redactor).await);
     let mut problems: Vec<Problem> = Vec::new();
     problems.extend(findings.into_iter().map(|(chart, finding)| Problem {
@@ -133,6 +142,7 @@ async fn rendered(
         Ok(Manifests {
             charts: manifests,
             left_out,
+            late,
         })
     } else {
         Err(RunError::Charts(problems))

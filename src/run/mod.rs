@@ -13,6 +13,7 @@ mod execute;
 mod fetch;
 mod helm;
 mod judge;
+mod late;
 mod lease;
 mod manifests;
 mod namespaces;
@@ -36,7 +37,7 @@ pub use crate::{
 pub use check::carriers;
 pub use error::{Problem, RunError};
 pub use execute::{Finished, Watch};
-pub use fetch::{FetchWatch, Resolved, fetch};
+pub use fetch::{FetchRequest, FetchWatch, Resolved, fetch};
 pub use judge::{Found, Sound, Verdict, judge};
 pub use manifests::{Manifests, RenderRequest, render, write_manifests};
 pub use operation::{Down, Up};

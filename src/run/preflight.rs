@@ -46,7 +46,7 @@ pub(super) async fn run(
     let names = read.map(|node| &node.key.chart);
     let names = names.filter(|name| seen.insert(*name));
     let read = names.filter_map(|name| session.stack.charts.get(name));
-    let fetched = session.fetched();
+    let fetched = session.gathered().local;
     let (mut charts, findings) = Library::new(&fetched).under(scope).open_all(read);
     problems.extend(findings.into_iter().map(|(chart, finding)| Problem {
         chart: Some(chart),

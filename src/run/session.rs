@@ -10,7 +10,7 @@ use tokio::sync::OnceCell;
 use super::{
     PlanRequest, Problem, RunError, Settings,
     check::{self, Library},
-    fetch::{self, FetchWatch, Local},
+    fetch::{self, FetchWatch, Gathered, Local},
     helm::find_helm,
     observe, ownership,
 };
@@ -37,8 +37,8 @@ pub struct Session {
     pub(super) cluster: Cluster,
     pub(super) releases: Releases,
     pub(super) redactor: Redactor,
-    /// What the last plan fetched.
-    fetched: Mutex<Local>,
+    /// Where the charts of the last plan are.
+    gathered: Mutex<Gathered>,
     helm: OnceCell<Helm>,
 }
 
@@ -74,7 +74,7 @@ impl Session {
             cluster,
             releases,
             redactor,
-            fetched: Mutex::default(),
+            gathered: Mutex::default(),
             helm: OnceCell::new(),
         })
     }
@@ -99,9 +99,9 @@ impl Session {
         all.collect::<BTreeSet<_>>().into_iter().collect()
     }
 
-    /// Where the charts of the last plan lie.
-    pub(super) fn fetched(&self) -> Local {
-        self.fetched
+    /// Where the charts of the last plan are.
+    pub(super) fn gathered(&self) -> Gathered {
+        self.gathered
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
@@ -124,16 +124,28 @@ impl Session {
         let selection = select(&Graph::new(&self.stack), request)?;
         let (stack, settings, redactor) = (&self.stack, &self.settings, &self.redactor);
         let entries = entries(stack, &selection, request.direction);
-        let fetched = match request.direction {
-            Direction::Up => fetch::for_run(stack, settings, entries, redactor, watch).await?,
-            Direction::Down => fetch::cached(stack, settings, entries, redactor).await,
+        let gathered = match request.direction {
+            Direction::Up => {
+                let with = (redactor, watch);
+                fetch::for_run(stack, settings, entries, &|_| false, with).await?
+            }
+            Direction::Down => Gathered {
+                local: fetch::cached(stack, settings, entries, redactor).await,
+                ..Gathered::default()
+            },
         };
-        self.fetched
+        self.gathered
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .clone_from(&fetched);
+            .clone_from(&gathered);
         let scope = at_hand(stack, settings, redactor);
-        let charts = open(stack, &selection, request.direction, &fetched, &scope)?;
+        let charts = open(
+            stack,
+            &selection,
+            request.direction,
+            &gathered.local,
+            &scope,
+        )?;
         let listed = self.releases.list(&self.namespaces()).await?;
         let observed = Observed {
             crds: self.crds(request, &charts).await?,
@@ -141,6 +153,7 @@ impl Session {
         };
         let context = self.cluster.context().map(str::to_owned);
         let mut plan = make(&self.stack, request, charts, Some(&observed), context)?;
+        say_late(&mut plan, &gathered.late);
         ownership::bar(&self.stack, &listed, &mut plan);
         Ok(plan)
     }
@@ -191,11 +204,27 @@ pub async fn offline_plan(
     request: &PlanRequest,
 ) -> Result<Plan, RunError> {
     let selection = select(&Graph::new(stack), request)?;
-    let entries = entries(stack, &selection, request.direction);
-    let cached = fetch::cached(stack, settings, entries, &Redactor::default()).await;
+    let entries = || entries(stack, &selection, request.direction);
+    let cached = fetch::cached(stack, settings, entries(), &Redactor::default()).await;
     let scope = at_hand(stack, settings, &Redactor::default());
     let charts = open(stack, &selection, request.direction, &cached, &scope)?;
-    make(stack, request, charts, None, None)
+    let mut plan = make(stack, request, charts, None, None)?;
+    let late = fetch::late(stack, settings, entries(), &cached).await;
+    say_late(&mut plan, &late);
+    Ok(plan)
+}
+
+/// Says of the charts that are fetched late what is known of their version.
+fn say_late(plan: &mut Plan, late: &BTreeMap<ChartName, Option<String>>) {
+    for node in &mut plan.nodes {
+        if let Some(locked) = late.get(&node.key.chart).filter(|_| node.action.deploys()) {
+            let version = match locked {
+                Some(version) => format!("fetched late, at {version} as locked"),
+                None => "fetched late: its version is known then".to_owned(),
+            };
+            node.reason = format!("{}; {version}", node.reason);
+        }
+    }
 }
 
 /// What values can be made of before a run has begun.

@@ -50,8 +50,9 @@ pub async fn values(
     let explained = entry.values.explain(&scope, stack.environment.as_ref());
     let mut explained = explained.map_err(|error| failed(unmade(&error)))?;
     if all {
-        let found = fetch::for_run(stack, settings, [entry].into_iter(), redactor, watch).await?;
-        let (mut charts, findings) = Library::new(&found).open_all([entry]);
+        let with = (redactor, watch);
+        let found = fetch::for_run(stack, settings, [entry].into_iter(), &|_| true, with).await?;
+        let (mut charts, findings) = Library::new(&found.local).open_all([entry]);
         if let Some((_, finding)) = findings.into_iter().next() {
             return Err(failed(finding.message));
         }

@@ -9,7 +9,7 @@ use crate::{
         settings::{ClusterSettings, RenderSettings, Verbosity},
         signals,
     },
-    name::{ChartName, Direction},
+    name::Direction,
     plan::Removal,
     run::{self, Manifests, RenderRequest, RunError, Settings},
     shutdown::Shutdown,
@@ -39,13 +39,23 @@ pub(super) async fn run(settings: RenderSettings, console: &Console) -> anyhow::
         console.say(&format!("error: {interrupted}"));
         return Ok(ExitCode::interrupted(shutdown.reason()));
     }
-    let Manifests { charts, left_out } = rendered?;
-    if !left_out.is_empty() && console.verbosity != Verbosity::Quiet {
-        let names: Vec<&str> = left_out.iter().map(ChartName::as_str).collect();
-        console.say(&format!(
-            "not rendered, since `up` does not install them: {}",
-            names.join(", ")
-        ));
+    let Manifests {
+        charts,
+        left_out,
+        late,
+    } = rendered?;
+    for (names, why) in [
+        (left_out, "`up` does not install them"),
+        (
+            late,
+            "they are fetched late; those that are named are fetched now",
+        ),
+    ] {
+        if names.is_empty() || console.verbosity == Verbosity::Quiet {
+            continue;
+        }
+        let names: Vec<&str> = names.iter().map(|name| name.as_str()).collect();
+        console.say(&format!("not rendered, since {why}: {}", names.join(", ")));
     }
     match settings.output_dir {
         None => {
