@@ -42,7 +42,41 @@ pub struct LiveNamespace {
     pub uid: String,
 }
 
+/// What [`Cluster::ensure_namespace`] would find.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// It is not there.
+    Missing,
+    /// It is being deleted.
+    Leaving,
+    /// Labels or annotations are missing or different.
+    Different,
+    /// It is there, and as it should be.
+    Right,
+    /// We may not look at it.
+    Hidden,
+}
+
 impl Cluster {
+    /// Looks at a namespace, and at whether it carries these labels and annotations.
+    pub async fn namespace_standing(
+        &self,
+        namespace: &Namespace,
+        labels: &BTreeMap<String, String>,
+        annotations: &BTreeMap<String, String>,
+    ) -> Result<Standing, ClusterError> {
+        Ok(match self.namespace(namespace).await {
+            Err(ClusterError::Forbidden { .. }) => Standing::Hidden,
+            Err(error) => return Err(error),
+            Ok(None) => Standing::Missing,
+            Ok(Some(found)) if leaving(&found).is_some() => Standing::Leaving,
+            Ok(Some(found)) => match difference(&found, labels, annotations) {
+                Some(_) => Standing::Different,
+                None => Standing::Right,
+            },
+        })
+    }
+
     /// Makes sure the namespace exists and carries these labels and annotations. Others are left
     /// alone. One that has to be made is marked with its `creator`. A namespace that is being
     /// deleted is an error ([`ClusterError::Conflict`]).
@@ -73,7 +107,7 @@ impl Cluster {
                 Err(error) => return Err(error),
             }
         };
-        if !found["metadata"]["deletionTimestamp"].is_null() {
+        if leaving(&found).is_some() {
             return Err(ClusterError::Conflict {
                 message: format!(
                     "namespace {namespace} is being deleted: wait until it is gone, or find out \
@@ -256,6 +290,29 @@ mod tests {
         });
         let error = ensure(&cluster).await.unwrap_err().to_string();
         assert!(error.contains("namespace apps is being deleted"), "{error}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn looking_says_what_ensuring_would_find() {
+        let leaving = json!({ "metadata": { "deletionTimestamp": "2026-01-01T00:00:00Z" } });
+        for (answer, expected) in [
+            (Answer::status(404, "no"), Standing::Missing),
+            (Answer::status(403, "no"), Standing::Hidden),
+            (Answer::json(&leaving), Standing::Leaving),
+            (Answer::json(&json!({})), Standing::Different),
+            (
+                Answer::json(&json!({ "metadata": { "labels": labels() } })),
+                Standing::Right,
+            ),
+        ] {
+            let answer = std::sync::Mutex::new(Some(answer));
+            let (cluster, _script) =
+                Script::cluster(move |_, _| answer.lock().unwrap().take().unwrap());
+            let standing = cluster
+                .namespace_standing(&namespace(), &labels(), &BTreeMap::new())
+                .await;
+            assert_eq!(standing, Ok(expected));
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -129,11 +129,11 @@ async fn apply_each(
         [one] => format!("applying {}", one.name),
         several => format!("applying {} CRDs", several.len()),
     });
-    let requests = crds.iter().cloned().map(|crd| async move {
+    let patches = crds.iter().cloned().map(|crd| async move {
         let applied = apply_one(cx, &crd).await;
         (crd.name.clone(), applied)
     });
-    let results: Vec<_> = stream::iter(requests).buffered(AT_ONCE).collect().await;
+    let results: Vec<_> = stream::iter(patches).buffered(AT_ONCE).collect().await;
     let mut applied = BTreeMap::new();
     let mut failed = Vec::new();
     for (name, result) in results {

@@ -4,6 +4,8 @@
 mod api;
 mod environment;
 mod files;
+mod platform;
+mod render;
 mod terminal;
 mod values;
 
