@@ -129,3 +129,201 @@ fn is_conditional(chart: &ChartValues) -> bool {
 fn folder(file: &str) -> &str {
     file.strip_suffix("values.yaml").unwrap_or(file)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// Names of the CRDs that a chart of these files carries under the values; a file in `crds/`
+    /// holds one that is named like it.
+    fn carried(files: &[(&str, &str)], values: &Value) -> Vec<String> {
+        let files: Vec<File> = files
+            .iter()
+            .map(|(path, text)| {
+                let name = path
+                    .rsplit('/')
+                    .next()
+                    .unwrap()
+                    .replace(".yaml", ".example.com");
+                let text = if is_crd_file(split(path).1) {
+                    crd(&name)
+                } else {
+                    (*text).to_owned()
+                };
+                File {
+                    path: (*path).to_owned(),
+                    bytes: text.into_bytes(),
+                }
+            })
+            .collect();
+        let carried = Parts::read(&files).unwrap().carried(values);
+        let names = carried.crds.iter().map(|crd| crd.name.clone());
+        let names = names.map(|name| name.replace(".example.com", ""));
+        names.chain(carried.findings).collect()
+    }
+
+    fn crd(name: &str) -> String {
+        json!({
+            "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+            "metadata": { "name": name },
+            "spec": { "group": "example.com", "names": { "kind": "X" }, "versions": [] },
+        })
+        .to_string()
+    }
+
+    const SUBS: [(&str, &str); 4] = [
+        ("crds/own.yaml", ""),
+        ("charts/db/Chart.yaml", "name: db\nversion: 1.2.0\n"),
+        ("charts/db/crds/db.yaml", ""),
+        ("charts/db/values.yaml", "on: yes\n"),
+    ];
+
+    fn with(chart: &str, values: &str, user: &Value) -> Vec<String> {
+        let chart = format!("name: web\nversion: 1.0.0\n{chart}");
+        let mut files = vec![("Chart.yaml", chart.as_str()), ("values.yaml", values)];
+        files.extend(SUBS);
+        carried(&files, user)
+    }
+
+    #[test]
+    fn subcharts_bring_theirs_unless_conditions_or_tags_say_no() {
+        let all = ["own", "db"];
+        let own = &all[..1];
+        let dependency = |more: &str| format!("dependencies: [{{name: db, version: 1.x{more}}}]\n");
+        for (chart, values, user, expected) in [
+            ("", "", json!(null), &all[..]),
+            (&dependency(""), "", json!({}), &all),
+            (&dependency(", condition: db.on"), "", json!({}), &all),
+            (
+                &dependency(", condition: db.on"),
+                "db: {on: no}",
+                json!({}),
+                own,
+            ),
+            (
+                &dependency(", condition: db.on"),
+                "db: {on: no}",
+                json!({"db": {"on": true}}),
+                &all,
+            ),
+            (
+                &dependency(", condition: db.on"),
+                "",
+                json!({"db": {"on": false}}),
+                own,
+            ),
+            (
+                &dependency(", condition: 'x,db.on'"),
+                "",
+                json!({"x": "no", "db": {"on": false}}),
+                own,
+            ),
+            (
+                &dependency(", condition: 'x,db.on'"),
+                "x: true",
+                json!({"db": {"on": false}}),
+                &all,
+            ),
+            (&dependency(", condition: nothing"), "", json!({}), &all),
+            (
+                &dependency(", tags: [a, b]"),
+                "tags: {a: false}",
+                json!({}),
+                own,
+            ),
+            (
+                &dependency(", tags: [a, b]"),
+                "tags: {a: false, b: true}",
+                json!({}),
+                &all,
+            ),
+            (
+                &dependency(", tags: [a]"),
+                "tags: {a: false}",
+                json!({"tags": {"a": true}}),
+                &all,
+            ),
+            (
+                &dependency(", tags: [a], condition: db.on"),
+                "tags: {a: false}",
+                json!({}),
+                &all,
+            ),
+            (
+                &dependency(", alias: store, condition: store.on"),
+                "",
+                json!({"store": {"on": false}}),
+                own,
+            ),
+            (
+                &dependency(", alias: store, condition: store.on"),
+                "",
+                json!({"db": {"on": false}}),
+                &all,
+            ),
+        ] {
+            assert_eq!(
+                with(chart, values, &user),
+                expected,
+                "{chart} {values} {user}"
+            );
+        }
+    }
+
+    #[test]
+    fn nested_subcharts_see_the_values_of_those_above() {
+        let files = [
+            (
+                "Chart.yaml",
+                "name: web\nversion: 1.0.0\ndependencies: [{name: db, version: 1.0.0}]\n",
+            ),
+            ("values.yaml", "global: {deep: true}\n"),
+            (
+                "charts/db.tgz/Chart.yaml",
+                "name: db\nversion: 1.0.0\ndependencies: [{name: deep, version: '*', condition: global.deep}]\n",
+            ),
+            ("charts/db.tgz/crds/db.yaml", ""),
+            ("charts/db.tgz/values.yaml", "global: {deep: false}\n"),
+            (
+                "charts/db.tgz/charts/deep/Chart.yaml",
+                "name: deep\nversion: 0.1.0\n",
+            ),
+            ("charts/db.tgz/charts/deep/crds/deep.yaml", ""),
+            ("charts/_old/Chart.yaml", "name: old\nversion: 0.1.0\n"),
+            ("charts/_old/crds/old.yaml", ""),
+        ];
+        assert_eq!(carried(&files, &json!({})), ["db", "deep"]);
+        assert_eq!(
+            carried(&files, &json!({ "global": { "deep": false } })),
+            ["db"]
+        );
+        assert_eq!(
+            carried(&files, &json!({ "db": { "global": { "deep": false } } })),
+            ["db", "deep"]
+        );
+    }
+
+    #[test]
+    fn a_name_that_is_there_twice_is_carried_once() {
+        let mut files = vec![("Chart.yaml", "name: web\nversion: 1.0.0\n")];
+        files.extend(SUBS);
+        files.push(("charts/db/crds/own.yaml", ""));
+        assert_eq!(carried(&files, &json!({})), ["own", "db"]);
+    }
+
+    #[test]
+    fn values_matter_only_where_they_decide() {
+        assert_eq!(with("", "a: [", &json!({})), ["own", "db"]);
+        let conditional = "dependencies: [{name: db, version: 1.x, condition: db.on}]\n";
+        let found = with(conditional, "a: [", &json!({}));
+        assert_eq!(found[..2], ["own", "db"]);
+        assert!(
+            found[2].starts_with("values.yaml cannot be read: "),
+            "{found:?}"
+        );
+        let refused = with(conditional, "", &json!({ "db": 5 }));
+        assert!(refused[0].contains("db"), "{refused:?}");
+    }
+}

@@ -96,6 +96,7 @@ pub(super) enum Command {
     Check(CheckArgs),
     Graph(GraphArgs),
     Values(ValuesArgs),
+    Render(RenderArgs),
     /// Print a completion script
     #[command(after_help = "\
 Examples:
@@ -299,6 +300,40 @@ pub(super) struct ValuesArgs {
     /// With --all: use only a chart that the lock file holds
     #[arg(long)]
     pub(super) frozen: bool,
+    #[command(flatten)]
+    pub(super) stack: StackArgs,
+}
+
+/// Print the manifests of the stack's charts, as `helm template` would
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  stackctl render                      all charts, in the order of the graph
+  stackctl render web --with-needs     a chart, and what it needs
+  stackctl render --output-dir out     one file a chart: out/web.yaml
+  stackctl render -e prod --kube-version 1.33 --include-crds
+
+Charts are fetched, inputs resolved and commands run, as for `up`; no cluster is asked. The manifests
+hold whatever secrets the values do: files are for you alone (0600), and standard output is not
+masked. If one chart fails nothing is printed or written.")]
+pub(super) struct RenderArgs {
+    /// Write one file a chart to this folder instead of printing
+    #[arg(long, value_name = "DIR")]
+    pub(super) output_dir: Option<PathBuf>,
+    /// Also render the CRDs in the charts' `crds/`
+    #[arg(long)]
+    pub(super) include_crds: bool,
+    /// Render as if for this Kubernetes version; default is Helm's own
+    #[arg(long, value_name = "VERSION", value_parser = values::kube_version)]
+    pub(super) kube_version: Option<String>,
+    /// Use only charts that the lock file holds
+    #[arg(long)]
+    pub(super) frozen: bool,
+    /// The Helm to use, a path or a name; default `helm` in PATH
+    #[arg(long, value_name = "HELM")]
+    pub(super) helm_binary: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) selection: SelectionArgs,
     #[command(flatten)]
     pub(super) stack: StackArgs,
 }

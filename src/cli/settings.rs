@@ -20,6 +20,7 @@ pub(super) enum Settings {
     Check(CheckSettings),
     Graph(GraphSettings),
     Values(ValuesSettings),
+    Render(RenderSettings),
     Completions(clap_complete::Shell),
 }
 
@@ -213,6 +214,19 @@ pub(super) struct ValuesSettings {
     pub(super) output: ValuesFormat,
 }
 
+/// `render`.
+#[derive(Debug, Clone)]
+pub(super) struct RenderSettings {
+    pub(super) stack: StackSettings,
+    pub(super) selection: SelectionSettings,
+    /// Where files are written instead of standard output.
+    pub(super) output_dir: Option<PathBuf>,
+    pub(super) include_crds: bool,
+    pub(super) kube_version: Option<String>,
+    pub(super) frozen: bool,
+    pub(super) helm_binary: Option<PathBuf>,
+}
+
 /// Form of what goes to standard output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(super) enum OutputFormat {
@@ -302,6 +316,15 @@ impl Settings {
                 explain: values.explain,
                 frozen: values.frozen,
                 output: values.output,
+            }),
+            args::Command::Render(render) => Self::Render(RenderSettings {
+                stack: stack(render.stack, file),
+                selection: selection(render.selection),
+                output_dir: render.output_dir,
+                include_crds: render.include_crds,
+                kube_version: render.kube_version,
+                frozen: render.frozen,
+                helm_binary: render.helm_binary,
             }),
             args::Command::Completions { shell } => Self::Completions(shell),
         }

@@ -50,7 +50,7 @@ use kinds::{Kind, Kinds};
 pub use kubeconfig::Options;
 pub use lease::Lease;
 pub use marks::Owner;
-pub use namespaces::{Ensured, LiveNamespace};
+pub use namespaces::{Ensured, LiveNamespace, Standing};
 pub use objects::ObjectRef;
 pub use ready::Readiness;
 pub use remains::{Contents, Remaining};

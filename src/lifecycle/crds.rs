@@ -33,7 +33,7 @@ const STEP: &str = "crds";
 /// Applies the chart's CRDs of these names, and waits until they are served.
 pub(super) async fn apply(cx: &Context<'_>, names: &[String]) -> Result<Done, Failure> {
     cx.park();
-    cx.phase(STEP, || interrupted(cx, apply_all(cx, names)))
+    cx.phase(STEP, || Box::pin(interrupted(cx, apply_all(cx, names))))
         .await?;
     cx.reached(Milestone::Crds);
     Ok(Done::Succeeded)
@@ -42,7 +42,7 @@ pub(super) async fn apply(cx: &Context<'_>, names: &[String]) -> Result<Done, Fa
 /// Removes the CRDs of these names, once no objects of their kinds are left.
 pub(super) async fn remove(cx: &Context<'_>, names: &[String]) -> Result<Done, Failure> {
     cx.park();
-    cx.phase(STEP, || interrupted(cx, remove_all(cx, names)))
+    cx.phase(STEP, || Box::pin(interrupted(cx, remove_all(cx, names))))
         .await?;
     cx.reached(Milestone::Gone);
     Ok(Done::Succeeded)
@@ -59,8 +59,7 @@ async fn interrupted(
 async fn apply_all(cx: &Context<'_>, names: &[String]) -> Result<(), StepError> {
     let deadline = Instant::now() + cx.chart.timeout;
     let crds = wanted(cx, names)?;
-    let mut patience = Patience::new(cx, deadline, "gone");
-    while !patience.is_over(leaving(cx, names).await).await? {}
+    await_leaving(cx, names, deadline).await?;
     let applied = apply_each(cx, &crds).await?;
     await_served(cx, &crds, applied, deadline).await
 }
@@ -79,7 +78,28 @@ fn wanted(cx: &Context<'_>, names: &[String]) -> Result<Vec<Arc<Crd>>, StepError
     names.iter().map(find).collect()
 }
 
-/// Those on their way out: what is applied to them would go with them.
+/// What is applied to a CRD on its way out goes with it.
+async fn await_leaving(
+    cx: &Context<'_>,
+    names: &[String],
+    deadline: Instant,
+) -> Result<(), StepError> {
+    let held = |error: StepError| {
+        error.hint(
+            "the server keeps a CRD that is being deleted as long as there are objects of its \
+             kind: find out what holds them with `kubectl get NAME_OF_THE_CRD -A -o yaml`",
+        )
+    };
+    let mut patience = Patience::new(cx, deadline, "gone");
+    while !patience
+        .is_over(leaving(cx, names).await)
+        .await
+        .map_err(held)?
+    {}
+    Ok(())
+}
+
+/// Those on their way out.
 async fn leaving(cx: &Context<'_>, names: &[String]) -> Result<Look, ClusterError> {
     let live = looked_up(cx, names).await?;
     let leaving = live.into_iter().filter(|(_, live)| live.leaving);
@@ -109,11 +129,11 @@ async fn apply_each(
         [one] => format!("applying {}", one.name),
         several => format!("applying {} CRDs", several.len()),
     });
-    let applies = crds.iter().cloned().map(|crd| async move {
+    let patches = crds.iter().cloned().map(|crd| async move {
         let applied = apply_one(cx, &crd).await;
         (crd.name.clone(), applied)
     });
-    let results: Vec<_> = stream::iter(applies).buffered(AT_ONCE).collect().await;
+    let results: Vec<_> = stream::iter(patches).buffered(AT_ONCE).collect().await;
     let mut applied = BTreeMap::new();
     let mut failed = Vec::new();
     for (name, result) in results {

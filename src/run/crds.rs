@@ -99,6 +99,7 @@ async fn rights(session: &Session, plan: &Plan) -> Result<Vec<Problem>, RunError
                 group: "apiextensions.k8s.io",
                 resource: RESOURCE,
                 namespace: None,
+                name: None,
             };
             if !session.cluster.can(access).await? {
                 denied.push(verb);

@@ -13,7 +13,7 @@ use crate::{
     cluster::Watches,
     engine::{self, Options, Outcome, Policy, Sink, SinkError},
     event::Event,
-    helm::{Helm, Surroundings},
+    helm::Surroundings,
     inputs::{self, Given},
     journal::{self, Journal},
     lifecycle::{Executor, Implementations, Purge, RunContext},
@@ -46,8 +46,8 @@ impl Session {
         trigger: &Trigger,
         watch: Watch<'_>,
     ) -> Result<Finished, RunError> {
-        let helm = self.helm(trigger).await?;
         let shutdown = trigger.shutdown();
+        let helm = self.helm(&shutdown).await?;
         let scope = self.scope(plan, &shutdown).await?;
         let private = tempfile::Builder::new()
             .prefix("stackctl-")
@@ -57,11 +57,12 @@ impl Session {
         let options = self.options(journal::new_run_id(Timestamp::now()));
         let id = options.run.clone();
         let renderer = Renderer {
-            helm: &helm,
+            helm,
             surroundings: &surroundings,
             shutdown: &shutdown,
             redactor: &self.redactor,
-            kube_version: &self.cluster.version().await?.git,
+            kube_version: Some(&self.cluster.version().await?.git),
+            include_crds: false,
             at_once: options.concurrency,
         };
         let charts = tokio::select! {
@@ -74,7 +75,7 @@ impl Session {
             stack: self.stack.clone(),
             id: id.clone(),
             scope,
-            helm,
+            helm: helm.clone(),
             surroundings,
             cluster: self.cluster.clone(),
             releases: self.releases.clone(),
@@ -95,25 +96,6 @@ impl Session {
             folder,
             outcome,
         })
-    }
-
-    /// The binary, of a version the stack accepts.
-    async fn helm(&self, trigger: &Trigger) -> Result<Helm, RunError> {
-        let (flag, env) = (self.settings.helm.as_deref(), &self.settings.env);
-        let helm = Helm::detect(flag, env, &trigger.shutdown()).await?;
-        match &self.stack.helm {
-            // A pre-release counts as the release it leads to.
-            Some(range)
-                if !range.matches(&helm.version) && !range.matches(&release_of(&helm.version)) =>
-            {
-                Err(RunError::HelmVersion {
-                    binary: helm.binary.clone(),
-                    found: helm.version.clone(),
-                    wanted: range.to_string(),
-                })
-            }
-            _ => Ok(helm),
-        }
     }
 
     /// Values of what the plan's charts refer to; this is where commands of the file are run.
@@ -162,13 +144,9 @@ impl Session {
     }
 }
 
-fn release_of(version: &semver::Version) -> semver::Version {
-    semver::Version::new(version.major, version.minor, version.patch)
-}
-
 /// Start-up CPU bounds Helm: beyond two processes a core nothing is gained (helm.md section 12),
 /// and each takes some 70 MiB. Small machines still overlap four, for slow API servers.
-fn default_concurrency() -> usize {
+pub(super) fn default_concurrency() -> usize {
     std::thread::available_parallelism().map_or(4, |cores| (cores.get() * 2).max(4))
 }
 

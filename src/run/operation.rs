@@ -61,7 +61,11 @@ impl Operation {
             implementations.insert(known.clone(), chart);
         }
         let session = Session::open(self.stack, self.settings, Redactor::default()).await?;
-        let plan = session.plan(&self.request, &mut |_| ()).await?;
+        let (shutdown, mut nobody) = (self.trigger.shutdown(), |_| ());
+        let (plan, _) = tokio::try_join!(
+            session.plan(&self.request, &mut nobody),
+            session.helm(&shutdown)
+        )?;
         session
             .execute(&plan, implementations, &self.trigger, &mut *self.watch)
             .await

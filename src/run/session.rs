@@ -5,10 +5,13 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use tokio::sync::OnceCell;
+
 use super::{
     PlanRequest, Problem, RunError, Settings,
     check::{self, Library},
     fetch::{self, FetchWatch, Local},
+    helm::find_helm,
     observe, ownership,
 };
 use crate::{
@@ -16,6 +19,7 @@ use crate::{
     cluster::{self, Cluster, ClusterError, guard},
     diagnostic::Problems,
     graph::{Graph, Request, Selection, Selector},
+    helm::Helm,
     inputs::{self, Given},
     name::{ChartName, Direction, Namespace},
     plan::{Contents, CrdContent, Known, Observed, ObservedCrd, Plan, PlanError, Removal},
@@ -35,6 +39,7 @@ pub struct Session {
     pub(super) redactor: Redactor,
     /// What the last plan fetched.
     fetched: Mutex<Local>,
+    helm: OnceCell<Helm>,
 }
 
 impl Session {
@@ -70,6 +75,7 @@ impl Session {
             releases,
             redactor,
             fetched: Mutex::default(),
+            helm: OnceCell::new(),
         })
     }
 
@@ -99,6 +105,13 @@ impl Session {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
+    }
+
+    /// The binary that will be used, of a version the stack accepts. Asked for its version once: a
+    /// run that will need it can look for it while the plan is made.
+    pub async fn helm(&self, shutdown: &Shutdown) -> Result<&Helm, RunError> {
+        let find = || find_helm(&self.stack, &self.settings, shutdown);
+        self.helm.get_or_try_init(find).await
     }
 
     /// Plans a run against what the cluster holds now. On the way up the charts are fetched first,

@@ -8,6 +8,7 @@ mod fetch;
 mod graph;
 mod operate;
 mod plan;
+mod render;
 mod status;
 mod up;
 mod values;
@@ -29,6 +30,7 @@ pub(super) fn run(settings: Settings, console: &Console) -> anyhow::Result<ExitC
         Settings::Check(settings) => check::run(&settings, console),
         Settings::Graph(settings) => graph::run(&settings, console),
         Settings::Values(settings) => block_on(values::run(settings, console)),
+        Settings::Render(settings) => block_on(render::run(settings, console)),
         Settings::Completions(shell) => completions::run(shell),
     }
 }

@@ -42,10 +42,20 @@ pub(super) async fn run(
     let session = common::open_for_run(stack, &settings, console).await?;
     let request = common::request(&settings.selection, direction, removal);
     let mut watch = |progress| fetch::show(&progress, console);
-    let plan = session.plan(&request, &mut watch).await?;
     if settings.dry_run {
+        let plan = session.plan(&request, &mut watch).await?;
         output::print(&plan::text(&plan))?;
         return Ok(changes_pending(&plan, settings.detailed_exitcode));
+    }
+    let nobody_stops_it = Shutdown::never();
+    let (plan, helm) = tokio::join!(
+        session.plan(&request, &mut watch),
+        session.helm(&nobody_stops_it)
+    );
+    let plan = plan?;
+    if console.interactive {
+        // Nobody is asked to agree to a run that Helm is missing for.
+        helm?;
     }
     if console.interactive && !settings.yes {
         console.say(&plan::text(&plan));

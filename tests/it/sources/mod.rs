@@ -6,6 +6,7 @@
 )]
 
 mod charts;
+mod docker_registry;
 mod faults;
 mod folders;
 mod registry;
