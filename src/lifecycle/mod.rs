@@ -1,7 +1,8 @@
-//! One chart's run: the lifecycle around Helm that charts need not be forked for.
+//! One node's run: the lifecycle around Helm that charts need not be forked for, or what is done
+//! to a chart's CRDs.
 //!
-//! The engine calls [`Executor`] for each node of the plan; that runs [`HelmChart`] (the trait a
-//! program may implement, [`CommonChart`] for everybody else) in a [`Context`]:
+//! The engine calls [`Executor`] for each node of the plan; for a chart that runs [`HelmChart`] (the
+//! trait a program may implement, [`CommonChart`] for everybody else) in a [`Context`]:
 //!
 //! ```text
 //! check_prerequisites → pre → [namespace] → [reinstall] → exec → [ready] → post → validate
@@ -12,7 +13,8 @@
 //! (`purge`). The CRDs of a chart are a node of their own, with one step (`crds`).
 //!
 //! What is in brackets is built in: it stays whatever step is overridden. [`common`] holds the
-//! default bodies, [`deploy`] and [`remove`] the two ways of exec.
+//! default bodies, [`deploy`] and [`remove`] the two ways of exec. The CRDs of a chart, a node of
+//! their own, are one step (`crds`); `purge` removes namespaces after a chart.
 //!
 //! # What was decided about the seed's open questions
 //!

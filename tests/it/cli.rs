@@ -2,6 +2,7 @@
 //! code. No cluster: where a command wants one it finds a handful of canned answers.
 
 mod api;
+mod crds;
 mod environment;
 mod files;
 mod platform;
