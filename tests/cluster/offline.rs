@@ -24,8 +24,8 @@ fn the_quickstart_file_is_sound() {
     assert_eq!(
         json["waves"],
         json!([
-            ["bucket-operator", "database", "cache", "metrics", "ingress"],
-            ["buckets"],
+            ["bucket-operator:crds", "database", "cache", "metrics", "ingress"],
+            ["bucket-operator", "buckets"],
             ["api"],
             ["web"]
         ]),
