@@ -58,7 +58,10 @@ impl Carried {
     pub(super) fn read(&mut self, file: &File) {
         let documents = match documents(file) {
             Ok(documents) => documents,
-            Err(reason) => return self.unreadable(&file.path, &reason),
+            Err(reason) => {
+                let finding = format!("{} cannot be read: {reason}", file.path);
+                return self.findings.push(finding);
+            }
         };
         for document in documents {
             match crd(document) {
@@ -67,17 +70,28 @@ impl Carried {
             }
         }
     }
-
-    /// Adds a file that cannot be understood.
-    pub(super) fn unreadable(&mut self, path: &str, reason: &str) {
-        self.findings
-            .push(format!("{path} cannot be read: {reason}"));
-    }
 }
 
-/// The objects of a file, those of a `List` one by one.
+/// The objects of a file, those of a `List` one by one. Scalars are those of YAML 1.1, and the last
+/// of two equal keys wins, as for Helm. The limits of the parser are for configuration: a schema is
+/// deeper and has more values, and the size of charts is limited before.
 fn documents(file: &File) -> Result<Vec<Value>, String> {
-    let documents: Vec<Value> = super::yaml::all(&file.bytes)?;
+    let options = serde_saphyr::options! {
+        duplicate_keys: serde_saphyr::options::DuplicateKeyPolicy::LastWins,
+        legacy_octal_numbers: true,
+        with_snippet: false,
+        budget: serde_saphyr::budget! {
+            max_depth: 256,
+            max_events: 20_000_000,
+            max_nodes: 10_000_000,
+        },
+    };
+    let text = std::str::from_utf8(&file.bytes).map_err(|error| error.to_string())?;
+    let documents: Result<Vec<Value>, _> = serde_saphyr::from_multiple_with_options(text, options);
+    let documents = documents.map_err(|error| {
+        let text = error.to_string();
+        text.lines().next().unwrap_or_default().to_owned()
+    })?;
     let objects = documents.into_iter().flat_map(|mut document| {
         let is_list = document["kind"]
             .as_str()

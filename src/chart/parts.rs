@@ -2,24 +2,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::{
     crds::{Carried, is_crd_file},
     files::File,
     values::tree,
-    yaml,
 };
-use crate::stack::{ChartValues, subcharts_in_use};
+use crate::stack::{ChartValues, ValuesError, subcharts_in_use};
 
 /// What the charts of a tree carry, and what decides which of them are in use.
 #[derive(Debug)]
 pub(super) struct Parts {
     tree: ChartValues,
-    /// By the chart's folder in the tree (`charts/db/`; the topmost has none). Empty where nothing
-    /// depends on it.
-    values: BTreeMap<String, Map<String, Value>>,
-    /// By the chart's folder.
+    /// By the chart's folder in the tree (`charts/db/`; the topmost has none).
     carried: BTreeMap<String, Carried>,
 }
 
@@ -44,22 +40,15 @@ fn split(path: &str) -> (&str, &str) {
 impl Parts {
     /// Puts a tree together from its files; the error says what is no chart.
     pub(super) fn read(files: &[File]) -> Result<Self, String> {
-        let mut parts = Self {
-            tree: tree(files)?,
-            values: BTreeMap::new(),
-            carried: BTreeMap::new(),
-        };
+        let mut carried = BTreeMap::<String, Carried>::new();
         for file in files {
             let (folder, inner) = split(&file.path);
             if is_crd_file(inner) {
-                let carried = parts.carried.entry(folder.to_owned()).or_default();
-                carried.read(file);
+                carried.entry(folder.to_owned()).or_default().read(file);
             }
         }
-        if parts.are_conditional() {
-            parts.read_values(files);
-        }
-        Ok(parts)
+        let tree = tree(files)?;
+        Ok(Self { tree, carried })
     }
 
     /// Whether what the chart carries depends on values.
@@ -68,34 +57,11 @@ impl Parts {
         folders.any(|folder| !folder.is_empty()) && is_conditional(&self.tree)
     }
 
-    /// Values that cannot be read are a finding, as they decide about CRDs.
-    fn read_values(&mut self, files: &[File]) {
-        for file in files {
-            let (folder, inner) = split(&file.path);
-            if inner == "values.yaml" {
-                match yaml::all(&file.bytes) {
-                    Ok(documents) => {
-                        let values = documents.into_iter().next().unwrap_or_default();
-                        self.values.insert(folder.to_owned(), values);
-                    }
-                    Err(reason) => {
-                        let carried = self.carried.entry(folder.to_owned()).or_default();
-                        carried.unreadable(&file.path, &reason);
-                    }
-                }
-            }
-        }
-    }
-
     /// What the chart and the subcharts in use carry under these values: each CRD once, the first
     /// wins.
     pub(super) fn carried(&self, values: &Value) -> Carried {
-        let own = |chart: &ChartValues| {
-            let values = self.values.get(folder(&chart.file));
-            values.cloned().unwrap_or_default()
-        };
         let mut all = Carried::default();
-        let in_use = match subcharts_in_use(&self.tree, values, &own) {
+        let in_use = match self.in_use(values) {
             Ok(in_use) => in_use,
             Err(error) => {
                 all.findings.push(error.to_string());
@@ -103,10 +69,7 @@ impl Parts {
             }
         };
         let mut seen = BTreeSet::new();
-        for file in &in_use {
-            let Some(carried) = self.carried.get(folder(file)) else {
-                continue;
-            };
+        for carried in in_use.iter().filter_map(|folder| self.carried.get(folder)) {
             let new = carried.crds.iter().filter(|crd| seen.insert(&crd.name));
             all.crds.extend(new.cloned());
             all.findings.extend(carried.findings.iter().cloned());
@@ -116,6 +79,16 @@ impl Parts {
         all.findings.retain(|finding| said.insert(finding.clone()));
         all
     }
+
+    /// Folders of the charts in use. Values are read only if they matter.
+    fn in_use(&self, values: &Value) -> Result<Vec<String>, ValuesError> {
+        if !self.are_conditional() {
+            return Ok(self.carried.keys().cloned().collect());
+        }
+        let files = subcharts_in_use(&self.tree, values)?;
+        let folder = |file: String| file.trim_end_matches("values.yaml").to_owned();
+        Ok(files.into_iter().map(folder).collect())
+    }
 }
 
 /// Whether any chart of the tree may be left out.
@@ -123,11 +96,6 @@ fn is_conditional(chart: &ChartValues) -> bool {
     let mut declared = chart.dependencies.iter().flatten();
     declared.any(|it| !(it.condition.is_empty() && it.tags.is_empty()))
         || chart.subcharts.iter().any(is_conditional)
-}
-
-/// Of its `values.yaml`.
-fn folder(file: &str) -> &str {
-    file.strip_suffix("values.yaml").unwrap_or(file)
 }
 
 #[cfg(test)]
@@ -177,7 +145,7 @@ mod tests {
         ("crds/own.yaml", ""),
         ("charts/db/Chart.yaml", "name: db\nversion: 1.2.0\n"),
         ("charts/db/crds/db.yaml", ""),
-        ("charts/db/values.yaml", "on: yes\n"),
+        ("charts/db/values.yaml", "use: yes\n"),
     ];
 
     fn with(chart: &str, values: &str, user: &Value) -> Vec<String> {
@@ -195,35 +163,35 @@ mod tests {
         for (chart, values, user, expected) in [
             ("", "", json!(null), &all[..]),
             (&dependency(""), "", json!({}), &all),
-            (&dependency(", condition: db.on"), "", json!({}), &all),
+            (&dependency(", condition: db.use"), "", json!({}), &all),
             (
-                &dependency(", condition: db.on"),
-                "db: {on: no}",
+                &dependency(", condition: db.use"),
+                "db: {use: no}",
                 json!({}),
                 own,
             ),
             (
-                &dependency(", condition: db.on"),
-                "db: {on: no}",
-                json!({"db": {"on": true}}),
+                &dependency(", condition: db.use"),
+                "db: {use: no}",
+                json!({"db": {"use": true}}),
                 &all,
             ),
             (
-                &dependency(", condition: db.on"),
+                &dependency(", condition: db.use"),
                 "",
-                json!({"db": {"on": false}}),
+                json!({"db": {"use": false}}),
                 own,
             ),
             (
-                &dependency(", condition: 'x,db.on'"),
+                &dependency(", condition: 'x,db.use'"),
                 "",
-                json!({"x": "no", "db": {"on": false}}),
+                json!({"x": "no", "db": {"use": false}}),
                 own,
             ),
             (
-                &dependency(", condition: 'x,db.on'"),
+                &dependency(", condition: 'x,db.use'"),
                 "x: true",
-                json!({"db": {"on": false}}),
+                json!({"db": {"use": false}}),
                 &all,
             ),
             (&dependency(", condition: nothing"), "", json!({}), &all),
@@ -246,21 +214,21 @@ mod tests {
                 &all,
             ),
             (
-                &dependency(", tags: [a], condition: db.on"),
+                &dependency(", tags: [a], condition: db.use"),
                 "tags: {a: false}",
                 json!({}),
                 &all,
             ),
             (
-                &dependency(", alias: store, condition: store.on"),
+                &dependency(", alias: store, condition: store.use"),
                 "",
-                json!({"store": {"on": false}}),
+                json!({"store": {"use": false}}),
                 own,
             ),
             (
-                &dependency(", alias: store, condition: store.on"),
+                &dependency(", alias: store, condition: store.use"),
                 "",
-                json!({"db": {"on": false}}),
+                json!({"db": {"use": false}}),
                 &all,
             ),
         ] {
@@ -316,13 +284,9 @@ mod tests {
     #[test]
     fn values_matter_only_where_they_decide() {
         assert_eq!(with("", "a: [", &json!({})), ["own", "db"]);
-        let conditional = "dependencies: [{name: db, version: 1.x, condition: db.on}]\n";
+        let conditional = "dependencies: [{name: db, version: 1.x, condition: db.use}]\n";
         let found = with(conditional, "a: [", &json!({}));
-        assert_eq!(found[..2], ["own", "db"]);
-        assert!(
-            found[2].starts_with("values.yaml cannot be read: "),
-            "{found:?}"
-        );
+        assert!(found[0].starts_with("values.yaml, line 1: "), "{found:?}");
         let refused = with(conditional, "", &json!({ "db": 5 }));
         assert!(refused[0].contains("db"), "{refused:?}");
     }

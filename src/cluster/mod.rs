@@ -5,6 +5,8 @@
 //!                                   │
 //!            kinds · objects · namespaces · lease · service_proxy · access
 //!                                   │
+//!            crds (apply, with `marks` of ours) · discovery (what is served) · remains (what is left)
+//!                                   │
 //!            ready (pure rules) ─ watches (one per kind) ─ investigate ─ dossier (pure)
 //! ```
 //!

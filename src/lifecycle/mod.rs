@@ -9,6 +9,9 @@
 //!                                                           └ failed ┴→ on_failure → [rollback]
 //! ```
 //!
+//! On the way down, with `--purge`, the last chart of a namespace ends with that namespace
+//! (`purge`). The CRDs of a chart are a node of their own, with one step (`crds`).
+//!
 //! What is in brackets is built in: it stays whatever step is overridden. [`common`] holds the
 //! default bodies, [`deploy`] and [`remove`] the two ways of exec. The CRDs of a chart, a node of
 //! their own, are one step (`crds`); `purge` removes namespaces after a chart.
