@@ -24,7 +24,13 @@ fn the_quickstart_file_is_sound() {
     assert_eq!(
         json["waves"],
         json!([
-            ["bucket-operator:crds", "database", "cache", "metrics", "ingress"],
+            [
+                "bucket-operator:crds",
+                "database",
+                "cache",
+                "metrics",
+                "ingress"
+            ],
             ["bucket-operator", "buckets"],
             ["api"],
             ["web"]
