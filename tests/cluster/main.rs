@@ -30,6 +30,7 @@ mod docker_registry;
 mod environments;
 mod failures;
 mod interrupts;
+mod late;
 mod offline;
 mod order;
 mod platform;
@@ -88,6 +89,7 @@ fn main() -> ExitCode {
         seed::TESTS,
         proof::TESTS,
         sources::TESTS,
+        late::TESTS,
         steps::TESTS,
         values::TESTS,
     ];
