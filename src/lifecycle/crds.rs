@@ -43,7 +43,7 @@ pub(super) async fn apply(cx: &Context<'_>, names: &[String]) -> Result<Done, Fa
 pub(super) async fn apply_own(cx: &Context<'_>, names: &[String]) -> Result<(), Failure> {
     let work = || async {
         cx.park();
-        interrupted(cx, apply_all(cx, names)).await?;
+        Box::pin(interrupted(cx, apply_all(cx, names))).await?;
         cx.unpark().await
     };
     cx.phase(STEP, work).await

@@ -85,7 +85,7 @@ async fn patiently(cx: &Context<'_>, charts: &dyn LateCharts) -> Result<PathBuf,
         let mut watch = |progress: FetchProgress| tell(cx, &progress.step);
         let error = match timeout_at(deadline, charts.fetch(cx.chart, &mut watch)).await {
             Ok(Ok(path)) => return Ok(path),
-            Ok(Err(error)) if !error.may_pass() => return Err(StepError::new(error.to_string())),
+            Ok(Err(error)) if !error.may_pass() => return Err(refused(cx, &error)),
             Ok(Err(error)) => error.to_string(),
             Err(_) => return Err(too_late(cx, last)),
         };
@@ -96,6 +96,17 @@ async fn patiently(cx: &Context<'_>, charts: &dyn LateCharts) -> Result<PathBuf,
         cx.pause(pause).await?;
         pause = (pause * 2).min(LONGEST_PAUSE);
         last = Some(error);
+    }
+}
+
+fn refused(cx: &Context<'_>, error: &FetchError) -> StepError {
+    let step_error = StepError::new(error.to_string());
+    match error {
+        FetchError::Digest { .. } => step_error.hint(format!(
+            "it is fetched late: `stackctl fetch --update {}` names it",
+            cx.chart.name
+        )),
+        _ => step_error,
     }
 }
 

@@ -240,7 +240,10 @@ impl Fetching {
         for (name, request) in charts.filter_map(|chart| self.request(chart)) {
             match self.fetcher.locked(&request, self.lock.as_ref(), mode) {
                 Ok(entry) => drop(locked.insert(name, entry.map(|entry| entry.version))),
-                Err(error) => problems.push(problem(name, &error)),
+                Err(error) => problems.push(Problem {
+                    hint: Some("it is fetched late: `stackctl fetch --late` locks it, once what it comes from is there".into()),
+                    ..problem(name, &error)
+                }),
             }
         }
         if problems.is_empty() {

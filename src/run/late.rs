@@ -68,7 +68,8 @@ impl LateCharts for Late {
         }
         let mut charts = self.others.clone();
         charts.extend(opened);
-        let composed = preflight::values(entry, &self.scope).map_err(failure)?;
+        let composed =
+            preflight::values(entry, &self.scope).map_err(|problems| failure(&problems))?;
         let renderer = Renderer {
             helm: &self.helm,
             surroundings: &self.surroundings,
@@ -92,7 +93,7 @@ impl LateCharts for Late {
             (Vec::new(), Vec::new())
         };
         if !problems.is_empty() {
-            return Err(failure(problems));
+            return Err(failure(&problems));
         }
         Ok(LateChart {
             chart,
@@ -103,7 +104,7 @@ impl LateCharts for Late {
 }
 
 /// Problems of one chart as the failure of a step: the first one, with the others as causes.
-fn failure(problems: Vec<Problem>) -> StepError {
+fn failure(problems: &[Problem]) -> StepError {
     let said: Vec<&str> = problems
         .iter()
         .flat_map(|problem| problem.message.lines())

@@ -83,8 +83,8 @@ async fn rendered(
     let (wanted, left_out) = (names(deployed), names(left_out));
     let entries = || wanted.iter().filter_map(|name| stack.charts.get(name));
     let helm = find_helm(stack, settings, shutdown).await?;
-    let named = &request.selection.charts;
-    let is_named = |entry: &stack::Chart| named.iter().any(|name| *name == entry.name.as_str());
+    let asked_for = &request.selection.charts;
+    let is_named = |entry: &stack::Chart| asked_for.iter().any(|name| *name == entry.name.as_str());
     let with = (redactor, watch);
     let found = fetch::for_run(stack, settings, entries(), &is_named, with).await?;
     let late: Vec<ChartName> = found.late.into_keys().collect();

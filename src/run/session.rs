@@ -222,7 +222,11 @@ fn say_late(plan: &mut Plan, late: &BTreeMap<ChartName, Option<String>>) {
                 Some(version) => format!("fetched late, at {version} as locked"),
                 None => "fetched late: its version is known then".to_owned(),
             };
-            node.reason = format!("{}; {version}", node.reason);
+            node.reason = if plan.offline {
+                version
+            } else {
+                format!("{}; {version}", node.reason)
+            };
         }
     }
 }

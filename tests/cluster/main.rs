@@ -31,6 +31,7 @@ mod docker_registry;
 mod environments;
 mod failures;
 mod interrupts;
+mod late;
 mod offline;
 mod order;
 mod platform;
@@ -92,6 +93,7 @@ fn main() -> ExitCode {
         sources::TESTS,
         crds::TESTS,
         registry::TESTS,
+        late::TESTS,
         steps::TESTS,
         values::TESTS,
     ];

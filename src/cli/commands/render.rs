@@ -9,7 +9,7 @@ use crate::{
         settings::{ClusterSettings, RenderSettings, Verbosity},
         signals,
     },
-    name::Direction,
+    name::{ChartName, Direction},
     plan::Removal,
     run::{self, Manifests, RenderRequest, RunError, Settings},
     shutdown::Shutdown,
@@ -54,7 +54,7 @@ pub(super) async fn run(settings: RenderSettings, console: &Console) -> anyhow::
         if names.is_empty() || console.verbosity == Verbosity::Quiet {
             continue;
         }
-        let names: Vec<&str> = names.iter().map(|name| name.as_str()).collect();
+        let names: Vec<&str> = names.iter().map(ChartName::as_str).collect();
         console.say(&format!("not rendered, since {why}: {}", names.join(", ")));
     }
     match settings.output_dir {

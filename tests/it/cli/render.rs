@@ -173,3 +173,50 @@ fn what_up_does_not_install_is_not_rendered() {
         "{refused}"
     );
 }
+
+#[test]
+fn a_late_chart_is_rendered_only_if_it_is_named() {
+    let fake = FakeHelm::new("v4.3.1").on("template", TEMPLATE);
+    let shell = shop(&fake);
+    let late = "chart = \"http://127.0.0.1:1/web.tgz\"\nfetch = \"late\"";
+    shell.file("stack.toml", SHOP.replace("chart = \"./charts/web\"", late));
+    assert_snapshot!(shell.run("render -q"), @r"
+    ---
+    # Source: db/x.yaml
+    values: {}
+    ---
+    # Source: api/x.yaml
+    values: {}
+    exit 0
+    ");
+    let named = shell.run("render web");
+    assert!(
+        named.contains("no answer from 127.0.0.1:1") && named.ends_with("exit 1"),
+        "{named}"
+    );
+    assert_snapshot!(shell.run("render"), @r"
+    ---
+    # Source: db/x.yaml
+    values: {}
+    ---
+    # Source: api/x.yaml
+    values: {}
+    stderr:
+    not rendered, since they are fetched late; those that are named are fetched now: web
+    exit 0
+    ");
+    assert_snapshot!(shell.run("plan --offline web"), @r"
+    stack      shop
+    direction  up
+    cluster    not looked at (offline): as if nothing were installed
+    selected   1 of 3 charts: web
+    left out   db, api
+
+    wave 1
+      web  install  shop/web  http://127.0.0.1:1/web.tgz
+           fetched late: its version is known then
+
+    1 to install
+    exit 0
+    ");
+}
