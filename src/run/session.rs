@@ -147,24 +147,26 @@ impl Session {
             &scope,
         )?;
         let listed = self.releases.list(&self.namespaces()).await?;
+        let (crds, unseen) = self.crds(request, &charts).await?;
         let observed = Observed {
-            crds: self.crds(request, &charts).await?,
+            crds,
             ..observe::observed(&self.stack, &self.releases, &listed).await?
         };
         let context = self.cluster.context().map(str::to_owned);
         let mut plan = make(&self.stack, request, charts, Some(&observed), context)?;
         say_late(&mut plan, &gathered.late);
+        plan.warnings.extend(unseen);
         ownership::bar(&self.stack, &listed, &mut plan);
         Ok(plan)
     }
 
     /// The cluster's CRDs, as far as the run has to do with them. Who may not see them cannot apply
-    /// or remove any; what only tells which ones stay is then left out.
+    /// or remove any; if they only tell which ones stay, it is a warning that nobody knows.
     async fn crds(
         &self,
         request: &PlanRequest,
         charts: &Charts,
-    ) -> Result<BTreeMap<String, ObservedCrd>, RunError> {
+    ) -> Result<(BTreeMap<String, ObservedCrd>, Option<String>), RunError> {
         let brings = |name: &ChartName| {
             let chart = self.stack.charts.get(name);
             chart.is_some_and(stack::Chart::brings_crds)
@@ -176,11 +178,14 @@ impl Session {
             .collect();
         let is_down = request.direction == Direction::Down;
         if bringing.is_empty() && !is_down {
-            return Ok(BTreeMap::new());
+            return Ok((BTreeMap::new(), None));
         }
         match self.cluster.crds().await {
-            Ok(listed) => Ok(observe::observed_crds(listed)),
-            Err(ClusterError::Forbidden { .. }) if is_down && !request.purge => Ok(BTreeMap::new()),
+            Ok(listed) => Ok((observe::observed_crds(listed), None)),
+            Err(ClusterError::Forbidden { message }) if is_down && !request.purge => {
+                let warning = format!("CRDs stay, but you may not see which: {message}");
+                Ok((BTreeMap::new(), Some(warning)))
+            }
             Err(ClusterError::Forbidden { message }) if !is_down => {
                 let problem = |name: &ChartName| Problem {
                     chart: Some(name.clone()),
