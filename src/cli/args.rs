@@ -23,6 +23,7 @@ Examples:
   stackctl up                         bring the whole stack up
   stackctl up web --with-needs        one chart, and what it needs
   stackctl fetch                      download the charts, lock their versions
+  stackctl values web --explain       what Helm gets as values, and who said it
   stackctl down --yes                 take the stack down, dependents first
 
 Environment:

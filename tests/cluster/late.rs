@@ -148,7 +148,7 @@ fn a_late_chart_follows_the_lock_file() {
     let repository = Repository::start(&lab, "app");
     repository.stack(
         &lab,
-        "app",
+        "own/app",
         "values = { kind = \"none\" }\ntimeout = \"10s\"",
     );
     lab.stackctl(&["up"]).exits(0);
