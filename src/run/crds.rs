@@ -1,39 +1,40 @@
-//! What preflight asks of the CRDs of a run: that they can be applied, are the ones that were
-//! planned, and that we may apply them.
+//! What preflight asks of the CRDs of a run: that they can be applied, and are the ones that were
+//! planned. Whether we may apply them is asked with the other [`rights`](super::rights).
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Problem, RunError, Session};
+use super::Problem;
 use crate::{
     chart::Chart,
-    cluster::Access,
-    name::{Action, ChartName, EnvironmentName},
-    plan::{Node, Plan},
-    stack::{self, Scope},
+    name::{ChartName, EnvironmentName},
+    plan::Plan,
+    stack::{self, Scope, Stack},
 };
 
-const RESOURCE: &str = "customresourcedefinitions";
-
 /// Everything that is wrong with the CRDs that these charts bring.
-pub(super) async fn problems(
-    session: &Session,
+pub(super) fn problems(
+    stack: &Stack,
     plan: &Plan,
     scope: &Scope,
     charts: &BTreeMap<ChartName, Chart>,
-) -> Result<Vec<Problem>, RunError> {
-    let planned = plan.nodes.iter().flat_map(|node| &node.crds);
-    let planned: BTreeSet<&str> = planned.map(String::as_str).collect();
+) -> Vec<Problem> {
+    let planned = planned(plan);
     let mut problems = Vec::new();
     for (name, chart) in charts {
-        let entry = session.stack.charts.get(name);
+        let entry = stack.charts.get(name);
         if let Some(entry) = entry.filter(|entry| entry.brings_crds()) {
-            let environment = session.stack.environment.as_ref();
+            let environment = stack.environment.as_ref();
             problems.extend(unusable(entry, chart, scope, environment));
             problems.extend(unplanned(entry, chart, &planned));
         }
     }
-    problems.extend(rights(session, plan).await?);
-    Ok(problems)
+    problems
+}
+
+/// The names of the CRDs that nodes of a plan are about.
+pub(super) fn planned(plan: &Plan) -> BTreeSet<String> {
+    let crds = plan.nodes.iter().flat_map(|node| &node.crds);
+    crds.cloned().collect()
 }
 
 fn problem(entry: &stack::Chart, message: String, hint: &str) -> Problem {
@@ -76,9 +77,9 @@ fn unclear(
     Some(problem(entry, message, hint))
 }
 
-fn unplanned(entry: &stack::Chart, chart: &Chart, planned: &BTreeSet<&str>) -> Option<Problem> {
+fn unplanned(entry: &stack::Chart, chart: &Chart, planned: &BTreeSet<String>) -> Option<Problem> {
     let names = chart.crds.iter().map(|crd| crd.name.as_str());
-    let unplanned: Vec<&str> = names.filter(|name| !planned.contains(name)).collect();
+    let unplanned: Vec<&str> = names.filter(|name| !planned.contains(*name)).collect();
     let message = || {
         format!(
             "its values bring CRDs that the plan does not know of: {}",
@@ -88,43 +89,4 @@ fn unplanned(entry: &stack::Chart, chart: &Chart, planned: &BTreeSet<&str>) -> O
     let hint = "the condition of a subchart depends on what only a command tells, and plans \
                 run none: say it in the stack file or with --input";
     (!unplanned.is_empty()).then(|| problem(entry, message(), hint))
-}
-
-/// Whether we may do to CRDs what the plan says.
-async fn rights(session: &Session, plan: &Plan) -> Result<Vec<Problem>, RunError> {
-    let nodes = || plan.nodes.iter().filter(|node| node.key.is_crds());
-    let applies = nodes().find(|node| node.action.deploys());
-    let removes = nodes().find(|node| node.action == Action::Uninstall);
-    let asked: [(Option<&Node>, &[&str]); 2] = [
-        (applies, &["get", "create", "patch"]),
-        (removes, &["get", "delete"]),
-    ];
-    let mut problems = Vec::new();
-    for (node, verbs) in asked {
-        let Some(node) = node else { continue };
-        let mut denied = Vec::new();
-        for verb in verbs.iter().copied() {
-            let access = Access {
-                verb,
-                group: "apiextensions.k8s.io",
-                resource: RESOURCE,
-                namespace: None,
-                name: None,
-            };
-            if !session.cluster.can(access).await? {
-                denied.push(verb);
-            }
-        }
-        if let [first, ..] = denied.as_slice() {
-            problems.push(Problem {
-                chart: Some(node.key.chart.clone()),
-                message: format!("you may not {} {RESOURCE}", denied.join(", ")),
-                hint: Some(format!(
-                    "check with `kubectl auth can-i {first} {RESOURCE}`; with `crds = \"skip\"` \
-                     CRDs are left to those who may"
-                )),
-            });
-        }
-    }
-    Ok(problems)
 }

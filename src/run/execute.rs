@@ -8,18 +8,13 @@ use std::{
 
 use jiff::Timestamp;
 
-use super::{
-    RunError, Session,
-    late::{self, Late},
-    lease, preflight,
-    render::Renderer,
-};
+use super::{RunError, Session, crds, late::Late, lease, preflight, render::Renderer};
 use crate::{
     cluster::Watches,
     engine::{self, Options, Outcome, Policy, Sink, SinkError},
     event::Event,
     helm::Surroundings,
-    inputs::{self, Given},
+    inputs,
     journal::{self, Journal},
     lifecycle::{Executor, Implementations, LateCharts, Purge, RunContext},
     name::RunId,
@@ -89,7 +84,7 @@ impl Session {
                 redactor: self.redactor.clone(),
                 shutdown: shutdown.clone(),
                 others: charts.clone(),
-                planned: late::planned(plan),
+                planned: crds::planned(plan),
             });
             late
         });
@@ -130,12 +125,7 @@ impl Session {
             .map(|node| (&node.key.chart, node.action))
             .collect();
         let uses = self.stack.uses(|chart| actions.get(chart).copied());
-        let given = Given {
-            env: &self.settings.env,
-            inputs: &self.settings.inputs,
-            redactor: &self.redactor,
-            shutdown,
-        };
+        let given = self.settings.given(&self.redactor, shutdown);
         Ok(inputs::resolve(&self.stack, &uses, given).await?)
     }
 

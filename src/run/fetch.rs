@@ -17,7 +17,7 @@ use crate::{
     },
     diagnostic::{Diagnostic, Problems},
     http::Patience,
-    inputs::{self, Given, InputsError},
+    inputs::{self, InputsError},
     name::ChartName,
     secret::{Redactor, Secret},
     shutdown::Shutdown,
@@ -148,13 +148,15 @@ pub(super) async fn late<'a>(
     cached: &Local,
 ) -> BTreeMap<ChartName, Option<String>> {
     let late: Vec<&Chart> = Library::new(cached).missing(charts.filter(|chart| chart.late));
-    let nobody = Redactor::default();
-    match Fetching::new(stack, settings, &nobody, true).await {
-        Ok(files) if !late.is_empty() => files
-            .locked(late.into_iter(), &LockMode::Use)
-            .unwrap_or_default(),
-        _ => BTreeMap::new(),
+    if late.is_empty() {
+        return BTreeMap::new();
     }
+    let nobody = Redactor::default();
+    let Ok(files) = Fetching::new(stack, settings, &nobody, true).await else {
+        return BTreeMap::new();
+    };
+    let locked = files.locked(late.into_iter(), &LockMode::Use);
+    locked.unwrap_or_default()
 }
 
 /// Those of the charts that are in the cache already. No network; what is missing is left out.
@@ -347,12 +349,8 @@ async fn repositories(
     settings: &Settings,
     redactor: &Redactor,
 ) -> Result<BTreeMap<String, Repository>, RunError> {
-    let given = Given {
-        env: &settings.env,
-        inputs: &settings.inputs,
-        redactor,
-        shutdown: &Shutdown::never(),
-    };
+    let never = Shutdown::never();
+    let given = settings.given(redactor, &never);
     let scope = inputs::resolve(stack, &stack.credentials(), given).await?;
     let repositories = stack.repositories.iter();
     repositories

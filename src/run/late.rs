@@ -21,7 +21,6 @@ use crate::{
     helm::{Helm, Surroundings},
     lifecycle::{LateChart, LateCharts, StepError},
     name::{ChartName, EnvironmentName},
-    plan::Plan,
     secret::Redactor,
     shutdown::Shutdown,
     stack::{self, Scope},
@@ -42,12 +41,6 @@ pub(super) struct Late {
     pub(super) others: BTreeMap<ChartName, Chart>,
     /// CRDs that have nodes.
     pub(super) planned: BTreeSet<String>,
-}
-
-/// The names of the CRDs that nodes of a plan are about.
-pub(super) fn planned(plan: &Plan) -> BTreeSet<String> {
-    let crds = plan.nodes.iter().flat_map(|node| &node.crds);
-    crds.cloned().collect()
 }
 
 #[async_trait]

@@ -10,9 +10,8 @@ use futures::StreamExt as _;
 use tempfile::NamedTempFile;
 
 use super::{
-    FetchWatch, PlanRequest, Problem, RunError, Settings, check::Library,
-    execute::default_concurrency, fetch, helm::find_helm, offline_plan, preflight,
-    render::Renderer, values,
+    FetchWatch, PlanRequest, RunError, Settings, check::Library, execute::default_concurrency,
+    fetch, helm::find_helm, offline_plan, preflight, render::Renderer, values,
 };
 use crate::{
     chart::Chart,
@@ -94,19 +93,7 @@ async fn rendered(
     let scope = values::scope(stack, settings, is_wanted, (redactor, shutdown)).await?;
     let (mut charts, findings) = Library::new(&found.local).under(&scope).open_all(entries());
     charts.extend(others(stack, settings, is_wanted, redactor).await);
-    let mut problems: Vec<Problem> = Vec::new();
-    problems.extend(findings.into_iter().map(|(chart, finding)| Problem {
-        chart: Some(chart),
-        message: finding.message,
-        hint: finding.help.into_iter().next(),
-    }));
-    let mut sound = Vec::new();
-    for entry in entries() {
-        match preflight::values(entry, &scope) {
-            Ok(composed) => sound.push((entry, composed)),
-            Err(wrong) => problems.extend(wrong),
-        }
-    }
+    let (sound, mut problems) = preflight::sound(entries(), findings, &scope);
     let private = tempfile::Builder::new()
         .prefix("stackctl-")
         .tempdir()

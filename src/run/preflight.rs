@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     chart,
+    diagnostic::Diagnostic,
     name::{Action, ChartName},
     plan::{Node, Plan},
     release::manifest_objects,
@@ -35,7 +36,6 @@ pub(super) async fn run(
     scope: &Scope,
     renderer: &Renderer<'_>,
 ) -> Result<BTreeMap<ChartName, chart::Chart>, RunError> {
-    let mut problems = Vec::new();
     let deployed = || {
         let entries = charts_of(plan).filter(|node| node.action.deploys());
         entries.filter_map(|node| session.stack.charts.get(&node.key.chart))
@@ -48,18 +48,7 @@ pub(super) async fn run(
     let read = names.filter_map(|name| session.stack.charts.get(name));
     let fetched = session.gathered().local;
     let (mut charts, findings) = Library::new(&fetched).under(scope).open_all(read);
-    problems.extend(findings.into_iter().map(|(chart, finding)| Problem {
-        chart: Some(chart),
-        message: finding.message,
-        hint: finding.help.into_iter().next(),
-    }));
-    let mut sound = Vec::new();
-    for entry in deployed() {
-        match values(entry, scope) {
-            Ok(composed) => sound.push((entry, composed)),
-            Err(wrong) => problems.extend(wrong),
-        }
-    }
+    let (sound, mut problems) = sound(deployed(), findings, scope);
     let (cluster, stack) = (&session.cluster, &*session.stack);
     let asked = async {
         try_join!(
@@ -75,7 +64,7 @@ pub(super) async fn run(
     if stack.settings.failure_policy == FailurePolicy::Stop {
         problems.extend(charts_of(plan).filter_map(blocked));
     }
-    problems.extend(crds::problems(session, plan, scope, &charts).await?);
+    problems.extend(crds::problems(stack, plan, scope, &charts));
     problems.extend(denied.into_iter().chain(obstructed).chain(at_risk));
     if problems.is_empty() {
         Ok(charts)
@@ -87,6 +76,29 @@ pub(super) async fn run(
 /// The plan's charts, without the nodes of their CRDs.
 fn charts_of(plan: &Plan) -> impl Iterator<Item = &Node> {
     plan.nodes.iter().filter(|node| !node.key.is_crds())
+}
+
+/// The entries with their values; as problems, those that cannot be made, and what was found wrong
+/// with charts when they were opened.
+pub(super) fn sound<'e>(
+    entries: impl Iterator<Item = &'e stack::Chart>,
+    findings: Vec<(ChartName, Diagnostic)>,
+    scope: &Scope,
+) -> (Vec<(&'e stack::Chart, Composed)>, Vec<Problem>) {
+    let problem = |(chart, finding): (ChartName, Diagnostic)| Problem {
+        chart: Some(chart),
+        message: finding.message,
+        hint: finding.help.into_iter().next(),
+    };
+    let mut problems: Vec<Problem> = findings.into_iter().map(problem).collect();
+    let mut sound = Vec::new();
+    for entry in entries {
+        match values(entry, scope) {
+            Ok(composed) => sound.push((entry, composed)),
+            Err(wrong) => problems.extend(wrong),
+        }
+    }
+    (sound, problems)
 }
 
 pub(super) fn values(entry: &stack::Chart, scope: &Scope) -> Result<Composed, Vec<Problem>> {

@@ -20,7 +20,7 @@ use crate::{
     diagnostic::Problems,
     graph::{Graph, Request, Selection, Selector},
     helm::Helm,
-    inputs::{self, Given},
+    inputs,
     name::{ChartName, Direction, Namespace},
     plan::{Contents, CrdContent, Known, Observed, ObservedCrd, Plan, PlanError, Removal},
     release::Releases,
@@ -121,7 +121,8 @@ impl Session {
         request: &PlanRequest,
         watch: FetchWatch<'_>,
     ) -> Result<Plan, RunError> {
-        let selection = select(&Graph::new(&self.stack), request)?;
+        let graph = Graph::new(&self.stack);
+        let selection = select(&graph, request)?;
         let (stack, settings, redactor) = (&self.stack, &self.settings, &self.redactor);
         let entries = entries(stack, &selection, request.direction);
         let gathered = match request.direction {
@@ -153,7 +154,8 @@ impl Session {
             ..observe::observed(&self.stack, &self.releases, &listed).await?
         };
         let context = self.cluster.context().map(str::to_owned);
-        let mut plan = make(&self.stack, request, charts, Some(&observed), context)?;
+        let chosen = (&graph, &selection);
+        let mut plan = make(chosen, request, charts, Some(&observed), context)?;
         say_late(&mut plan, &gathered.late);
         plan.warnings.extend(unseen);
         ownership::bar(&self.stack, &listed, &mut plan);
@@ -208,12 +210,13 @@ pub async fn offline_plan(
     settings: &Settings,
     request: &PlanRequest,
 ) -> Result<Plan, RunError> {
-    let selection = select(&Graph::new(stack), request)?;
+    let graph = Graph::new(stack);
+    let selection = select(&graph, request)?;
     let entries = || entries(stack, &selection, request.direction);
     let cached = fetch::cached(stack, settings, entries(), &Redactor::default()).await;
     let scope = at_hand(stack, settings, &Redactor::default());
     let charts = open(stack, &selection, request.direction, &cached, &scope)?;
-    let mut plan = make(stack, request, charts, None, None)?;
+    let mut plan = make((&graph, &selection), request, charts, None, None)?;
     let late = fetch::late(stack, settings, entries(), &cached).await;
     say_late(&mut plan, &late);
     Ok(plan)
@@ -238,13 +241,7 @@ fn say_late(plan: &mut Plan, late: &BTreeMap<ChartName, Option<String>>) {
 
 /// What values can be made of before a run has begun.
 fn at_hand(stack: &Stack, settings: &Settings, redactor: &Redactor) -> Scope {
-    let given = Given {
-        env: &settings.env,
-        inputs: &settings.inputs,
-        redactor,
-        shutdown: &Shutdown::never(),
-    };
-    inputs::at_hand(stack, given)
+    inputs::at_hand(stack, settings.given(redactor, &Shutdown::never()))
 }
 
 /// The charts that could be opened, by name.
@@ -301,14 +298,12 @@ pub fn select(graph: &Graph<'_>, request: &PlanRequest) -> Result<Selection, Run
 }
 
 fn make(
-    stack: &Stack,
+    (graph, selection): (&Graph<'_>, &Selection),
     request: &PlanRequest,
     charts: Charts,
     observed: Option<&Observed>,
     context: Option<String>,
 ) -> Result<Plan, RunError> {
-    let graph = Graph::new(stack);
-    let selection = select(&graph, request)?;
     let known = Known {
         context,
         contents: charts
@@ -322,10 +317,10 @@ fn make(
         purge: request.purge,
     };
     let plan: Result<Plan, PlanError> = match (observed, request.direction) {
-        (None, direction) => Plan::offline(&graph, &selection, direction, removal, &known),
-        (Some(observed), Direction::Up) => Plan::up(&graph, &selection, observed, &known),
+        (None, direction) => Plan::offline(graph, selection, direction, removal, &known),
+        (Some(observed), Direction::Up) => Plan::up(graph, selection, observed, &known),
         (Some(observed), Direction::Down) => {
-            Plan::down(&graph, &selection, observed, &known, removal)
+            Plan::down(graph, selection, observed, &known, removal)
         }
     };
     Ok(plan?)

@@ -4,7 +4,7 @@ use super::{FetchWatch, PlanRequest, Problem, RunError, Settings, check::Library
 use crate::{
     chart::{self, Chart},
     graph::Graph,
-    inputs::{self, Given},
+    inputs,
     name::{ChartName, Direction},
     secret::Redactor,
     shutdown::Shutdown,
@@ -74,12 +74,7 @@ pub(super) async fn scope(
     wanted: impl Fn(&ChartName) -> bool,
     (redactor, shutdown): (&Redactor, &Shutdown),
 ) -> Result<Scope, RunError> {
-    let given = Given {
-        env: &settings.env,
-        inputs: &settings.inputs,
-        redactor,
-        shutdown,
-    };
+    let given = settings.given(redactor, shutdown);
     let uses = stack.uses_of_values(wanted);
     Ok(inputs::resolve(stack, &uses, given).await?)
 }
