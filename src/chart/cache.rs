@@ -19,7 +19,7 @@ use std::{
 
 use tempfile::{NamedTempFile, TempDir};
 
-use super::{FetchError, digest::Digest, tree};
+use super::{FetchError, tree};
 
 /// Leftovers of killed runs are removed after this long.
 const LEFTOVER: Duration = Duration::from_hours(24);

@@ -26,7 +26,6 @@ mod archive;
 mod cache;
 mod crds;
 mod dependencies;
-mod digest;
 mod error;
 mod fetch;
 mod files;

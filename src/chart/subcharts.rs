@@ -12,7 +12,6 @@ use serde::Deserialize;
 use super::{
     Access, FetchError, LocalChart, Repository, Source, dependencies,
     dependencies::Dependency,
-    digest::{Digest, Hasher},
     files,
     run::{Asker, Run, blocking, check_range, local},
     tree,

@@ -12,7 +12,6 @@ use super::{Keyring, Reference, challenge::Challenge, keyring::Credentials, toke
 use crate::{
     chart::{
         Access, FetchError,
-        digest::Digest,
         error::Kind,
         net::{DOWNLOAD, Net, Reporter},
     },

@@ -11,7 +11,6 @@ use super::{
 use crate::{
     chart::{
         FetchError, LocalChart, LockEntry, archive,
-        digest::Digest,
         error::Kind,
         net::{DOWNLOAD, basic},
         remote::Remote,

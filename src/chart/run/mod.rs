@@ -17,7 +17,6 @@ use super::{
     FetchError, FetchOptions, FetchStep, LocalChart, LockEntry, LockFile, LockMode, Request,
     Source, archive,
     cache::Cache,
-    digest::Digest,
     index::Index,
     net::{Net, Reporter},
     oci::{Reference, Registry},

@@ -6,7 +6,6 @@ use super::{Asker, Run, blocking};
 use crate::{
     chart::{
         Access, FetchError, LockEntry,
-        digest::Digest,
         error::Kind,
         index::{Index, IndexEntry},
         net::basic,
