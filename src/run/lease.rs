@@ -12,11 +12,12 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
-use super::{RunError, Session, process_mark};
+use super::{RunError, Session};
 use crate::{
     cluster::{Cluster, ClusterError, Lease},
     lock::{self, Input, Lock, Output, Record},
     name::{Direction, Namespace, RunId},
+    process::mark,
     shutdown::{Level, Reason, Trigger},
 };
 
@@ -101,11 +102,11 @@ impl Keeper {
             .settings
             .var("USER")
             .or_else(|| session.settings.var("LOGNAME"));
-        let host = process_mark::host();
+        let host = mark::host();
         let identity = lock::identity(user.unwrap_or("unknown"), &host, std::process::id(), run);
         let mut annotations = BTreeMap::from([(COMMAND.to_owned(), direction.to_string())]);
-        if let Some(mark) = process_mark::own() {
-            annotations.insert(PROCESS.to_owned(), mark);
+        if let Some(process) = mark::own() {
+            annotations.insert(PROCESS.to_owned(), process);
         }
         Self {
             lock: Lock::new(identity.clone()),
@@ -218,17 +219,17 @@ impl Keeper {
         Input::Failed
     }
 
-    /// What the state machine sees. A holder whose process is known to be dead holds nothing, so
-    /// that a killed run need not be waited for on its own machine.
+    /// What the state machine sees. A holder whose process is known to be gone holds nothing, so
+    /// that a killed run need not be waited for on its own machine, but for its helms to end.
     fn record(&self, lease: &Lease) -> Record {
-        let dead = lease
+        let gone = lease
             .annotations
             .get(PROCESS)
-            .is_some_and(|mark| process_mark::is_dead(mark));
+            .is_some_and(|process| mark::is_gone(process));
         let holder = lease
             .holder
             .clone()
-            .filter(|holder| *holder == self.identity || !dead);
+            .filter(|holder| *holder == self.identity || !gone);
         Record {
             holder: holder.unwrap_or_default(),
             duration: lease.duration,

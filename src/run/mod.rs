@@ -16,7 +16,6 @@ mod observe;
 mod operation;
 mod ownership;
 mod preflight;
-mod process_mark;
 mod render;
 mod session;
 mod settings;
