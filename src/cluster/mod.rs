@@ -3,7 +3,7 @@
 //! ```text
 //! kubeconfig ─ proxy ─ connect ─▶ Cluster ─▶ gate (deadline, second attempts) ─▶ API server
 //!                                   │
-//!            kinds · objects · namespaces · lease · service_proxy · access
+//!            kinds · objects · namespaces · lease · config_map · service_proxy · access
 //!                                   │
 //!            ready (pure rules) ─ watches (one per kind) ─ investigate ─ dossier (pure)
 //! ```
@@ -11,6 +11,7 @@
 //! Uses only leaves. `release` builds on it; `lifecycle` and `run` use both.
 
 mod access;
+mod config_map;
 mod connect;
 mod connect_error;
 mod dossier;
@@ -35,6 +36,7 @@ use std::{fmt, path::Path, sync::Arc};
 
 pub use access::{Access, ServerVersion};
 use connect::Identity;
+pub use config_map::ConfigMap;
 pub use connect_error::ConnectError;
 pub use dossier::dossier;
 pub use error::ClusterError;
