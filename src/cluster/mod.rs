@@ -35,8 +35,8 @@ mod watches;
 use std::{fmt, path::Path, sync::Arc};
 
 pub use access::{Access, ServerVersion};
-use connect::Identity;
 pub use config_map::ConfigMap;
+use connect::Identity;
 pub use connect_error::ConnectError;
 pub use dossier::dossier;
 pub use error::ClusterError;

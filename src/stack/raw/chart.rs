@@ -9,7 +9,7 @@ use crate::stack::{
         node::{Node, Table, Value},
         origin::{Located, Origin, Text},
     },
-    model::{Intent, RollbackOnFailure, Wait},
+    model::{Intent, RollbackOnFailure, Unlock, Wait},
     raw::{
         data::{RawValuesFile, read_values_files},
         history_max, one_or_more,
@@ -44,6 +44,8 @@ pub(crate) struct RawChart<'a> {
     pub(crate) wait: Wait,
     pub(crate) rollback_on_failure: RollbackOnFailure,
     pub(crate) force_replace: bool,
+    pub(crate) unlock: Unlock,
+    pub(crate) unlock_after: Option<Duration>,
     pub(crate) reinstall_below: Option<RawReinstall<'a>>,
     pub(crate) history_max: Option<u32>,
     pub(crate) steps: RawSteps<'a>,
@@ -91,6 +93,11 @@ pub(crate) fn read<'a>(
         ("destroy", Intent::Destroy),
         ("skip", Intent::Skip),
     ];
+    let unlocks = [
+        ("never", Unlock::Never),
+        ("stale", Unlock::Stale),
+        ("always", Unlock::Always),
+    ];
     let raw = RawChart {
         name,
         nowhere: !chart.has("chart"),
@@ -116,6 +123,8 @@ pub(crate) fn read<'a>(
         wait: read_wait(&mut chart, f),
         rollback_on_failure: rollback,
         force_replace: chart.flag("force_replace", f).unwrap_or_default(),
+        unlock: chart.word("unlock", &unlocks, f).unwrap_or_default(),
+        unlock_after: chart.duration("unlock_after", f),
         reinstall_below: chart
             .node("reinstall_below")
             .and_then(|node| read_reinstall(node, f)),

@@ -7,7 +7,7 @@ use crate::{
     name::{Action, Milestone},
     stack::{
         ChartSource, FailurePolicy, HttpTarget, Intent, Overrides, Reference, RollbackOnFailure,
-        Schedule, Template, Verb, Wait,
+        Schedule, Template, Unlock, Verb, Wait,
     },
 };
 
@@ -161,6 +161,8 @@ fn what_is_not_said_has_its_default() {
     assert_eq!(web.timeout, Duration::from_mins(5));
     assert_eq!((web.wait, web.intent), (Wait::Watch, Intent::Deploy));
     assert_eq!(web.rollback_on_failure, RollbackOnFailure::Never);
+    let unlock = (web.unlock, web.unlock_after);
+    assert_eq!(unlock, (Unlock::Never, Duration::from_mins(10)));
     assert_eq!(
         web.source,
         ChartSource::Folder(stack.root.join("charts/web"))
@@ -177,12 +179,15 @@ name = "demo"
 [defaults]
 wait = "helm"
 rollback_on_failure = "upgrades"
+unlock = "stale"
+unlock_after = "1h"
 labels = { tier = "base", team = "core" }
 values = { image = { pull = "Always", tags = ["a", "b"] } }
 validate = [{ pods = { selector = "app=x" } }]
 [charts.web]
 chart = "./charts/web"
 atomic = false
+unlock = "always"
 labels = { tier = "web" }
 values.image = { name = "web", tags = ["c"] }
 [charts.db]
@@ -207,6 +212,8 @@ validate = []
     let db = &stack.charts["db"];
     assert_eq!(db.rollback_on_failure, RollbackOnFailure::Upgrades);
     assert_eq!(db.wait, Wait::Watch);
+    assert_eq!((web.unlock, db.unlock), (Unlock::Always, Unlock::Stale));
+    assert_eq!(web.unlock_after, Duration::from_hours(1));
     assert!(db.steps.validate.is_empty());
 }
 
