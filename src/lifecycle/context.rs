@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use super::StepError;
+use super::{Intents, StepError};
 use crate::{
     chart,
     cluster::{Cluster, Watches},
@@ -42,6 +42,8 @@ pub struct RunContext {
     pub cluster: Cluster,
     /// Helm's records.
     pub releases: Releases,
+    /// What is announced before it is done.
+    pub intents: Intents,
     /// Shared watches.
     pub watches: Watches,
     /// The charts to deploy, fetched and opened by preflight.

@@ -2,9 +2,16 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use super::{Context, StepError, context::Before, ready, remove};
+use super::{
+    Context, StepError,
+    context::Before,
+    ready,
+    recover::{self, Look, Next, Patience},
+    remove,
+};
 use crate::{
-    helm::{Major, Upgrade, WaitMode},
+    helm::{Cause, HelmError, Major, Upgrade, Upgraded, WaitMode},
+    lock::Operation,
     name::{ReleaseStatus, parse_version},
     release::{Marks, Revision},
     secret::Secret,
@@ -28,33 +35,66 @@ pub(super) async fn ensure_namespace(cx: &Context<'_>) -> Result<(), StepError> 
     Ok(())
 }
 
-/// `helm upgrade --install` with everything the file says, labelled as ours.
+/// `helm upgrade --install` with everything the file says, labelled as ours. Where another operation
+/// is at work on the release, or died at it, it waits for its turn.
 pub async fn upgrade(cx: &Context<'_>) -> Result<(), StepError> {
-    let last = newest(cx).await?;
-    if let Some(locked) = last.as_ref().filter(|last| last.status.is_pending()) {
-        return Err(remove::locked(cx, locked));
-    }
-    let expected = last.as_ref().map_or(1, |last| last.revision + 1);
-    let values = compose(cx)?;
+    let (values_files, values) = compose(cx)?;
     let chart = cx
         .chart_path()
         .ok_or_else(|| StepError::new("the chart was not fetched"))?;
-    // After a reinstall's removal the chart has given its slot back.
-    cx.unpark().await?;
-    let upgrade = Upgrade {
+    let mut upgrade = Upgrade {
         release: cx.chart.release.clone(),
         chart: chart.to_owned(),
-        values_files: values.0,
-        values: values.1,
+        values_files,
+        values,
         timeout: cx.chart.timeout,
         wait: wait_mode(cx),
         history_max: cx.chart.history_max,
-        labels: labels(cx, expected)?,
+        labels: BTreeMap::new(),
         force_replace: cx.chart.force_replace,
     };
-    let made = cx
-        .helm(async |call| cx.run.helm.upgrade(call, &upgrade).await)
-        .await?;
+    let patience = Patience::new(cx);
+    let mut look = Look::Label;
+    loop {
+        // After a reinstall's removal, or a pause, the chart has given its slot back.
+        cx.unpark().await?;
+        let history = recover::clear_way(cx, Next::Deploy, look, &patience).await?;
+        let last = newest(cx, &history).await?;
+        let expected = last.map_or(1, |last| last + 1);
+        upgrade.labels = labels(cx, expected)?;
+        match run(cx, last, &upgrade).await? {
+            Ok(made) => {
+                check_revision(cx, made, expected);
+                return Ok(());
+            }
+            Err(error) if is_locked(&error) && !patience.is_over() => {
+                look = Look::Payload;
+                recover::pause(cx, &error.cause.to_string()).await?;
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+async fn run(
+    cx: &Context<'_>,
+    last: Option<u32>,
+    upgrade: &Upgrade,
+) -> Result<Result<Upgraded, HelmError>, StepError> {
+    let work = cx.helm(async |call| cx.run.helm.upgrade(call, upgrade).await);
+    recover::announced(cx, Operation::Upgrade, last, upgrade.deadline(), work).await
+}
+
+/// Helm's words for a release that somebody else works on: seen when it began, or met in a race
+/// (helm.md section 2).
+fn is_locked(error: &HelmError) -> bool {
+    matches!(
+        error.cause,
+        Cause::LockHeld | Cause::LockLost | Cause::NameInUse
+    )
+}
+
+fn check_revision(cx: &Context<'_>, made: Upgraded, expected: u32) {
     cx.remember(|memory| memory.made_revision = Some(made.revision));
     if made.revision != expected {
         cx.warn(&format!(
@@ -62,7 +102,6 @@ pub async fn upgrade(cx: &Context<'_>) -> Result<(), StepError> {
             made.revision, cx.chart.release
         ));
     }
-    Ok(())
 }
 
 /// Uninstalls what `reinstall_below` says must go first. The plan decided it, preflight asked for
@@ -91,16 +130,16 @@ async fn installed_version(cx: &Context<'_>) -> Result<Option<semver::Version>, 
     Ok(record.and_then(|record| parse_version(record.chart_version())))
 }
 
-/// The newest revision right before exec; remembered, since rollback goes back to what was good
-/// then.
-async fn newest(cx: &Context<'_>) -> Result<Option<Revision>, StepError> {
-    let history = cx.run.releases.history(&cx.chart.release).await?;
+/// The newest revision right before exec. What there was is remembered, since rollback goes back
+/// to what was good then.
+async fn newest(cx: &Context<'_>, history: &[Revision]) -> Result<Option<u32>, StepError> {
+    let last_revision = history.last().map(|revision| revision.revision);
     let before = Before {
-        good_revision: good(cx, &history).await?,
-        last_revision: history.last().map(|revision| revision.revision),
+        good_revision: good(cx, history).await?,
+        last_revision,
     };
     cx.remember(|memory| memory.before = Some(before));
-    Ok(history.last().cloned())
+    Ok(last_revision)
 }
 
 /// What to go back to: the deployed revision. There is none after an upgrade that Helm took for

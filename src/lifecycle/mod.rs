@@ -9,7 +9,9 @@
 //! ```
 //!
 //! What is in brackets is built in: it stays whatever step is overridden. [`common`] holds the
-//! default bodies, [`deploy`] and [`remove`] the two ways of exec.
+//! default bodies, [`deploy`] and [`remove`] the two ways of exec. Every helm that changes a release
+//! is announced first ([`Intents`]), and what one left unfinished is recovered before the next
+//! begins.
 //!
 //! # What was decided about the seed's open questions
 //!
@@ -40,8 +42,10 @@ mod dossier;
 mod error;
 mod executor;
 mod helm_chart;
+mod intents;
 mod payload;
 pub mod ready;
+mod recover;
 pub mod remove;
 mod rollback;
 mod steps;
@@ -51,4 +55,6 @@ pub use context::{Context, RunContext};
 pub use error::StepError;
 pub use executor::{Executor, Implementations};
 pub use helm_chart::{CommonChart, HelmChart};
+pub use intents::{Holds, Intents, Place};
 pub use payload::Payload;
+pub use recover::{is_gone, newest};

@@ -152,7 +152,7 @@ fn reinstall_or_upgrade(
 }
 
 /// What works on a release an operation left behind (helm.md section 2, "Recovery").
-fn remedy(status: ReleaseStatus, release: &ReleaseId) -> String {
+pub fn remedy(status: ReleaseStatus, release: &ReleaseId) -> String {
     let ReleaseId { namespace, name } = release;
     match status {
         ReleaseStatus::PendingUpgrade | ReleaseStatus::PendingRollback => format!(

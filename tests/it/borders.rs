@@ -37,7 +37,7 @@ const TABLE: [(&str, &[&str]); 22] = [
         "lifecycle",
         &[
             "engine", "plan", "stack", "helm", "cluster", "release", "chart", "process", "http",
-            "journal",
+            "journal", "lock",
         ],
     ),
     (
