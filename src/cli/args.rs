@@ -10,7 +10,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use super::{
     settings::{
         ChartValue, ChartValuesFile, FailurePolicy, GraphFormat, InputValue, LogFormat,
-        OutputFormat, Schedule,
+        OutputFormat, Schedule, ValuesFormat,
     },
     values,
 };
@@ -100,6 +100,7 @@ pub(super) enum Command {
         #[command(subcommand)]
         what: LockCommand,
     },
+    Values(ValuesArgs),
     /// Print a completion script
     #[command(after_help = "\
 Examples:
@@ -146,14 +147,20 @@ Examples:
   stackctl down web                   one chart; refused while installed charts need it
   stackctl down db --with-dependents  a chart, and all that need it
   stackctl down --dry-run             only say what would be removed
+  stackctl down --purge               also the CRDs and namespaces that stackctl made
 
-Namespaces and CRDs stay. Without a terminal, --yes is needed.")]
+Without --purge, namespaces and CRDs stay. With it, CRDs go when all charts are gone, unless objects
+of their kinds remain (they are named), and namespaces go if they are empty. What was there before
+stackctl came stays. Without a terminal, --yes is needed.")]
 pub(super) struct DownArgs {
     #[command(flatten)]
     pub(super) run: RunArgs,
     /// Also remove charts marked `protected`
     #[arg(long, help_heading = "Run options")]
     pub(super) include_protected: bool,
+    /// Also remove the CRDs, and the namespaces if empty, that stackctl made
+    #[arg(long, help_heading = "Run options")]
+    pub(super) purge: bool,
 }
 
 /// Show what `up` (or `down`) would do, in which order, and why
@@ -174,6 +181,9 @@ pub(super) struct PlanArgs {
     /// Take over releases that belong to another stack, or another environment of this one
     #[arg(long)]
     pub(super) take_over: bool,
+    /// With --down: also the CRDs, and the namespaces if empty, that stackctl made
+    #[arg(long, requires = "down")]
+    pub(super) purge: bool,
     /// Do not look at a cluster: every action is taken to be an install
     #[arg(long, conflicts_with_all = ["kube_context", "kubeconfig"])]
     pub(super) offline: bool,
@@ -296,7 +306,7 @@ pub(super) struct LockShowArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  stackctl lock release --run 20260101t101500-x7k2
+  stackctl lock release --run 20260101t101500-ab12cd
 
 A lock that is not renewed ends by itself after a minute, and at once on the machine of a run that
 was killed: this is for those who know better. A run that lives ends itself when it loses the lock.")]
@@ -311,6 +321,37 @@ pub(super) struct LockReleaseArgs {
     pub(super) stack: StackArgs,
     #[command(flatten)]
     pub(super) cluster: ClusterArgs,
+}
+
+/// Print the values that Helm gets for a chart, all layers merged
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  stackctl values web                  what Helm gets from the stack
+  stackctl values web --explain        and which file and line says it
+  stackctl values web --all            over the chart's own values, as templates see them
+  stackctl values web -e prod -o json
+
+Secrets are masked. Inputs are resolved and commands run, as for `up`; neither a cluster nor Helm
+is needed. With --all a chart from elsewhere is fetched.")]
+pub(super) struct ValuesArgs {
+    /// The chart
+    #[arg(value_name = "CHART", value_parser = values::chart_name)]
+    pub(super) chart: ChartName,
+    /// Merge over the values of the chart itself and of its subcharts
+    #[arg(long)]
+    pub(super) all: bool,
+    /// Say of each value who set it, and of the chart's values which were removed
+    #[arg(long)]
+    pub(super) explain: bool,
+    /// Form of the values
+    #[arg(short, long, value_name = "FORMAT", default_value = "yaml")]
+    pub(super) output: ValuesFormat,
+    /// With --all: use only a chart that the lock file holds
+    #[arg(long)]
+    pub(super) frozen: bool,
+    #[command(flatten)]
+    pub(super) stack: StackArgs,
 }
 
 #[derive(Debug, Args)]

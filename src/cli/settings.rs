@@ -7,7 +7,10 @@
 use std::{path::PathBuf, time::Duration};
 
 use super::args;
-use crate::name::{ChartName, RunId};
+use crate::{
+    name::{ChartName, RunId},
+    plan::Removal,
+};
 
 /// One command with its settings.
 #[derive(Debug)]
@@ -20,6 +23,7 @@ pub(super) enum Settings {
     Check(CheckSettings),
     Graph(GraphSettings),
     Lock(LockSettings),
+    Values(ValuesSettings),
     Completions(clap_complete::Shell),
 }
 
@@ -151,7 +155,7 @@ pub(super) enum LogFormat {
 #[derive(Debug, Clone)]
 pub(super) struct DownSettings {
     pub(super) run: RunSettings,
-    pub(super) include_protected: bool,
+    pub(super) removal: Removal,
 }
 
 /// `plan`.
@@ -162,7 +166,7 @@ pub(super) struct PlanSettings {
     pub(super) selection: SelectionSettings,
     pub(super) cluster: ClusterSettings,
     pub(super) down: bool,
-    pub(super) include_protected: bool,
+    pub(super) removal: Removal,
     pub(super) take_over: bool,
     pub(super) offline: bool,
     pub(super) frozen: bool,
@@ -222,6 +226,18 @@ pub(super) enum LockCommand {
     Release { run: RunId, yes: bool },
 }
 
+/// `values`.
+#[derive(Debug, Clone)]
+pub(super) struct ValuesSettings {
+    pub(super) stack: StackSettings,
+    pub(super) chart: ChartName,
+    /// Over the chart's own.
+    pub(super) all: bool,
+    pub(super) explain: bool,
+    pub(super) frozen: bool,
+    pub(super) output: ValuesFormat,
+}
+
 /// Form of what goes to standard output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(super) enum OutputFormat {
@@ -244,6 +260,15 @@ pub(super) enum GraphFormat {
     Json,
 }
 
+/// Form of values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum ValuesFormat {
+    /// For people, and for Helm's `-f`
+    Yaml,
+    /// For programs
+    Json,
+}
+
 impl Settings {
     /// What the parsed command line asks for.
     pub(super) fn resolve(cli: args::Cli) -> Self {
@@ -255,14 +280,20 @@ impl Settings {
             }),
             args::Command::Down(down) => Self::Down(DownSettings {
                 run: run(down.run, file),
-                include_protected: down.include_protected,
+                removal: Removal {
+                    include_protected: down.include_protected,
+                    purge: down.purge,
+                },
             }),
             args::Command::Plan(plan) => Self::Plan(PlanSettings {
                 stack: stack(plan.stack, file),
                 selection: selection(plan.selection),
                 cluster: cluster(plan.cluster),
                 down: plan.down,
-                include_protected: plan.include_protected,
+                removal: Removal {
+                    include_protected: plan.include_protected,
+                    purge: plan.purge,
+                },
                 take_over: plan.take_over,
                 offline: plan.offline,
                 frozen: plan.frozen,
@@ -304,6 +335,14 @@ impl Settings {
                         yes: release.yes,
                     },
                 },
+            }),
+            args::Command::Values(values) => Self::Values(ValuesSettings {
+                stack: stack(values.stack, file),
+                chart: values.chart,
+                all: values.all,
+                explain: values.explain,
+                frozen: values.frozen,
+                output: values.output,
             }),
             args::Command::Completions { shell } => Self::Completions(shell),
         }

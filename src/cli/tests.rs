@@ -114,7 +114,7 @@ fn each_command_has_its_own_names_and_flags() {
     }
     for alias in ["down", "destroy", "delete"] {
         let line = format!("{alias} web --include-protected");
-        assert!(matches!(settings(&line), Settings::Down(down) if down.include_protected));
+        assert!(matches!(settings(&line), Settings::Down(down) if down.removal.include_protected));
     }
     assert!(matches!(
         settings("plan --down --offline -o json --detailed-exitcode"),

@@ -133,10 +133,10 @@ impl ClusterError {
 
     /// Whether the same request may succeed a little later. A certificate that is not trusted will
     /// not be.
-    pub(super) fn is_passing(&self) -> bool {
+    pub fn is_passing(&self) -> bool {
         match self {
             Self::Unreachable { message, .. } => !message.contains("certificate"),
-            Self::Server { .. } => true,
+            Self::Server { .. } | Self::Timeout { .. } => true,
             _ => false,
         }
     }

@@ -1,14 +1,18 @@
-//! Namespaces: made when missing, labelled as the stack says.
+//! Namespaces: made when missing, labelled as the stack says, and marked as ours then; deleted.
 
 use std::collections::BTreeMap;
 
 use kube::core::{
     Request,
-    params::{GetParams, Patch, PatchParams, PostParams},
+    params::{DeleteParams, GetParams, Patch, PatchParams, PostParams, Preconditions},
 };
 use serde_json::{Map, Value, json};
 
-use super::{Cluster, ClusterError, objects::absent_as_none};
+use super::{
+    Cluster, ClusterError,
+    marks::{self, CREATED_BY, Owner},
+    objects::absent_as_none,
+};
 use crate::name::Namespace;
 
 const URL: &str = "/api/v1/namespaces";
@@ -27,14 +31,27 @@ pub enum Ensured {
     Assumed,
 }
 
+/// A namespace that is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LiveNamespace {
+    /// Who made it, if stackctl did, for a chart.
+    pub created_by: Option<Owner>,
+    /// It is being deleted; what holds it, in the server's words, if it says so.
+    pub leaving: Option<String>,
+    /// `metadata.uid`.
+    pub uid: String,
+}
+
 impl Cluster {
     /// Makes sure the namespace exists and carries these labels and annotations. Others are left
-    /// alone. A namespace that is being deleted is an error ([`ClusterError::Conflict`]).
+    /// alone. One that has to be made is marked with its `creator`. A namespace that is being
+    /// deleted is an error ([`ClusterError::Conflict`]).
     pub async fn ensure_namespace(
         &self,
         namespace: &Namespace,
         labels: &BTreeMap<String, String>,
         annotations: &BTreeMap<String, String>,
+        creator: Option<&Owner>,
     ) -> Result<Ensured, ClusterError> {
         let found = match self.namespace(namespace).await {
             Ok(found) => found,
@@ -45,14 +62,17 @@ impl Cluster {
         };
         let found = match found {
             Some(found) => found,
-            None => match self.create_namespace(namespace, labels, annotations).await {
-                Ok(()) => return Ok(Ensured::Created),
-                // Someone else was faster.
-                Err(ClusterError::Conflict { exists: true, .. }) => {
-                    self.namespace(namespace).await?.unwrap_or_default()
+            None => {
+                let created = self.create_namespace(namespace, labels, annotations, creator);
+                match created.await {
+                    Ok(()) => return Ok(Ensured::Created),
+                    // Someone else was faster.
+                    Err(ClusterError::Conflict { exists: true, .. }) => {
+                        self.namespace(namespace).await?.unwrap_or_default()
+                    }
+                    Err(error) => return Err(error),
                 }
-                Err(error) => return Err(error),
-            },
+            }
         };
         if !found["metadata"]["deletionTimestamp"].is_null() {
             return Err(ClusterError::Conflict {
@@ -76,10 +96,37 @@ impl Cluster {
         Ok(Ensured::Updated)
     }
 
-    /// Whether the namespace is being deleted; one that is not there is not.
-    pub async fn is_leaving(&self, namespace: &Namespace) -> Result<bool, ClusterError> {
+    /// The namespace; `None` if it is not there.
+    pub async fn live_namespace(
+        &self,
+        namespace: &Namespace,
+    ) -> Result<Option<LiveNamespace>, ClusterError> {
         let found = self.namespace(namespace).await?;
-        Ok(found.is_some_and(|found| !found["metadata"]["deletionTimestamp"].is_null()))
+        Ok(found.map(|found| LiveNamespace {
+            created_by: marks::creator(&found),
+            leaving: leaving(&found),
+            uid: found["metadata"]["uid"]
+                .as_str()
+                .unwrap_or_default()
+                .to_owned(),
+        }))
+    }
+
+    /// Deletes the namespace that has this uid, with all it holds; one that is gone already is no
+    /// error. Does not wait for it to be gone.
+    pub async fn delete_namespace(
+        &self,
+        namespace: &Namespace,
+        uid: &str,
+    ) -> Result<(), ClusterError> {
+        let operation = format!("DELETE Namespace/{namespace}");
+        let params = DeleteParams::background().preconditions(Preconditions {
+            uid: Some(uid.to_owned()),
+            resource_version: None,
+        });
+        let request = Request::new(URL).delete(namespace.as_str(), &params);
+        absent_as_none(self.gate().write::<Value>(&operation, request).await)?;
+        Ok(())
     }
 
     async fn namespace(&self, namespace: &Namespace) -> Result<Option<Value>, ClusterError> {
@@ -93,18 +140,34 @@ impl Cluster {
         namespace: &Namespace,
         labels: &BTreeMap<String, String>,
         annotations: &BTreeMap<String, String>,
+        creator: Option<&Owner>,
     ) -> Result<(), ClusterError> {
-        let body = json!({
+        let mut body = json!({
             "apiVersion": "v1",
             "kind": "Namespace",
             "metadata": { "name": namespace, "labels": labels, "annotations": annotations },
         });
+        if let Some(creator) = creator {
+            body["metadata"]["annotations"][CREATED_BY] = Value::from(marks::written(creator));
+        }
         let operation = format!("POST Namespace/{namespace}");
         let request =
             Request::new(URL).create(&PostParams::default(), body.to_string().into_bytes());
         self.gate().write::<Value>(&operation, request).await?;
         Ok(())
     }
+}
+
+/// What holds a namespace that is being deleted: empty if nothing says so.
+fn leaving(namespace: &Value) -> Option<String> {
+    namespace["metadata"]["deletionTimestamp"].as_str()?;
+    let conditions = namespace["status"]["conditions"].as_array();
+    let holding = conditions
+        .into_iter()
+        .flatten()
+        .filter(|it| it["status"] == "True");
+    let words: Vec<&str> = holding.filter_map(|it| it["message"].as_str()).collect();
+    Some(words.join("; "))
 }
 
 /// A merge patch with the labels and annotations that differ; `None` if none do.
@@ -144,7 +207,7 @@ mod tests {
 
     async fn ensure(cluster: &Cluster) -> Result<Ensured, ClusterError> {
         cluster
-            .ensure_namespace(&namespace(), &labels(), &BTreeMap::new())
+            .ensure_namespace(&namespace(), &labels(), &BTreeMap::new(), None)
             .await
     }
 
@@ -202,7 +265,7 @@ mod tests {
         ));
         let nothing = BTreeMap::new();
         let ensured = cluster
-            .ensure_namespace(&namespace(), &nothing, &nothing)
+            .ensure_namespace(&namespace(), &nothing, &nothing, None)
             .await;
         assert_eq!(ensured, Ok(Ensured::Assumed));
     }

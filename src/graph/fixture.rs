@@ -7,8 +7,8 @@ use indexmap::IndexMap;
 use crate::{
     name::{ChartName, Milestone, Namespace, ReleaseId, ReleaseName, StackName},
     stack::{
-        Chart, ChartSource, ClusterGuard, Intent, Need, RollbackOnFailure, Settings, Stack, Steps,
-        Unlock, Values, Wait,
+        Chart, ChartSource, ClusterGuard, CrdPolicy, Intent, Need, RollbackOnFailure, Settings,
+        Stack, Steps, Unlock, Values, Wait,
     },
 };
 
@@ -62,6 +62,7 @@ fn chart(name: &str, edges: &[&str]) -> Chart {
         unlock: Unlock::default(),
         unlock_after: Duration::from_mins(10),
         force_replace: false,
+        crds: CrdPolicy::default(),
         reinstall_below: None,
         history_max: 10,
         steps: Steps::default(),

@@ -58,6 +58,15 @@ pub struct Upgrade {
     pub force_replace: bool,
 }
 
+/// The cluster that `helm template` is to imagine.
+#[derive(Debug, Clone, Copy)]
+pub struct Imagined<'a> {
+    /// Its version (`v1.37.2`).
+    pub kube_version: &'a str,
+    /// What it serves beside what every cluster does: `GROUP/VERSION` and `GROUP/VERSION/KIND`.
+    pub api_versions: &'a [String],
+}
+
 /// Whether Helm itself waits for workloads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WaitMode {

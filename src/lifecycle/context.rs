@@ -8,10 +8,10 @@ use std::{
     time::Duration,
 };
 
-use super::{Intents, StepError};
+use super::{Intents, Purge, StepError};
 use crate::{
     chart,
-    cluster::{Cluster, Watches},
+    cluster::{Cluster, Owner, Watches},
     engine::Progress,
     event::{Failure, Stream},
     helm::{Call, Helm, Surroundings},
@@ -48,6 +48,8 @@ pub struct RunContext {
     pub watches: Watches,
     /// The charts to deploy, fetched and opened by preflight.
     pub charts: BTreeMap<ChartName, chart::Chart>,
+    /// A run down that also removes what stackctl made around the charts (`--purge`).
+    pub purge: Option<Purge>,
     /// The run folder.
     pub folder: RunFolder,
     /// Known secrets.
@@ -111,6 +113,12 @@ impl<'a> Context<'a> {
     pub fn chart_path(&self) -> Option<&Path> {
         let chart = self.run.charts.get(&self.chart.name);
         chart.map(|chart| chart.path.as_path())
+    }
+
+    /// Whose what this run makes is.
+    pub(super) fn owner(&self) -> Owner {
+        let stack = &self.run.stack;
+        (stack.name.clone(), stack.environment.clone())
     }
 
     /// A warning for the user, in this chart's name.

@@ -6,7 +6,7 @@ use super::{
     Context, StepError,
     context::Before,
     ready,
-    recover::{self, Look, Next, Patience},
+    recover::{self, Depth, Limit, Next},
     remove,
 };
 use crate::{
@@ -18,7 +18,8 @@ use crate::{
     stack::Wait,
 };
 
-/// Makes sure that the release's namespace is there, with the labels the stack gives it.
+/// Makes sure that the release's namespace is there, with the labels the stack gives it; marked as
+/// ours if it was not.
 pub(super) async fn ensure_namespace(cx: &Context<'_>) -> Result<(), StepError> {
     let namespace = &cx.chart.release.namespace;
     let spec = cx
@@ -30,7 +31,12 @@ pub(super) async fn ensure_namespace(cx: &Context<'_>) -> Result<(), StepError> 
         .unwrap_or_default();
     cx.run
         .cluster
-        .ensure_namespace(namespace, &spec.labels, &spec.annotations)
+        .ensure_namespace(
+            namespace,
+            &spec.labels,
+            &spec.annotations,
+            Some(&cx.owner()),
+        )
         .await?;
     Ok(())
 }
@@ -53,12 +59,12 @@ pub async fn upgrade(cx: &Context<'_>) -> Result<(), StepError> {
         labels: BTreeMap::new(),
         force_replace: cx.chart.force_replace,
     };
-    let patience = Patience::new(cx);
-    let mut look = Look::Label;
+    let limit = Limit::new(cx);
+    let mut depth = Depth::Label;
     loop {
         // After a reinstall's removal, or a pause, the chart has given its slot back.
         cx.unpark().await?;
-        let history = recover::clear_way(cx, Next::Deploy, look, &patience).await?;
+        let history = recover::clear_way(cx, Next::Deploy, depth, &limit).await?;
         let last = newest(cx, &history).await?;
         let expected = last.map_or(1, |last| last + 1);
         upgrade.labels = labels(cx, expected)?;
@@ -67,8 +73,8 @@ pub async fn upgrade(cx: &Context<'_>) -> Result<(), StepError> {
                 check_revision(cx, made, expected);
                 return Ok(());
             }
-            Err(error) if is_locked(&error) && !patience.is_over() => {
-                look = Look::Payload;
+            Err(error) if is_locked(&error) && !limit.is_over() => {
+                depth = Depth::Payload;
                 recover::pause(cx, &error.cause.to_string()).await?;
             }
             Err(error) => return Err(error.into()),

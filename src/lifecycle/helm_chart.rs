@@ -5,7 +5,7 @@ use std::panic::AssertUnwindSafe;
 use async_trait::async_trait;
 use futures::FutureExt as _;
 
-use super::{Context, Payload, StepError, common, deploy, ready, rollback};
+use super::{Context, Payload, StepError, common, deploy, purge, ready, rollback};
 use crate::{
     engine::Done,
     event::Failure,
@@ -89,6 +89,9 @@ impl dyn HelmChart + '_ {
         };
         let payload = cx.phase("post", || self.post_exec(cx, payload)).await?;
         cx.phase("validate", || self.validate(cx, payload)).await?;
+        if cx.action == Action::Uninstall && purge::is_due(cx) {
+            cx.phase("namespace", || purge::namespace(cx)).await?;
+        }
         match cx.action {
             Action::Uninstall => cx.reached(Milestone::Gone),
             _ => cx.reached(Milestone::Validated),

@@ -37,13 +37,16 @@
 
 pub mod common;
 mod context;
+mod crds;
 pub mod deploy;
 mod dossier;
 mod error;
 mod executor;
 mod helm_chart;
 mod intents;
+mod patience;
 mod payload;
+mod purge;
 pub mod ready;
 mod recover;
 pub mod remove;
@@ -57,4 +60,5 @@ pub use executor::{Executor, Implementations};
 pub use helm_chart::{CommonChart, HelmChart};
 pub use intents::{Holds, Intents, Place};
 pub use payload::Payload;
+pub use purge::Purge;
 pub use recover::{is_gone, newest};

@@ -41,7 +41,7 @@ pub(super) enum Next {
 
 /// Where the status is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Look {
+pub(super) enum Depth {
     /// The label, which agrees with the payload unless somebody changed it by hand. Helm itself
     /// will look closer.
     Label,
@@ -50,9 +50,9 @@ pub(super) enum Look {
 }
 
 /// Until when operations of others are waited for.
-pub(super) struct Patience(Instant);
+pub(super) struct Limit(Instant);
 
-impl Patience {
+impl Limit {
     /// The chart's timeout, from now.
     pub(super) fn new(cx: &Context<'_>) -> Self {
         Self(Instant::now() + cx.chart.timeout)
@@ -99,14 +99,14 @@ pub fn is_gone(intent: &Intent) -> bool {
 pub(super) async fn clear_way(
     cx: &Context<'_>,
     next: Next,
-    look: Look,
-    patience: &Patience,
+    depth: Depth,
+    limit: &Limit,
 ) -> Result<Vec<Revision>, StepError> {
     let releases = &cx.run.releases;
     let mut parked = false;
     loop {
         let history = releases.history(&cx.chart.release).await?;
-        let found = match find(cx, &history, look).await? {
+        let found = match find(cx, &history, depth).await? {
             Ok(found) => found,
             Err(Changed) => continue,
         };
@@ -129,7 +129,7 @@ pub(super) async fn clear_way(
                 continue;
             }
             (Verdict::Foreign, Some(found)) if !may_unlock(cx, &found) => {
-                if patience.is_over() {
+                if limit.is_over() {
                     return Err(locked(cx, &found));
                 }
                 parked = true;
@@ -173,7 +173,7 @@ struct Changed;
 async fn find<'a>(
     cx: &Context<'_>,
     history: &'a [Revision],
-    look: Look,
+    depth: Depth,
 ) -> Result<Result<Option<Found<'a>>, Changed>, StepError> {
     let Some(revision) = history.last() else {
         return Ok(Ok(None));
@@ -184,7 +184,7 @@ async fn find<'a>(
             ReleaseStatus::Deployed | ReleaseStatus::Superseded
         )
     };
-    let needed = look == Look::Payload
+    let needed = depth == Depth::Payload
         || is_unfinished(revision.status)
         || (revision.status == ReleaseStatus::Failed && !history.iter().any(good));
     let mut record = None;
@@ -376,7 +376,7 @@ fn may_be_unfinished(aftermath: Aftermath) -> bool {
 async fn settle(cx: &Context<'_>) -> Result<(), StepError> {
     let (intents, release) = (&cx.run.intents, &cx.chart.release);
     let history = cx.run.releases.history(release).await?;
-    let found = find(cx, &history, Look::Payload).await?.unwrap_or(None);
+    let found = find(cx, &history, Depth::Payload).await?.unwrap_or(None);
     let verdict = judge_found(cx, found.as_ref());
     if let (Verdict::Dead(_), Some(found)) = (verdict, found)
         && let Some(record) = found.record

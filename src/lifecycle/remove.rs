@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::{
     Context, StepError, ready,
-    recover::{self, Look, Next, Patience},
+    recover::{self, Depth, Limit, Next},
 };
 use crate::{
     cluster::ObjectRef,
@@ -23,8 +23,8 @@ const AT_ONCE: usize = 8;
 /// we do: on top of a live upgrade it would delete under its feet (helm.md section 2).
 pub async fn uninstall(cx: &Context<'_>) -> Result<(), StepError> {
     cx.unpark().await?;
-    let patience = Patience::new(cx);
-    let history = recover::clear_way(cx, Next::Remove, Look::Payload, &patience).await?;
+    let limit = Limit::new(cx);
+    let history = recover::clear_way(cx, Next::Remove, Depth::Payload, &limit).await?;
     finish(cx, &history).await
 }
 

@@ -16,7 +16,7 @@ use crate::{
     helm::Surroundings,
     inputs::{self, Given},
     journal::{self, Journal},
-    lifecycle::{Executor, Implementations, RunContext},
+    lifecycle::{Executor, Implementations, Purge, RunContext},
     name::RunId,
     plan::Plan,
     shutdown::{Level, Shutdown, Trigger},
@@ -83,6 +83,7 @@ impl Session {
             intents: lock.intents.clone(),
             watches: Watches::new(self.cluster.clone()),
             charts,
+            purge: plan.purge.then(|| Purge::of(&plan.nodes)),
             folder: journal.folder().clone(),
             redactor: self.redactor.clone(),
             shutdown: shutdown.clone(),
@@ -104,7 +105,8 @@ impl Session {
         let actions: BTreeMap<_, _> = plan
             .nodes
             .iter()
-            .map(|node| (&node.key, node.action))
+            .filter(|node| !node.key.is_crds())
+            .map(|node| (&node.key.chart, node.action))
             .collect();
         let uses = self.stack.uses(|chart| actions.get(chart).copied());
         let given = Given {

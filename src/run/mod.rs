@@ -7,6 +7,7 @@
 //! watches, results and errors to the caller.
 
 mod check;
+mod crds;
 mod error;
 mod execute;
 mod fetch;
@@ -21,12 +22,14 @@ mod render;
 mod session;
 mod settings;
 mod status;
+mod values;
 
 pub use crate::{
     chart::{FetchProgress, FetchStep, Move},
     inputs::InputsError,
     lifecycle::Implementations,
 };
+pub use check::carriers;
 pub use error::{Problem, RunError};
 pub use execute::{Finished, Watch};
 pub use fetch::{FetchWatch, Resolved, fetch};
@@ -37,3 +40,4 @@ pub use operation::{Down, Up};
 pub use session::{Session, offline_plan, select};
 pub use settings::{PlanRequest, Settings};
 pub use status::{State, StatusRow};
+pub use values::values;

@@ -8,7 +8,7 @@ use std::{
 
 use futures::StreamExt as _;
 
-use super::{Problem, RunError, Session, check::Library, render::Renderer};
+use super::{Problem, RunError, Session, check::Library, crds, render::Renderer};
 use crate::{
     chart,
     cluster::{Access, ClusterError},
@@ -40,11 +40,17 @@ pub(super) async fn run(
 ) -> Result<BTreeMap<ChartName, chart::Chart>, RunError> {
     let mut problems = Vec::new();
     let deployed = || {
-        let entries = plan.nodes.iter().filter(|node| node.action.deploys());
-        entries.filter_map(|node| session.stack.charts.get(&node.key))
+        let entries = charts_of(plan).filter(|node| node.action.deploys());
+        entries.filter_map(|node| session.stack.charts.get(&node.key.chart))
     };
+    // A chart whose release is in the way may still bring its CRDs.
+    let mut seen = BTreeSet::new();
+    let read = plan.nodes.iter().filter(|node| node.action.deploys());
+    let names = read.map(|node| &node.key.chart);
+    let names = names.filter(|name| seen.insert(*name));
+    let read = names.filter_map(|name| session.stack.charts.get(name));
     let fetched = session.fetched();
-    let (mut charts, findings) = Library::new(&fetched).open_all(deployed());
+    let (mut charts, findings) = Library::new(&fetched).under(scope).open_all(read);
     problems.extend(findings.into_iter().map(|(chart, finding)| Problem {
         chart: Some(chart),
         message: finding.message,
@@ -59,8 +65,9 @@ pub(super) async fn run(
     }
     problems.extend(renderer.render_all(&mut charts, sound).await);
     if session.stack.settings.failure_policy == FailurePolicy::Stop {
-        problems.extend(plan.nodes.iter().filter_map(blocked));
+        problems.extend(charts_of(plan).filter_map(blocked));
     }
+    problems.extend(crds::problems(session, plan, scope, &charts).await?);
     problems.extend(rights(session, plan).await?);
     problems.extend(namespaces_on_their_way_out(session, plan).await?);
     problems.extend(data_at_risk(session, plan).await?);
@@ -69,6 +76,11 @@ pub(super) async fn run(
     } else {
         Err(RunError::Preflight(problems))
     }
+}
+
+/// The plan's charts, without the nodes of their CRDs.
+fn charts_of(plan: &Plan) -> impl Iterator<Item = &Node> {
+    plan.nodes.iter().filter(|node| !node.key.is_crds())
 }
 
 fn values(entry: &stack::Chart, scope: &Scope) -> Result<Composed, Vec<Problem>> {
@@ -96,7 +108,7 @@ fn values(entry: &stack::Chart, scope: &Scope) -> Result<Composed, Vec<Problem>>
 /// With `stop`, a chart that is known to fail would only leave the run half done.
 fn blocked(node: &Node) -> Option<Problem> {
     (node.action == Action::Blocked).then(|| Problem {
-        chart: Some(node.key.clone()),
+        chart: Some(node.key.chart.clone()),
         message: node.reason.clone(),
         hint: None,
     })
@@ -156,13 +168,16 @@ async fn namespaces_on_their_way_out(
     let deployed = plan.nodes.iter().filter(|node| node.action.deploys());
     let namespaces: BTreeSet<&Namespace> = deployed.map(|node| &node.release.namespace).collect();
     let mut answers = futures::stream::iter(namespaces)
-        .map(|namespace| async move { (namespace, session.cluster.is_leaving(namespace).await) })
+        .map(
+            |namespace| async move { (namespace, session.cluster.live_namespace(namespace).await) },
+        )
         .buffered(AT_ONCE);
     let mut problems = Vec::new();
     while let Some((namespace, answer)) = answers.next().await {
         match answer {
-            Ok(false) | Err(ClusterError::Forbidden { .. }) => {}
-            Ok(true) => problems.push(Problem {
+            Ok(found) if found.as_ref().is_none_or(|it| it.leaving.is_none()) => {}
+            Err(ClusterError::Forbidden { .. }) => {}
+            Ok(_) => problems.push(Problem {
                 chart: None,
                 message: format!("namespace {namespace} is being deleted"),
                 hint: Some(format!(
@@ -183,7 +198,7 @@ async fn data_at_risk(session: &Session, plan: &Plan) -> Result<Vec<Problem>, Ru
         .iter()
         .filter(|node| node.action == Action::Reinstall)
     {
-        let Some(entry) = session.stack.charts.get(&node.key) else {
+        let Some(entry) = session.stack.charts.get(&node.key.chart) else {
             continue;
         };
         if entry
@@ -196,7 +211,7 @@ async fn data_at_risk(session: &Session, plan: &Plan) -> Result<Vec<Problem>, Ru
         let held = held_by(session, node).await?;
         if !held.is_empty() {
             problems.push(Problem {
-                chart: Some(node.key.clone()),
+                chart: Some(node.key.chart.clone()),
                 message: format!("a reinstall would delete {}", held.join(", ")),
                 hint: Some(
                     "if that is fine: reinstall_below = { version = …, accept_data_loss = true }"

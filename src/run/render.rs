@@ -2,10 +2,14 @@
 //! found while nothing is half done, and what is rendered tells which hooks a chart really has.
 //!
 //! Rendered with `helm template`, without the cluster: kinds that earlier charts of the same run
-//! bring are not there yet. So a template that fails is a finding only if it asks the cluster
-//! nothing; values that violate their schema always are.
+//! bring are not there yet. Those of their CRDs are known all the same, and Helm is told. Still, a
+//! template that fails is a finding only if it asks the cluster nothing; values that violate their
+//! schema always are.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+};
 
 use futures::StreamExt as _;
 
@@ -13,7 +17,7 @@ use super::Problem;
 use crate::{
     chart::{Chart, Hooks},
     event::Stream,
-    helm::{Call, Cause, Helm, HelmError, Surroundings, Upgrade, WaitMode},
+    helm::{Call, Cause, Helm, HelmError, Imagined, Surroundings, Upgrade, WaitMode},
     name::ChartName,
     secret::{Redactor, Secret},
     shutdown::Shutdown,
@@ -45,12 +49,15 @@ impl Renderer<'_> {
         } else {
             self.at_once
         };
+        let api_versions = &api_versions(charts.values());
         let mut rendering = Vec::new();
         for (entry, values) in entries {
             if let Some(chart) = charts.get(&entry.name) {
                 let path = chart.path.clone();
-                rendering
-                    .push(async move { (&entry.name, self.render(entry, path, values).await) });
+                rendering.push(async move {
+                    let rendered = self.render(entry, path, values, api_versions);
+                    (&entry.name, rendered.await)
+                });
             }
         }
         let mut rendered = futures::stream::iter(rendering).buffered(at_once);
@@ -75,6 +82,7 @@ impl Renderer<'_> {
         entry: &stack::Chart,
         chart: PathBuf,
         values: Composed,
+        api_versions: &[String],
     ) -> Result<String, HelmError> {
         let upgrade = Upgrade {
             release: entry.release.clone(),
@@ -92,7 +100,11 @@ impl Renderer<'_> {
             shutdown: self.shutdown,
             on_line: &mut |_: Stream, _: &str| (),
         };
-        self.helm.template(call, &upgrade, self.kube_version).await
+        let cluster = Imagined {
+            kube_version: self.kube_version,
+            api_versions,
+        };
+        self.helm.template(call, &upgrade, cluster).await
     }
 
     fn problem(&self, name: &ChartName, error: &HelmError) -> Problem {
@@ -103,6 +115,19 @@ impl Renderer<'_> {
             hint: error.cause.hint().map(str::to_owned),
         }
     }
+}
+
+/// What the CRDs of these charts make the cluster serve, as Helm's `.Capabilities.APIVersions`
+/// names it: `GROUP/VERSION` and `GROUP/VERSION/KIND`, sorted.
+fn api_versions<'a>(charts: impl Iterator<Item = &'a Chart>) -> Vec<String> {
+    let mut served = BTreeSet::new();
+    for crd in charts.flat_map(|chart| &chart.crds) {
+        for version in &crd.versions {
+            served.insert(format!("{}/{version}", crd.group));
+            served.insert(format!("{}/{version}/{}", crd.group, crd.kind));
+        }
+    }
+    served.into_iter().collect()
 }
 
 /// Whether the same would happen at the chart's turn. What says nothing of the chart does not count:

@@ -1,28 +1,31 @@
 //! One stack and one cluster.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, PoisonError},
 };
 
 use tokio::sync::OnceCell;
 
 use super::{
-    PlanRequest, RunError, Settings,
-    check::Library,
+    PlanRequest, Problem, RunError, Settings,
+    check::{self, Library},
     fetch::{self, FetchWatch, Local},
     observe, ownership,
 };
 use crate::{
-    cluster::{self, Cluster, guard},
+    chart,
+    cluster::{self, Cluster, ClusterError, guard},
+    diagnostic::Problems,
     graph::{Graph, Request, Selection, Selector},
     helm::Helm,
-    name::{Direction, Namespace},
-    plan::{Contents, Known, Observed, Plan, PlanError},
+    inputs::{self, Given},
+    name::{ChartName, Direction, Namespace},
+    plan::{Contents, CrdContent, Known, Observed, ObservedCrd, Plan, PlanError, Removal},
     release::Releases,
     secret::Redactor,
     shutdown::Shutdown,
-    stack::Stack,
+    stack::{self, Scope, Stack},
 };
 
 /// A connected session: the kubeconfig and context are resolved once, and the cluster is one the
@@ -137,7 +140,7 @@ impl Session {
     ) -> Result<Plan, RunError> {
         let selection = select(&Graph::new(&self.stack), request)?;
         let (stack, settings, redactor) = (&self.stack, &self.settings, &self.redactor);
-        let entries = entries(stack, &selection);
+        let entries = entries(stack, &selection, request.direction);
         let fetched = match request.direction {
             Direction::Up => fetch::for_run(stack, settings, entries, redactor, watch).await?,
             Direction::Down => fetch::cached(stack, settings, entries, redactor).await,
@@ -146,12 +149,54 @@ impl Session {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone_from(&fetched);
+        let scope = at_hand(stack, settings, redactor);
+        let charts = open(stack, &selection, request.direction, &fetched, &scope)?;
         let listed = self.releases.list(&self.namespaces()).await?;
-        let observed = observe::observed(&self.stack, &self.releases, &listed).await?;
+        let observed = Observed {
+            crds: self.crds(request, &charts).await?,
+            ..observe::observed(&self.stack, &self.releases, &listed).await?
+        };
         let context = self.cluster.context().map(str::to_owned);
-        let mut plan = make(&self.stack, request, &fetched, Some(&observed), context)?;
+        let mut plan = make(&self.stack, request, charts, Some(&observed), context)?;
         ownership::bar(&self.stack, &listed, &mut plan);
         Ok(plan)
+    }
+
+    /// The cluster's CRDs, as far as the run has to do with them. Who may not see them cannot apply
+    /// or remove any; what only tells which ones stay is then left out.
+    async fn crds(
+        &self,
+        request: &PlanRequest,
+        charts: &Charts,
+    ) -> Result<BTreeMap<String, ObservedCrd>, RunError> {
+        let brings = |name: &ChartName| {
+            let chart = self.stack.charts.get(name);
+            chart.is_some_and(stack::Chart::brings_crds)
+        };
+        let bringing: Vec<&ChartName> = charts
+            .iter()
+            .filter(|(name, chart)| !chart.crds.is_empty() && brings(name))
+            .map(|(name, _)| name)
+            .collect();
+        let is_down = request.direction == Direction::Down;
+        if bringing.is_empty() && !is_down {
+            return Ok(BTreeMap::new());
+        }
+        match self.cluster.crds().await {
+            Ok(listed) => Ok(observe::observed_crds(listed)),
+            Err(ClusterError::Forbidden { .. }) if is_down && !request.purge => Ok(BTreeMap::new()),
+            Err(ClusterError::Forbidden { message }) if !is_down => {
+                let problem = |name: &ChartName| Problem {
+                    chart: Some(name.clone()),
+                    message: format!("it brings CRDs, and you may not see them: {message}"),
+                    hint: Some("with `crds = \"skip\"` they are left to those who may".into()),
+                };
+                Err(RunError::Preflight(
+                    bringing.into_iter().map(problem).collect(),
+                ))
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 }
 
@@ -163,17 +208,60 @@ pub async fn offline_plan(
     request: &PlanRequest,
 ) -> Result<Plan, RunError> {
     let selection = select(&Graph::new(stack), request)?;
-    let entries = entries(stack, &selection);
+    let entries = entries(stack, &selection, request.direction);
     let cached = fetch::cached(stack, settings, entries, &Redactor::default()).await;
-    make(stack, request, &cached, None, None)
+    let scope = at_hand(stack, settings, &Redactor::default());
+    let charts = open(stack, &selection, request.direction, &cached, &scope)?;
+    make(stack, request, charts, None, None)
 }
 
+/// What values can be made of before a run has begun.
+fn at_hand(stack: &Stack, settings: &Settings, redactor: &Redactor) -> Scope {
+    let given = Given {
+        env: &settings.env,
+        inputs: &settings.inputs,
+        redactor,
+        shutdown: &Shutdown::never(),
+    };
+    inputs::at_hand(stack, given)
+}
+
+/// The charts that could be opened, by name.
+type Charts = BTreeMap<ChartName, chart::Chart>;
+
+/// Opens the charts that a plan is made of. One that cannot be opened has no version in the plan;
+/// preflight says why.
+fn open(
+    stack: &Stack,
+    selection: &Selection,
+    direction: Direction,
+    fetched: &Local,
+    scope: &Scope,
+) -> Result<Charts, RunError> {
+    let entries = || entries(stack, selection, direction);
+    let (charts, _) = Library::new(fetched).under(scope).open_all(entries());
+    let missing = match direction {
+        Direction::Up => check::missing_crds(entries(), &charts),
+        Direction::Down => Vec::new(),
+    };
+    if missing.is_empty() {
+        Ok(charts)
+    } else {
+        Err(RunError::Stack(Problems(missing)))
+    }
+}
+
+/// The charts whose files a plan is made of. On the way down those that stay count, too: they may
+/// use the CRDs of one that goes.
 fn entries<'a>(
     stack: &'a Stack,
     selection: &'a Selection,
-) -> impl Iterator<Item = &'a crate::stack::Chart> {
-    let names = selection.charts().iter();
-    names.filter_map(|name| stack.charts.get(name))
+    direction: Direction,
+) -> impl Iterator<Item = &'a stack::Chart> {
+    let charts = stack.charts.values().enumerate();
+    charts
+        .filter(move |(index, _)| direction == Direction::Down || selection.holds(*index))
+        .map(|(_, chart)| chart)
 }
 
 /// The charts a request is about.
@@ -194,44 +282,48 @@ pub fn select(graph: &Graph<'_>, request: &PlanRequest) -> Result<Selection, Run
 fn make(
     stack: &Stack,
     request: &PlanRequest,
-    fetched: &Local,
+    charts: Charts,
     observed: Option<&Observed>,
     context: Option<String>,
 ) -> Result<Plan, RunError> {
     let graph = Graph::new(stack);
     let selection = select(&graph, request)?;
-    // A chart that cannot be opened has no version in the plan; preflight says why.
-    let (charts, _) = Library::new(fetched).open_all(entries(stack, &selection));
-    let contents = |(name, chart): (_, crate::chart::Chart)| {
-        (
-            name,
-            Contents {
-                version: Some(chart.version.to_string()),
-                ..Contents::default()
-            },
-        )
-    };
     let known = Known {
         context,
-        contents: charts.into_iter().map(contents).collect(),
+        contents: charts
+            .into_iter()
+            .map(|(name, chart)| (name, contents(&chart)))
+            .collect(),
         ..Known::default()
     };
+    let removal = Removal {
+        include_protected: request.include_protected,
+        purge: request.purge,
+    };
     let plan: Result<Plan, PlanError> = match (observed, request.direction) {
-        (None, direction) => Plan::offline(&graph, &selection, direction, &known),
+        (None, direction) => Plan::offline(&graph, &selection, direction, removal, &known),
         (Some(observed), Direction::Up) => Plan::up(&graph, &selection, observed, &known),
-        (Some(observed), Direction::Down) => Plan::down(
-            &graph,
-            &selection,
-            observed,
-            &known,
-            request.include_protected,
-        ),
+        (Some(observed), Direction::Down) => {
+            Plan::down(&graph, &selection, observed, &known, removal)
+        }
     };
     Ok(plan?)
 }
 
 fn release_of(version: &semver::Version) -> semver::Version {
     semver::Version::new(version.major, version.minor, version.patch)
+}
+
+fn contents(chart: &chart::Chart) -> Contents {
+    let crd = |crd: &Arc<chart::Crd>| CrdContent {
+        name: crd.name.clone(),
+        digest: crd.digest.clone(),
+    };
+    Contents {
+        version: Some(chart.version.to_string()),
+        digest: None,
+        crds: chart.crds.iter().map(crd).collect(),
+    }
 }
 
 /// Proxy variables exist in both cases; curl and Go read both.

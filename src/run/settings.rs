@@ -72,6 +72,7 @@ impl Settings {
 
 /// Which charts, which way.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "one field a flag")]
 pub struct PlanRequest {
     /// Up or down.
     pub direction: Direction,
@@ -87,6 +88,8 @@ pub struct PlanRequest {
     pub include_protected: bool,
     /// Releases of other stacks become this one's, instead of being refused.
     pub take_over: bool,
+    /// `down` also removes CRDs, and namespaces if empty, that stackctl made.
+    pub purge: bool,
 }
 
 impl PlanRequest {
@@ -100,6 +103,7 @@ impl PlanRequest {
             with_dependents: false,
             include_protected: false,
             take_over: false,
+            purge: false,
         }
     }
 }

@@ -161,7 +161,7 @@ fn a_step_of_a_program_that_hangs_or_panics_ends_its_own_chart_only() {
     let ended: BTreeMap<&str, ChartOutcome> = outcome
         .charts
         .iter()
-        .map(|chart| (chart.chart.as_str(), chart.outcome))
+        .map(|chart| (chart.chart.chart.as_str(), chart.outcome))
         .collect();
     let expected = [
         ("hangs", ChartOutcome::Cancelled),

@@ -11,6 +11,7 @@ mod operate;
 mod plan;
 mod status;
 mod up;
+mod values;
 
 use std::future::Future;
 
@@ -29,6 +30,7 @@ pub(super) fn run(settings: Settings, console: &Console) -> anyhow::Result<ExitC
         Settings::Check(settings) => check::run(&settings, console),
         Settings::Graph(settings) => graph::run(&settings, console),
         Settings::Lock(settings) => block_on(lock::run(settings, console)),
+        Settings::Values(settings) => block_on(values::run(settings, console)),
         Settings::Completions(shell) => completions::run(shell),
     }
 }

@@ -24,7 +24,7 @@ pub(super) async fn run(settings: PlanSettings, console: &Console) -> anyhow::Re
     };
     let request = PlanRequest {
         take_over: settings.take_over,
-        ..common::request(&settings.selection, direction, settings.include_protected)
+        ..common::request(&settings.selection, direction, settings.removal)
     };
     let session = Settings {
         frozen: settings.frozen,

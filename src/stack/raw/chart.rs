@@ -9,7 +9,7 @@ use crate::stack::{
         node::{Node, Table, Value},
         origin::{Located, Origin, Text},
     },
-    model::{Intent, RollbackOnFailure, Unlock, Wait},
+    model::{CrdPolicy, Intent, RollbackOnFailure, Unlock, Wait},
     raw::{
         data::{RawValuesFile, read_values_files},
         history_max, one_or_more,
@@ -46,6 +46,7 @@ pub(crate) struct RawChart<'a> {
     pub(crate) force_replace: bool,
     pub(crate) unlock: Unlock,
     pub(crate) unlock_after: Option<Duration>,
+    pub(crate) crds: CrdPolicy,
     pub(crate) reinstall_below: Option<RawReinstall<'a>>,
     pub(crate) history_max: Option<u32>,
     pub(crate) steps: RawSteps<'a>,
@@ -59,7 +60,7 @@ pub(crate) struct RawReinstall<'a> {
 }
 
 /// Keys of the design that come with later versions.
-const LATER: &[&str] = &["adopt", "crds", "outputs", "retry"];
+const LATER: &[&str] = &["adopt", "outputs", "retry"];
 
 /// Finds what is wrong with `[defaults]` itself, whether or not a chart uses it.
 pub(crate) fn check_defaults(table: &Table, f: &mut Findings) {
@@ -98,6 +99,11 @@ pub(crate) fn read<'a>(
         ("stale", Unlock::Stale),
         ("always", Unlock::Always),
     ];
+    let policies = [
+        ("upgrade", CrdPolicy::Upgrade),
+        ("create", CrdPolicy::Create),
+        ("skip", CrdPolicy::Skip),
+    ];
     let raw = RawChart {
         name,
         nowhere: !chart.has("chart"),
@@ -125,6 +131,7 @@ pub(crate) fn read<'a>(
         force_replace: chart.flag("force_replace", f).unwrap_or_default(),
         unlock: chart.word("unlock", &unlocks, f).unwrap_or_default(),
         unlock_after: chart.duration("unlock_after", f),
+        crds: chart.word("crds", &policies, f).unwrap_or_default(),
         reinstall_below: chart
             .node("reinstall_below")
             .and_then(|node| read_reinstall(node, f)),

@@ -4,9 +4,12 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::diagnostic::Source;
 use crate::stack::{
-    Composed, Edit, PathPart, Resolved, Scope, TemplatedValue, ValuePath, Values, ValuesLayer,
-    values::merge,
+    Composed, Edit, Layer, PathPart, Resolved, Scope, Templated, TemplatedValue, ValuePath, Values,
+    ValuesLayer,
+    layers::origin::Sources,
+    values::said::{By, Said},
 };
 
 fn scope() -> Scope {
@@ -162,9 +165,11 @@ fn tree() -> impl Strategy<Value = Value> {
         })
 }
 
-fn merged(mut under: Value, over: &Value) -> Value {
-    merge(&mut under, over.clone());
-    under
+pub(super) fn merged(under: Value, over: &Value) -> Value {
+    let said = |value: &Value| Said::of_json(value, By::Helm, false);
+    let mut merged = said(&under);
+    merged.merge(said(over));
+    merged.to_json()
 }
 
 fn part() -> impl Strategy<Value = PathPart> {
@@ -188,11 +193,17 @@ proptest! {
     #[test]
     fn what_is_set_is_there(first in "[a-c]", rest in proptest::collection::vec(part(), 0..4), value in any::<i32>()) {
         let parts: Vec<_> = std::iter::once(PathPart::Key(first)).chain(rest).collect();
+        let mut sources = Sources::default();
+        let source = Source { name: String::new(), text: String::new() };
         let edit = Edit {
+            layer: Layer::Set,
             path: ValuePath(parts.clone()),
-            value: Some(TemplatedValue::Plain(value.into())),
+            value: TemplatedValue {
+                content: Templated::Plain(value.into()),
+                origin: sources.add(source).origin(0..0),
+            },
         };
-        let values = Values { files: Vec::new(), layers: vec![ValuesLayer::Edit(edit)] };
+        let values = Values { layers: vec![ValuesLayer::Edit(edit)], ..Values::default() };
         let document = values.compose(&Scope::default()).unwrap().document;
         let found = parts.iter().fold(&document, |tree, part| match part {
             PathPart::Key(key) => &tree[key],

@@ -339,7 +339,9 @@ fn a_plan_as_json() {
       ],
       "critical_path": [
         "web"
-      ]
+      ],
+      "warnings": [],
+      "kept_crds": []
     }
     exit 0
     "#);
