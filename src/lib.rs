@@ -22,7 +22,7 @@
 //! | [`stack`] | file to domain: layers, raw, templates, values, model, validate | – |
 //! | [`inputs`] | resolves inputs, never for `check` | `stack`, `process` |
 //! | [`graph`] | petgraph behind our words: order, waves, selection | `stack` |
-//! | [`plan`] | pure: what is wanted and observed in, a plan out | `graph`, `stack` |
+//! | [`plan`] | pure: what is wanted and observed in, a plan out | `graph`, `stack`, `lock` |
 //! | [`engine`] | plan to outcome: a pure frontier, one owner of the run's state | `plan` |
 //! | [`process`] | start, group, drain, stop children; they die with us | – |
 //! | [`http`] | one client, with deadlines | – |

@@ -65,10 +65,11 @@ pub async fn upgrade(cx: &Context<'_>) -> Result<(), StepError> {
         // After a reinstall's removal, or a pause, the chart has given its slot back.
         cx.unpark().await?;
         let history = recover::clear_way(cx, Next::Deploy, depth, &limit).await?;
-        let last = newest(cx, &history).await?;
-        let expected = last.map_or(1, |last| last + 1);
-        upgrade.labels = labels(cx, expected)?;
-        match run(cx, last, &upgrade).await? {
+        let last = history.last();
+        remember(cx, &history).await?;
+        let expected = last.map_or(1, |last| last.revision + 1);
+        upgrade.labels = labels(cx, expected, last)?;
+        match run(cx, last.map(|last| last.revision), &upgrade).await? {
             Ok(made) => {
                 check_revision(cx, made, expected);
                 return Ok(());
@@ -87,7 +88,7 @@ async fn run(
     last: Option<u32>,
     upgrade: &Upgrade,
 ) -> Result<Result<Upgraded, HelmError>, StepError> {
-    let work = cx.helm(async |call| cx.run.helm.upgrade(call, upgrade).await);
+    let work = Box::pin(cx.helm(async |call| cx.run.helm.upgrade(call, upgrade).await));
     recover::announced(cx, Operation::Upgrade, last, upgrade.deadline(), work).await
 }
 
@@ -136,16 +137,14 @@ async fn installed_version(cx: &Context<'_>) -> Result<Option<semver::Version>, 
     Ok(record.and_then(|record| parse_version(record.chart_version())))
 }
 
-/// The newest revision right before exec. What there was is remembered, since rollback goes back
-/// to what was good then.
-async fn newest(cx: &Context<'_>, history: &[Revision]) -> Result<Option<u32>, StepError> {
-    let last_revision = history.last().map(|revision| revision.revision);
+/// What there is right before exec is remembered, since rollback goes back to what was good then.
+async fn remember(cx: &Context<'_>, history: &[Revision]) -> Result<(), StepError> {
     let before = Before {
         good_revision: good(cx, history).await?,
-        last_revision,
+        last_revision: history.last().map(|revision| revision.revision),
     };
     cx.remember(|memory| memory.before = Some(before));
-    Ok(last_revision)
+    Ok(())
 }
 
 /// What to go back to: the deployed revision. There is none after an upgrade that Helm took for
@@ -211,7 +210,11 @@ fn wait_mode(cx: &Context<'_>) -> WaitMode {
     }
 }
 
-fn labels(cx: &Context<'_>, expected: u32) -> Result<BTreeMap<String, String>, StepError> {
+fn labels(
+    cx: &Context<'_>,
+    expected: u32,
+    last: Option<&Revision>,
+) -> Result<BTreeMap<String, String>, StepError> {
     let version = cx
         .run
         .charts
@@ -225,7 +228,9 @@ fn labels(cx: &Context<'_>, expected: u32) -> Result<BTreeMap<String, String>, S
         chart_version: version,
         ..Marks::default()
     };
-    Ok(marks.labels()?)
+    // Beside a history that is only kept, Helm installs: nothing is inherited.
+    let inherited = last.filter(|last| last.status != ReleaseStatus::Uninstalled);
+    Ok(marks.labels(inherited.map(|last| &last.marks))?)
 }
 
 #[cfg(test)]

@@ -30,11 +30,11 @@ struct Inner {
     run: RunId,
     known: Mutex<BTreeMap<ReleaseId, Intent>>,
     /// None in a run without a lock: nobody else is told.
-    shelf: Option<Shelf>,
+    kept: Option<Kept>,
 }
 
 /// Where they are kept.
-struct Shelf {
+struct Kept {
     cluster: Cluster,
     place: Place,
     holds: Holds,
@@ -71,7 +71,7 @@ impl Intents {
         Ok(Self(Arc::new(Inner {
             run,
             known: Mutex::new(known),
-            shelf: Some(Shelf {
+            kept: Some(Kept {
                 cluster,
                 place,
                 holds,
@@ -84,7 +84,7 @@ impl Intents {
         Self(Arc::new(Inner {
             run,
             known: Mutex::default(),
-            shelf: None,
+            kept: None,
         }))
     }
 
@@ -113,7 +113,7 @@ impl Intents {
             deadline: began.saturating_add(lasts).unwrap_or(Timestamp::MAX),
         };
         self.write(release, Some(intent)).await?;
-        if self.0.shelf.as_ref().is_some_and(|shelf| !(shelf.holds)()) {
+        if self.0.kept.as_ref().is_some_and(|kept| !(kept.holds)()) {
             return Err(lost());
         }
         Ok(())
@@ -134,13 +134,13 @@ impl Intents {
     }
 
     async fn write(&self, release: &ReleaseId, intent: Option<Intent>) -> Result<(), StepError> {
-        if let Some(shelf) = &self.0.shelf {
-            if !(shelf.holds)() {
+        if let Some(kept) = &self.0.kept {
+            if !(kept.holds)() {
                 return Err(lost());
             }
             let value = intent.as_ref().map(serde_json::to_string).transpose();
             let value = value.map_err(|error| StepError::new(error.to_string()))?;
-            shelf.set(&intent_key(release), value.as_deref()).await?;
+            kept.set(&intent_key(release), value.as_deref()).await?;
         }
         let mut known = lock(&self.0.known);
         match intent {
@@ -153,17 +153,17 @@ impl Intents {
     /// The run is over: removes the ConfigMap unless it holds something. To be called before the
     /// lease is given back.
     pub async fn close(&self) {
-        let Some(shelf) = &self.0.shelf else { return };
+        let Some(kept) = &self.0.kept else { return };
         if lock(&self.0.known).is_empty()
-            && (shelf.holds)()
-            && let Err(error) = shelf.remove_if_empty().await
+            && (kept.holds)()
+            && let Err(error) = kept.remove_if_empty().await
         {
             tracing::debug!(%error, "the intents stay");
         }
     }
 }
 
-impl Shelf {
+impl Kept {
     async fn set(&self, key: &str, value: Option<&str>) -> Result<(), ClusterError> {
         let Place {
             namespace, name, ..
@@ -291,7 +291,8 @@ mod tests {
     async fn nothing_is_begun_without_the_lease() {
         let (cluster, script) = Script::cluster(|_, _| Answer::json(&json!({})));
         let (intents, held) = open(cluster, false).await;
-        let announced = intents.announce(&web(), Operation::Upgrade, None, MINUTE);
+        let web = web();
+        let announced = intents.announce(&web, Operation::Upgrade, None, MINUTE);
         assert!(announced.await.unwrap_err().cancelled);
         assert_eq!(script.count(), 1, "and nothing is written");
         held.store(true, Ordering::SeqCst);
@@ -304,7 +305,7 @@ mod tests {
         let asked = Arc::clone(&held);
         let holds: Holds = Arc::new(move || asked.load(Ordering::SeqCst));
         let intents = Intents::open(cluster, place(), run, holds).await.unwrap();
-        let announced = intents.announce(&web(), Operation::Upgrade, None, MINUTE);
+        let announced = intents.announce(&web, Operation::Upgrade, None, MINUTE);
         assert!(announced.await.unwrap_err().cancelled, "lost meanwhile");
     }
 }

@@ -15,7 +15,7 @@ use super::{Context, StepError, ready::FAILED, remove, words::in_words};
 use crate::{
     cluster::ClusterError,
     helm::{self, Aftermath, HelmError},
-    lock::{Intent, Newest, Operation, Verdict, judge},
+    lock::{Intent, Newest, Operation, Verdict, is_unfinished, judge},
     name::ReleaseStatus,
     plan::remedy,
     process::mark,
@@ -148,7 +148,7 @@ pub(super) async fn clear_way(
                         "it is uninstalled to the end first",
                     );
                     parked = true;
-                    remove::finish(cx, &history).await?;
+                    Box::pin(remove::finish(cx, &history)).await?;
                     continue;
                 }
                 recover(cx, next, &verdict, found).await
@@ -211,10 +211,6 @@ fn judge_found(cx: &Context<'_>, found: Option<&Found<'_>>) -> Verdict {
     // One chart does one thing at a time: what this run announced before has ended.
     let gone = |intent: &Intent| intent.run == cx.run.id || is_gone(intent);
     judge(newest, intent.as_ref(), Timestamp::now(), gone)
-}
-
-fn is_unfinished(status: ReleaseStatus) -> bool {
-    status.is_pending() || status == ReleaseStatus::Uninstalling
 }
 
 /// When the operation began: by the server's clock where there is one.

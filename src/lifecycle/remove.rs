@@ -49,7 +49,7 @@ pub(super) async fn finish(cx: &Context<'_>, history: &[Revision]) -> Result<(),
         .filter(|_| last.status != ReleaseStatus::Uninstalled)
         .map(|record| deleted_by(cx, record))
         .transpose()?;
-    let work = cx.helm(async |call| cx.run.helm.uninstall(call, &uninstall).await);
+    let work = Box::pin(cx.helm(async |call| cx.run.helm.uninstall(call, &uninstall).await));
     let (from, deadline) = (Some(last.revision), uninstall.deadline());
     recover::announced(cx, Operation::Uninstall, from, deadline, work).await??;
     cx.park();

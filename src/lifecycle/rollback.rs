@@ -49,7 +49,7 @@ pub(super) async fn run(cx: &Context<'_>) -> Result<String, StepError> {
         timeout: cx.chart.timeout,
         history_max: cx.chart.history_max,
     };
-    let work = cx.helm(async |call| cx.run.helm.rollback(call, &rollback).await);
+    let work = Box::pin(cx.helm(async |call| cx.run.helm.rollback(call, &rollback).await));
     let (from, deadline) = (Some(newest.revision), rollback.deadline());
     recover::announced(cx, Operation::Rollback, from, deadline, work).await??;
     let objects = ready::objects_of(cx, good).await?;

@@ -35,6 +35,11 @@ pub enum Verdict {
     Foreign,
 }
 
+/// Whether a revision of this status is being worked on, or was when whoever did died.
+pub fn is_unfinished(status: ReleaseStatus) -> bool {
+    status.is_pending() || status == ReleaseStatus::Uninstalling
+}
+
 /// Judges the newest record of a release and what was announced for it. To be asked while holding
 /// the stack's lease: then no run but ours announces anything.
 ///
@@ -47,9 +52,7 @@ pub fn judge(
     now: Timestamp,
     is_gone: impl FnOnce(&Intent) -> bool,
 ) -> Verdict {
-    let unfinished = newest.filter(|newest| {
-        newest.status.is_pending() || newest.status == ReleaseStatus::Uninstalling
-    });
+    let unfinished = newest.filter(|newest| is_unfinished(newest.status));
     let intent = match (unfinished, intent) {
         (Some(unfinished), Some(intent)) if began(intent, unfinished) => intent,
         (Some(_), _) => return Verdict::Foreign,

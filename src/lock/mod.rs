@@ -27,7 +27,7 @@ use std::time::Duration;
 
 pub use intent::{Intent, Operation, intent_key, read_intents};
 use jiff::Timestamp;
-pub use judge::{Newest, SKEW, Verdict, judge};
+pub use judge::{Newest, SKEW, Verdict, is_unfinished, judge};
 pub use machine::{Input, Lock, Output};
 
 use crate::name::{EnvironmentName, RunId, StackName};

@@ -182,6 +182,18 @@ impl Session {
         Ok(found.map_or_else(BTreeMap::new, |map| read_intents(&map.data)))
     }
 
+    /// As [`Self::intents`], for a plan. Whoever may not see them, or runs without a lock, takes
+    /// every operation under way for somebody else's.
+    pub(super) async fn known_intents(&self) -> Result<BTreeMap<ReleaseId, Intent>, RunError> {
+        if self.settings.no_lock {
+            return Ok(BTreeMap::new());
+        }
+        match self.intents().await {
+            Err(ClusterError::Forbidden { .. }) => Ok(BTreeMap::new()),
+            result => Ok(result?),
+        }
+    }
+
     async fn lease(&self) -> Result<Option<Lease>, ClusterError> {
         let Place {
             namespace, name, ..

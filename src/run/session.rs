@@ -151,14 +151,16 @@ impl Session {
             .clone_from(&fetched);
         let scope = at_hand(stack, settings, redactor);
         let charts = open(stack, &selection, request.direction, &fetched, &scope)?;
-        let listed = self.releases.list(&self.namespaces()).await?;
+        let namespaces = self.namespaces();
+        let listed = async { Ok(self.releases.list(&namespaces).await?) };
+        let (listed, intents) = tokio::try_join!(listed, self.known_intents())?;
         let observed = Observed {
             crds: self.crds(request, &charts).await?,
-            ..observe::observed(&self.stack, &self.releases, &listed).await?
+            ..observe::observed(&self.stack, &self.releases, &listed, &intents).await?
         };
         let context = self.cluster.context().map(str::to_owned);
         let mut plan = make(&self.stack, request, charts, Some(&observed), context)?;
-        ownership::bar(&self.stack, &listed, &mut plan);
+        ownership::settle(&self.stack, &listed, request.take_over, &mut plan);
         Ok(plan)
     }
 

@@ -23,7 +23,7 @@ const TABLE: [(&str, &[&str]); 22] = [
     ("stack", &[]),
     ("inputs", &["stack", "process"]),
     ("graph", &["stack"]),
-    ("plan", &["graph", "stack"]),
+    ("plan", &["graph", "stack", "lock"]),
     ("engine", &["plan"]),
     ("process", &[]),
     ("http", &[]),

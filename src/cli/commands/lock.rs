@@ -1,5 +1,7 @@
 //! `stackctl lock show` and `stackctl lock release`.
 
+use std::fmt::Write as _;
+
 use super::common;
 use crate::{
     cli::{
@@ -45,8 +47,9 @@ fn text(stack: &str, state: &LockState) -> String {
     };
     for announced in &state.intents {
         let intent = &announced.intent;
-        text += &format!(
-            "  {} of {}, by run {} on {}, since {:.0}, over by {:.0}\n",
+        let _ = writeln!(
+            text,
+            "  {} of {}, by run {} on {}, since {:.0}, over by {:.0}",
             intent.operation,
             announced.release,
             intent.run,

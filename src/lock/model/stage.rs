@@ -14,7 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{Lock, Millis, Partition, REQUEST_DEADLINE, Run, World, cut};
 use crate::{
-    lock::{Intent, Newest, Operation, Verdict, judge},
+    lock::{Intent, Newest, Operation, Verdict, is_unfinished, judge},
     name::{ReleaseStatus, RunId},
 };
 
@@ -288,7 +288,12 @@ impl Stage {
                     (at + POLL, Task::Follow)
                 } else {
                     // An operation that helm left unfinished stays announced, until it is recovered.
-                    if !self.record.newest.as_ref().is_some_and(is_unfinished) {
+                    if !self
+                        .record
+                        .newest
+                        .as_ref()
+                        .is_some_and(|newest| is_unfinished(newest.status))
+                    {
                         self.record.intent = None;
                     }
                     (at + delay, Task::Look)
@@ -409,8 +414,4 @@ impl Stage {
         acting.retain(|process| self.thaw(process.machine, at).is_none());
         acting
     }
-}
-
-fn is_unfinished(newest: &Newest) -> bool {
-    newest.status.is_pending() || newest.status == ReleaseStatus::Uninstalling
 }
