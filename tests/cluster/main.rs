@@ -24,9 +24,11 @@ mod commands;
 mod environments;
 mod failures;
 mod interrupts;
+mod locks;
 mod offline;
 mod order;
 mod quickstart;
+mod recovery;
 mod rollback;
 mod seed;
 #[path = "../it/sources/server.rs"]
@@ -72,6 +74,8 @@ fn main() -> ExitCode {
         changes::TESTS,
         order::TESTS,
         interrupts::TESTS,
+        recovery::TESTS,
+        locks::TESTS,
         commands::TESTS,
         seed::TESTS,
         sources::TESTS,
