@@ -16,6 +16,7 @@
 //! - `metadata`, `files`: [`Chart::open`] reads a folder or a packed chart once: name and version,
 //!   whether its declared dependencies are there, and which kinds of hooks it has (they decide who
 //!   waits, see [`Hooks`]). Rendering stays Helm's;
+//! - `crds`, `parts`: the CRDs it carries, of the subcharts in use, which are nodes of their own;
 //! - `values`: what a chart and its subcharts say about values.
 //!
 //! Helm gets paths only: it fetches nothing, and nothing of the user's Helm configuration is
@@ -43,7 +44,6 @@ mod source;
 mod subcharts;
 mod tree;
 mod values;
-mod yaml;
 
 use std::path::{Path, PathBuf};
 

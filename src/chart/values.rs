@@ -165,9 +165,9 @@ mod tests {
                     - {name: db, version: 1.x, alias: store, condition: 'store.on,db.on', tags: [data],\n\
                        import-values: [port, {child: a, parent: b.c}]}\n";
         write("Chart.yaml", meta);
-        write("./web/values.yaml", "a: 1\n");
+        write("values.yaml", "a: 1\n");
         write("charts/db/Chart.yaml", "name: db\nversion: 1.2.0\n");
-        write("./web/charts/db/values.yaml", "b: 2\n");
+        write("charts/db/values.yaml", "b: 2\n");
         write(
             "charts/db/charts/deep/Chart.yaml",
             "name: deep\nversion: 0.1.0\n",

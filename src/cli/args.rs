@@ -23,6 +23,7 @@ Examples:
   stackctl up                         bring the whole stack up
   stackctl up web --with-needs        one chart, and what it needs
   stackctl fetch                      download the charts, lock their versions
+  stackctl values web --explain       what Helm gets as values, and who said it
   stackctl down --yes                 take the stack down, dependents first
 
 Environment:
@@ -101,6 +102,7 @@ pub(super) enum Command {
         what: LockCommand,
     },
     Values(ValuesArgs),
+    Render(RenderArgs),
     /// Print a completion script
     #[command(after_help = "\
 Examples:
@@ -212,6 +214,7 @@ Examples:
   stackctl fetch --update         the newest versions the stack accepts
   stackctl fetch --update db      of one chart only
   stackctl fetch --frozen         in CI: fill the cache, change nothing
+  stackctl fetch --late           also what the stack itself serves, once it is up
 
 The lock file lies beside the stack file (stack.lock) and belongs into version control. Charts are
 kept in $STACKCTL_CACHE_DIR, $XDG_CACHE_HOME/stackctl or ~/.cache/stackctl; `up` and `plan` fetch
@@ -226,6 +229,9 @@ pub(super) struct FetchArgs {
     /// Use only charts that the lock file holds, and do not write it
     #[arg(long, conflicts_with = "update")]
     pub(super) frozen: bool,
+    /// Also charts with `fetch = "late"`, which come from something that the stack installs
+    #[arg(long)]
+    pub(super) late: bool,
     #[command(flatten)]
     pub(super) stack: StackArgs,
 }
@@ -350,6 +356,41 @@ pub(super) struct ValuesArgs {
     /// With --all: use only a chart that the lock file holds
     #[arg(long)]
     pub(super) frozen: bool,
+    #[command(flatten)]
+    pub(super) stack: StackArgs,
+}
+
+/// Print the manifests of the stack's charts, as `helm template` would
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  stackctl render                      all charts, in the order of the graph
+  stackctl render web --with-needs     a chart, and what it needs
+  stackctl render --output-dir out     one file a chart: out/web.yaml
+  stackctl render -e prod --kube-version 1.33 --include-crds
+
+Charts are fetched, inputs resolved and commands run, as for `up`; no cluster is asked. The
+manifests hold whatever secrets the values do: files are for you alone (0600), and standard output
+is not masked. If one chart fails nothing is printed or written. A chart that is fetched late is
+rendered only if it is named.")]
+pub(super) struct RenderArgs {
+    /// Write one file a chart to this folder instead of printing
+    #[arg(long, value_name = "DIR")]
+    pub(super) output_dir: Option<PathBuf>,
+    /// Also render the CRDs in the charts' `crds/`
+    #[arg(long)]
+    pub(super) include_crds: bool,
+    /// Render as if for this Kubernetes version; default is Helm's own
+    #[arg(long, value_name = "VERSION", value_parser = values::kube_version)]
+    pub(super) kube_version: Option<String>,
+    /// Use only charts that the lock file holds
+    #[arg(long)]
+    pub(super) frozen: bool,
+    /// The Helm to use, a path or a name; default `helm` in PATH
+    #[arg(long, value_name = "HELM")]
+    pub(super) helm_binary: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) selection: SelectionArgs,
     #[command(flatten)]
     pub(super) stack: StackArgs,
 }

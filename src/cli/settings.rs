@@ -24,6 +24,7 @@ pub(super) enum Settings {
     Graph(GraphSettings),
     Lock(LockSettings),
     Values(ValuesSettings),
+    Render(RenderSettings),
     Completions(clap_complete::Shell),
 }
 
@@ -183,6 +184,8 @@ pub(super) struct FetchSettings {
     pub(super) charts: Vec<ChartName>,
     /// Only what the lock file holds.
     pub(super) frozen: bool,
+    /// Also what a run fetches late.
+    pub(super) late: bool,
 }
 
 /// `status`.
@@ -236,6 +239,19 @@ pub(super) struct ValuesSettings {
     pub(super) explain: bool,
     pub(super) frozen: bool,
     pub(super) output: ValuesFormat,
+}
+
+/// `render`.
+#[derive(Debug, Clone)]
+pub(super) struct RenderSettings {
+    pub(super) stack: StackSettings,
+    pub(super) selection: SelectionSettings,
+    /// Where files are written instead of standard output.
+    pub(super) output_dir: Option<PathBuf>,
+    pub(super) include_crds: bool,
+    pub(super) kube_version: Option<String>,
+    pub(super) frozen: bool,
+    pub(super) helm_binary: Option<PathBuf>,
 }
 
 /// Form of what goes to standard output.
@@ -305,6 +321,7 @@ impl Settings {
                 update: fetch.update,
                 charts: fetch.charts,
                 frozen: fetch.frozen,
+                late: fetch.late,
             }),
             args::Command::Status(status) => Self::Status(StatusSettings {
                 stack: stack(status.stack, file),
@@ -343,6 +360,15 @@ impl Settings {
                 explain: values.explain,
                 frozen: values.frozen,
                 output: values.output,
+            }),
+            args::Command::Render(render) => Self::Render(RenderSettings {
+                stack: stack(render.stack, file),
+                selection: selection(render.selection),
+                output_dir: render.output_dir,
+                include_crds: render.include_crds,
+                kube_version: render.kube_version,
+                frozen: render.frozen,
+                helm_binary: render.helm_binary,
             }),
             args::Command::Completions { shell } => Self::Completions(shell),
         }

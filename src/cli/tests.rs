@@ -10,7 +10,7 @@ use super::{
     parse,
     settings::{
         FailurePolicy, GraphFormat, LogFormat, OutputFormat, Schedule, Settings, StackFile,
-        Verbosity, verbosity,
+        ValuesFormat, Verbosity, verbosity,
     },
     usage_code,
 };
@@ -135,6 +135,16 @@ fn each_command_has_its_own_names_and_flags() {
         Settings::Graph(graph) if graph.output == GraphFormat::Mermaid && graph.selection.with_needs
     ));
     assert!(matches!(
+        settings("values web --all --explain -o json --frozen -e prod"),
+        Settings::Values(values) if values.chart.as_str() == "web" && values.all && values.explain
+            && values.frozen && values.output == ValuesFormat::Json
+    ));
+    assert!(matches!(
+        settings("render web -l a=b --output-dir out --include-crds --kube-version 1.33"),
+        Settings::Render(render) if render.output_dir == Some("out".into()) && render.include_crds
+            && render.kube_version.as_deref() == Some("1.33") && render.selection.selectors == ["a=b"]
+    ));
+    assert!(matches!(
         settings("completions fish"),
         Settings::Completions(_)
     ));
@@ -216,6 +226,7 @@ fn no_flag_lacks_its_variable() {
                 "kubeconfig",
                 "helm-binary",
                 "state-dir",
+                "output-dir",
                 "selector",
             ];
             assert_eq!(result.is_ok(), free.contains(&flag), "{path} --{flag}");

@@ -205,3 +205,165 @@ fn fields_of(tree: &Value) -> usize {
         _ => 1,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        cluster::testing::{Answer, Call, Script},
+        name::{EnvironmentName, StackName},
+    };
+
+    fn definition() -> Value {
+        json!({
+            "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+            "metadata": { "name": "widgets.example.com", "labels": { "of": "chart" } },
+            "spec": { "group": "example.com", "names": { "kind": "Widget", "categories": {} },
+                      "versions": [{ "name": "v1" }] },
+        })
+    }
+
+    fn marks() -> CrdMarks {
+        let environment = EnvironmentName::new("prod").unwrap();
+        CrdMarks {
+            owner: (StackName::new("shop").unwrap(), Some(environment)),
+            chart: ChartName::new("web").unwrap(),
+            chart_version: "1.2.3+build".to_owned(),
+            digest: "d1".to_owned(),
+        }
+    }
+
+    /// The fields of what is applied, as the server writes them.
+    fn fields(tree: &Value) -> Value {
+        let inner = tree.as_object().into_iter().flatten();
+        let named = inner.map(|(key, value)| (format!("f:{key}"), fields(value)));
+        Value::Object(named.collect())
+    }
+
+    /// What the server makes of an apply.
+    fn served(call: &Call) -> Value {
+        let mut object = call.body.clone();
+        let mut owned = call.body.clone();
+        for field in ["apiVersion", "kind"] {
+            owned.as_object_mut().unwrap().remove(field);
+        }
+        owned["metadata"].as_object_mut().unwrap().remove("name");
+        object["metadata"]["managedFields"] = json!([
+            { "manager": "kube-apiserver", "operation": "Update", "subresource": "status",
+              "fieldsV1": { "f:status": {} } },
+            { "manager": "stackctl", "operation": "Apply", "fieldsV1": fields(&owned) },
+        ]);
+        object
+    }
+
+    async fn apply(before: Option<&LiveCrd>) -> (Value, Vec<Call>) {
+        let (cluster, script) = Script::cluster(|_, call| Answer::json(&served(call)));
+        let applied = cluster.apply_crd(&definition(), &marks(), before).await;
+        (applied.unwrap(), script.calls())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_new_one_is_marked_as_ours_and_reads_back() {
+        let (applied, calls) = apply(None).await;
+        let [call] = calls.as_slice() else {
+            panic!("one request: {calls:?}")
+        };
+        assert_eq!(call.method, "PATCH");
+        let path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/widgets.example.com";
+        assert!(call.path.starts_with(path), "{}", call.path);
+        assert!(call.path.contains("force=true"), "{}", call.path);
+        assert!(call.path.contains("fieldManager=stackctl"), "{}", call.path);
+        assert_eq!(call.body["spec"], definition()["spec"]);
+        assert_eq!(call.body["metadata"]["labels"]["of"], "chart");
+        let live = LiveCrd::of(&applied);
+        assert_eq!(live.digest.as_deref(), Some("d1"));
+        assert_eq!(live.created_by, Some(marks().owner));
+        assert_eq!(live.chart, Some(marks().chart));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn its_creator_stays_whoever_that_is() {
+        let other = (StackName::new("base").unwrap(), None);
+        let before = LiveCrd {
+            created_by: Some(other.clone()),
+            ..LiveCrd::default()
+        };
+        let live = LiveCrd::of(&apply(Some(&before)).await.0);
+        // Applied for another stack than the one that made it: nobody's to remove.
+        assert_eq!((live.created_by, live.chart), (Some(other), None));
+        let live = LiveCrd::of(&apply(Some(&LiveCrd::default())).await.0);
+        assert_eq!((live.created_by, live.chart), (None, None));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_that_counts_fields_otherwise_is_believed() {
+        let (cluster, script) = Script::cluster(|_, call| {
+            let mut served = served(call);
+            served["metadata"]["managedFields"][1]["fieldsV1"]["f:more"] = json!({});
+            Answer::json(&served)
+        });
+        let applied = cluster.apply_crd(&definition(), &marks(), None).await;
+        assert_eq!(LiveCrd::of(&applied.unwrap()).digest.as_deref(), Some("d1"));
+        assert_eq!(script.count(), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_digest_holds_until_somebody_takes_a_field() {
+        let (applied, _) = apply(None).await;
+        let digest = |change: &dyn Fn(&mut Value)| {
+            let mut live = applied.clone();
+            change(&mut live["metadata"]);
+            LiveCrd::of(&live).digest
+        };
+        let ours = |metadata: &mut Value| metadata["managedFields"][1]["fieldsV1"].take();
+        let added = digest(&|metadata| {
+            metadata["labels"]["x"] = json!("y");
+            let theirs = json!({ "manager": "kubectl-label", "operation": "Update",
+                                 "fieldsV1": { "f:metadata": { "f:labels": { "f:x": {} } } } });
+            metadata["managedFields"]
+                .as_array_mut()
+                .unwrap()
+                .push(theirs);
+        });
+        assert_eq!(added.as_deref(), Some("d1"));
+        let edited = digest(&|metadata| {
+            let mut left = ours(metadata);
+            left["f:spec"].as_object_mut().unwrap().remove("f:versions");
+            metadata["managedFields"][1]["fieldsV1"] = left;
+        });
+        assert_eq!(edited, None);
+        assert_eq!(
+            digest(&|metadata| metadata["managedFields"] = json!([])),
+            None
+        );
+        let leaving = |metadata: &mut Value| metadata["deletionTimestamp"] = json!("2026-01-01");
+        assert_eq!(digest(&leaving), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn all_are_listed_by_their_metadata_and_one_is_deleted_by_its_uid() {
+        let (cluster, script) = Script::cluster(|nth, _| match nth {
+            0 => Answer::json(&json!({ "items": [
+                { "metadata": { "name": "a.example.com", "uid": "u1" } },
+                { "metadata": { "name": "b.example.com" } },
+            ] })),
+            1 => Answer::json(&json!({ "status": "Success" })),
+            2 => Answer::status(404, "no"),
+            _ => Answer::status(409, "the UID in the precondition does not match"),
+        });
+        let found = cluster.crds().await.unwrap();
+        let names: Vec<&str> = found.keys().map(String::as_str).collect();
+        assert_eq!(names, ["a.example.com", "b.example.com"]);
+        assert!(
+            script.calls()[0]
+                .accept
+                .contains("as=PartialObjectMetadataList")
+        );
+        let uid = &found["a.example.com"].uid;
+        for gone in [true, true, false] {
+            let deleted = cluster.delete_crd("a.example.com", uid).await;
+            assert_eq!(deleted.is_ok(), gone, "{deleted:?}");
+        }
+        assert_eq!(script.calls()[1].body["preconditions"]["uid"], "u1");
+    }
+}

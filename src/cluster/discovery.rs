@@ -52,7 +52,8 @@ struct Named {
 
 #[derive(Deserialize)]
 struct Version {
-    version: String,
+    #[serde(rename = "version")]
+    name: String,
     #[serde(default)]
     resources: Vec<Resource>,
     #[serde(default)]
@@ -62,7 +63,8 @@ struct Version {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Resource {
-    resource: String,
+    #[serde(rename = "resource")]
+    plural: String,
     #[serde(default)]
     response_kind: Option<ResponseKind>,
     #[serde(default)]
@@ -147,8 +149,8 @@ fn aggregated(groups: Groups) -> Vec<Kind> {
                 continue;
             }
             let api_version = match name.as_str() {
-                "" => version.version.clone(),
-                group => format!("{group}/{}", version.version),
+                "" => version.name.clone(),
+                group => format!("{group}/{}", version.name),
             };
             for resource in version.resources {
                 let Some(ResponseKind { kind }) = resource.response_kind else {
@@ -157,10 +159,10 @@ fn aggregated(groups: Groups) -> Vec<Kind> {
                 kinds.push(Kind {
                     resource: ApiResource {
                         group: name.clone(),
-                        version: version.version.clone(),
+                        version: version.name.clone(),
                         api_version: api_version.clone(),
                         kind,
-                        plural: resource.resource,
+                        plural: resource.plural,
                     },
                     namespaced: resource.scope == "Namespaced",
                     listable: resource.verbs.iter().any(|verb| verb == "list"),

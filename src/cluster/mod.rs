@@ -5,6 +5,8 @@
 //!                                   │
 //!            kinds · objects · namespaces · lease · config_map · service_proxy · access
 //!                                   │
+//!            crds (apply, with `marks` of ours) · discovery (what is served) · remains (what is left)
+//!                                   │
 //!            ready (pure rules) ─ watches (one per kind) ─ investigate ─ dossier (pure)
 //! ```
 //!
@@ -52,7 +54,7 @@ use kinds::{Kind, Kinds};
 pub use kubeconfig::Options;
 pub use lease::Lease;
 pub use marks::Owner;
-pub use namespaces::{Ensured, LiveNamespace};
+pub use namespaces::{Ensured, LiveNamespace, Standing};
 pub use objects::ObjectRef;
 pub use ready::Readiness;
 pub use remains::{Contents, Remaining};

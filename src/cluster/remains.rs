@@ -161,3 +161,157 @@ fn is_kept(object: &ObjectRef) -> bool {
         _ => false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::cluster::testing::{Answer, Script};
+
+    fn crd(established: &str, versions: &Value) -> Value {
+        json!({
+            "spec": { "group": "example.com", "scope": "Namespaced", "versions": versions,
+                      "names": { "kind": "Widget", "plural": "widgets" } },
+            "status": { "conditions": [{ "type": "Established", "status": established }] },
+        })
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn objects_of_a_crd_are_listed_in_the_version_they_are_stored_in() {
+        let versions = json!([
+            { "name": "v2", "served": true, "storage": false },
+            { "name": "v1", "served": true, "storage": true },
+        ]);
+        let (cluster, script) = Script::cluster(move |nth, _| match nth {
+            0 => Answer::json(&crd("True", &versions)),
+            _ => Answer::json(&json!({ "items": [
+                { "metadata": { "name": "one", "namespace": "apps" } },
+                { "metadata": { "name": "two", "namespace": "apps",
+                                "deletionTimestamp": "2026-01-01T00:00:00Z" } },
+            ] })),
+        });
+        let found = cluster.instances("widgets.example.com").await.unwrap();
+        let seen = |it: &Remaining| (it.object.to_string(), it.leaving);
+        let seen: Vec<_> = found.iter().map(seen).collect();
+        assert_eq!(
+            seen,
+            [
+                ("Widget/one".to_owned(), false),
+                ("Widget/two".to_owned(), true)
+            ]
+        );
+        let path = &script.calls()[1].path;
+        assert!(path.starts_with("/apis/example.com/v1/widgets?"), "{path}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_crd_that_serves_nothing_has_no_objects() {
+        let served = json!([{ "name": "v1", "served": true, "storage": true }]);
+        let unserved = json!([{ "name": "v1", "served": false, "storage": true }]);
+        for crd in [crd("False", &served), crd("True", &unserved), json!({})] {
+            let (cluster, script) = Script::cluster(move |_, _| Answer::json(&crd));
+            assert_eq!(
+                cluster.instances("widgets.example.com").await,
+                Ok(Vec::new())
+            );
+            assert_eq!(script.count(), 1);
+        }
+        let (cluster, _) = Script::cluster(|_, _| Answer::status(404, "no"));
+        assert_eq!(
+            cluster.instances("widgets.example.com").await,
+            Ok(Vec::new())
+        );
+    }
+
+    /// Discovery with kinds as `(group, kind, plural)`, all namespaced and listable.
+    fn discovery(group: &str, kinds: &[(&str, &str)]) -> Value {
+        let resource = |(kind, plural): &(&str, &str)| {
+            json!({ "resource": plural, "scope": "Namespaced", "verbs": ["list"],
+                    "responseKind": { "kind": kind } })
+        };
+        let resources: Vec<Value> = kinds.iter().map(resource).collect();
+        json!({ "kind": "APIGroupDiscoveryList", "items": [{
+            "metadata": { "name": group },
+            "versions": [{ "version": "v1", "resources": resources }],
+        }] })
+    }
+
+    fn list(objects: &[Value]) -> Answer {
+        let items = objects
+            .iter()
+            .map(|metadata| json!({ "metadata": metadata }));
+        Answer::json(&json!({ "items": items.collect::<Vec<_>>() }))
+    }
+
+    async fn contents(answer: fn(&str) -> Option<Answer>) -> Contents {
+        let (cluster, _script) = Script::cluster(move |_, call| {
+            let path = call.path.split('?').next().unwrap();
+            match path {
+                "/api" => Answer::json(&discovery(
+                    "",
+                    &[
+                        ("ConfigMap", "configmaps"),
+                        ("ServiceAccount", "serviceaccounts"),
+                        ("Event", "events"),
+                        ("Pod", "pods"),
+                    ],
+                )),
+                "/apis" => Answer::json(&discovery(
+                    "coordination.k8s.io",
+                    &[("Lease", "leases"), ("PodMetrics", "odd")],
+                )),
+                path => answer(path).unwrap_or_else(|| list(&[])),
+            }
+        });
+        let namespace = Namespace::new("apps").unwrap();
+        cluster.contents(&namespace).await.unwrap()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_kubernetes_keeps_in_a_namespace_does_not_count() {
+        let contents = contents(|path| {
+            let name = match path.rsplit('/').next()? {
+                "configmaps" => "kube-root-ca.crt",
+                "serviceaccounts" => "default",
+                "events" => "web.1",
+                "leases" => "controller-leader",
+                _ => return None,
+            };
+            Some(list(&[json!({ "name": name })]))
+        });
+        assert_eq!(contents.await, Contents::default());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn everything_else_counts_and_so_does_what_cannot_be_seen() {
+        let contents = contents(|path| {
+            Some(match path.rsplit('/').next()? {
+                "configmaps" => list(&[json!({ "name": "mine" })]),
+                "serviceaccounts" => Answer::status(403, "not yours"),
+                "leases" => list(&[json!({ "name": "stackctl-shop" })]),
+                "pods" => list(&[json!({ "name": "p", "ownerReferences": [{}] })]),
+                "odd" => Answer::status(404, "gone meanwhile"),
+                _ => return None,
+            })
+        });
+        let contents = contents.await;
+        let names = contents
+            .objects
+            .iter()
+            .map(|it| (it.object.to_string(), it.owned));
+        let expected = [
+            ("Lease/stackctl-shop", false),
+            ("ConfigMap/mine", false),
+            ("Pod/p", true),
+        ];
+        assert!(
+            names.eq(expected.map(|(name, owned)| (name.to_owned(), owned))),
+            "{contents:?}"
+        );
+        assert_eq!(
+            contents.unknown,
+            ["serviceaccounts: not allowed: not yours"]
+        );
+    }
+}

@@ -50,6 +50,7 @@ fn chart(name: &str, edges: &[&str]) -> Chart {
         },
         source: ChartSource::Folder(PathBuf::from(format!("./charts/{name}"))),
         version: None,
+        late: false,
         needs: needs.into_iter().map(need).collect(),
         after: after.into_iter().map(|edge| need(&edge[1..])).collect(),
         intent: Intent::default(),

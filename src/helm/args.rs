@@ -56,7 +56,12 @@ pub(super) fn upgrade(major: Major, op: &Upgrade) -> Vec<OsString> {
 pub(super) fn template(op: &Upgrade, cluster: Imagined<'_>) -> Vec<OsString> {
     let mut args = Args::of(&["template", op.release.name.as_str()]);
     args.add(&op.chart).namespace(&op.release);
-    args.add("--kube-version").add(cluster.kube_version);
+    if let Some(version) = cluster.kube_version {
+        args.add("--kube-version").add(version);
+    }
+    if cluster.include_crds {
+        args.add("--include-crds");
+    }
     for version in cluster.api_versions {
         args.add("--api-versions").add(version);
     }
@@ -145,8 +150,9 @@ mod tests {
     const MAJORS: [Major; 2] = [Major::V3, Major::V4];
 
     const CLUSTER: Imagined<'_> = Imagined {
-        kube_version: "v1.37.2",
+        kube_version: Some("v1.37.2"),
         api_versions: &[],
+        include_crds: false,
     };
 
     fn release() -> ReleaseId {

@@ -33,16 +33,26 @@ const STEP: &str = "crds";
 /// Applies the chart's CRDs of these names, and waits until they are served.
 pub(super) async fn apply(cx: &Context<'_>, names: &[String]) -> Result<Done, Failure> {
     cx.park();
-    cx.phase(STEP, || interrupted(cx, apply_all(cx, names)))
+    cx.phase(STEP, || Box::pin(interrupted(cx, apply_all(cx, names))))
         .await?;
     cx.reached(Milestone::Crds);
     Ok(Done::Succeeded)
 }
 
+/// The same, as a step of a chart that was fetched late: nobody knew of its CRDs before.
+pub(super) async fn apply_own(cx: &Context<'_>, names: &[String]) -> Result<(), Failure> {
+    let work = || async {
+        cx.park();
+        Box::pin(interrupted(cx, apply_all(cx, names))).await?;
+        cx.unpark().await
+    };
+    cx.phase(STEP, work).await
+}
+
 /// Removes the CRDs of these names, once no objects of their kinds are left.
 pub(super) async fn remove(cx: &Context<'_>, names: &[String]) -> Result<Done, Failure> {
     cx.park();
-    cx.phase(STEP, || interrupted(cx, remove_all(cx, names)))
+    cx.phase(STEP, || Box::pin(interrupted(cx, remove_all(cx, names))))
         .await?;
     cx.reached(Milestone::Gone);
     Ok(Done::Succeeded)
@@ -59,15 +69,14 @@ async fn interrupted(
 async fn apply_all(cx: &Context<'_>, names: &[String]) -> Result<(), StepError> {
     let deadline = Instant::now() + cx.chart.timeout;
     let crds = wanted(cx, names)?;
-    let mut patience = Patience::new(cx, deadline, "gone");
-    while !patience.is_over(leaving(cx, names).await).await? {}
+    await_leaving(cx, names, deadline).await?;
     let applied = apply_each(cx, &crds).await?;
     await_served(cx, &crds, applied, deadline).await
 }
 
 /// The definitions, as the opened chart has them.
 fn wanted(cx: &Context<'_>, names: &[String]) -> Result<Vec<Arc<Crd>>, StepError> {
-    let chart = cx.run.charts.get(&cx.chart.name);
+    let chart = cx.opened();
     let carried = chart.map(|chart| chart.crds.as_slice()).unwrap_or_default();
     let find = |name: &String| {
         let found = carried.iter().find(|crd| crd.name == *name).cloned();
@@ -79,7 +88,28 @@ fn wanted(cx: &Context<'_>, names: &[String]) -> Result<Vec<Arc<Crd>>, StepError
     names.iter().map(find).collect()
 }
 
-/// Those on their way out: what is applied to them would go with them.
+/// What is applied to a CRD on its way out goes with it.
+async fn await_leaving(
+    cx: &Context<'_>,
+    names: &[String],
+    deadline: Instant,
+) -> Result<(), StepError> {
+    let held = |error: StepError| {
+        error.hint(
+            "the server keeps a CRD that is being deleted as long as there are objects of its \
+             kind: find out what holds them with `kubectl get NAME_OF_THE_CRD -A -o yaml`",
+        )
+    };
+    let mut patience = Patience::new(cx, deadline, "gone");
+    while !patience
+        .is_over(leaving(cx, names).await)
+        .await
+        .map_err(held)?
+    {}
+    Ok(())
+}
+
+/// Those on their way out.
 async fn leaving(cx: &Context<'_>, names: &[String]) -> Result<Look, ClusterError> {
     let live = looked_up(cx, names).await?;
     let leaving = live.into_iter().filter(|(_, live)| live.leaving);
@@ -109,11 +139,11 @@ async fn apply_each(
         [one] => format!("applying {}", one.name),
         several => format!("applying {} CRDs", several.len()),
     });
-    let applies = crds.iter().cloned().map(|crd| async move {
+    let requests = crds.iter().cloned().map(|crd| async move {
         let applied = apply_one(cx, &crd).await;
         (crd.name.clone(), applied)
     });
-    let results: Vec<_> = stream::iter(applies).buffered(AT_ONCE).collect().await;
+    let results: Vec<_> = stream::iter(requests).buffered(AT_ONCE).collect().await;
     let mut applied = BTreeMap::new();
     let mut failed = Vec::new();
     for (name, result) in results {
@@ -144,7 +174,7 @@ async fn apply_one(cx: &Context<'_>, crd: &Crd) -> Result<Option<Value>, Cluster
     if before.is_some() && cx.chart.crds == CrdPolicy::Create {
         return Ok(None);
     }
-    let chart = cx.run.charts.get(&cx.chart.name);
+    let chart = cx.opened();
     let marks = CrdMarks {
         owner: cx.owner(),
         chart: cx.chart.name.clone(),

@@ -196,12 +196,7 @@ fn compose(cx: &Context<'_>) -> Result<ComposedValues, StepError> {
 /// the end of an old hook Job for that of the new one (helm.md section 3), so there any hook will
 /// do.
 fn wait_mode(cx: &Context<'_>) -> WaitMode {
-    let hooks = cx
-        .run
-        .charts
-        .get(&cx.chart.name)
-        .map(|chart| chart.hooks)
-        .unwrap_or_default();
+    let hooks = cx.opened().map(|chart| chart.hooks).unwrap_or_default();
     let hooks_need_helm = hooks.after_ready || (hooks.any && cx.run.helm.major == Major::V4);
     match cx.chart.wait {
         Wait::Helm => WaitMode::Helm,
@@ -215,11 +210,7 @@ fn labels(
     expected: u32,
     last: Option<&Revision>,
 ) -> Result<BTreeMap<String, String>, StepError> {
-    let version = cx
-        .run
-        .charts
-        .get(&cx.chart.name)
-        .map(|chart| chart.version.to_string());
+    let version = cx.opened().map(|chart| chart.version.to_string());
     let marks = Marks {
         stack: Some(cx.run.stack.name.clone()),
         environment: cx.run.stack.environment.clone(),

@@ -184,13 +184,12 @@ pub(super) fn decide(policy: CrdPolicy, crds: &[&CrdContent], observed: &Observe
                 (n_foreign, "changed by others"),
             ];
             let counted = counted.iter().filter(|(n, _)| *n > 0);
-            let reason = match n_all {
-                1 => said_of(1, &counted.map(|(_, word)| *word).collect::<String>()),
-                _ => {
-                    let counted = counted.map(|(n, word)| format!("{n} {word}"));
-                    let counted = counted.collect::<Vec<_>>().join(", ");
-                    format!("of its {n_all} CRDs {counted}")
-                }
+            let reason = if n_all == 1 {
+                said_of(1, &counted.map(|(_, word)| *word).collect::<String>())
+            } else {
+                let counted = counted.map(|(n, word)| format!("{n} {word}"));
+                let counted = counted.collect::<Vec<_>>().join(", ");
+                format!("of its {n_all} CRDs {counted}")
             };
             (Action::Upgrade, reason)
         }

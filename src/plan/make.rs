@@ -187,10 +187,12 @@ impl<'a> Draft<'a> {
         let nodes = self.nodes(&brought, &leaving);
         let plan = Plan::from_nodes(stack.name.clone(), self.direction, nodes);
         let plan = plan.map_err(PlanError::Cyclic)?;
-        let left = leaving.into_values().flat_map(|leaving| leaving.crds);
-        let kept: BTreeMap<String, bool> = left
-            .filter(|&(_, is_ours)| !(is_ours && self.purge))
-            .collect();
+        // Several charts may carry one CRD: it is ours if any of them says so.
+        let mut kept: BTreeMap<String, bool> = BTreeMap::new();
+        for (name, is_ours) in leaving.into_values().flat_map(|leaving| leaving.crds) {
+            *kept.entry(name).or_default() |= is_ours;
+        }
+        kept.retain(|_, &mut is_ours| !(is_ours && self.purge));
         Ok(Plan {
             environment: stack.environment.clone(),
             context: self.known.context.clone(),

@@ -28,7 +28,8 @@ pub struct Plan {
     pub left_out: Vec<ChartName>,
     /// The charts and their CRDs, in a topological order (waves, then the order of the file).
     pub nodes: Vec<Node>,
-    /// What the user should know before it is run: CRDs that several charts would bring.
+    /// What the user should know before it is run: CRDs that several charts would bring, or that
+    /// stay and may not be seen.
     pub warnings: Vec<String>,
     /// Down: also remove what stackctl has made beside the releases, CRDs and empty namespaces.
     pub purge: bool,

@@ -50,7 +50,11 @@ pub(super) fn missing_crds<'e>(
             let Some(chart) = charts.get(on).filter(|chart| chart.crds.is_empty()) else {
                 continue;
             };
-            let help = if chart.crds_in_templates {
+            let help = if chart.crds_depend_on_values() {
+                "its values leave out the subcharts that carry CRDs, as far as they are known \
+                 without running commands"
+                    .to_owned()
+            } else if chart.crds_in_templates {
                 format!("its CRDs are in its templates and come with its release: `{on}:deployed`")
             } else {
                 format!("name the chart that carries them, or wait for `{on}` itself")

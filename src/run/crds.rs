@@ -1,38 +1,40 @@
-//! What preflight asks of the CRDs of a run: that they can be applied, are the ones that were
-//! planned, and that we may apply them.
+//! What preflight asks of the CRDs of a run: that they can be applied, and are the ones that were
+//! planned. Whether we may apply them is asked with the other [`rights`](super::rights).
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Problem, RunError, Session};
+use super::Problem;
 use crate::{
     chart::Chart,
-    cluster::Access,
-    name::{Action, ChartName},
-    plan::{Node, Plan},
-    stack::{self, Scope},
+    name::{ChartName, EnvironmentName},
+    plan::Plan,
+    stack::{self, Scope, Stack},
 };
 
-const RESOURCE: &str = "customresourcedefinitions";
-
 /// Everything that is wrong with the CRDs that these charts bring.
-pub(super) async fn problems(
-    session: &Session,
+pub(super) fn problems(
+    stack: &Stack,
     plan: &Plan,
     scope: &Scope,
     charts: &BTreeMap<ChartName, Chart>,
-) -> Result<Vec<Problem>, RunError> {
-    let planned = plan.nodes.iter().flat_map(|node| &node.crds);
-    let planned: BTreeSet<&str> = planned.map(String::as_str).collect();
+) -> Vec<Problem> {
+    let planned = planned(plan);
     let mut problems = Vec::new();
     for (name, chart) in charts {
-        let entry = session.stack.charts.get(name);
+        let entry = stack.charts.get(name);
         if let Some(entry) = entry.filter(|entry| entry.brings_crds()) {
-            problems.extend(unclear(session, entry, chart, scope));
-            problems.extend(wrong(entry, chart, &planned));
+            let environment = stack.environment.as_ref();
+            problems.extend(unusable(entry, chart, scope, environment));
+            problems.extend(unplanned(entry, chart, &planned));
         }
     }
-    problems.extend(rights(session, plan).await?);
-    Ok(problems)
+    problems
+}
+
+/// The names of the CRDs that nodes of a plan are about.
+pub(super) fn planned(plan: &Plan) -> BTreeSet<String> {
+    let crds = plan.nodes.iter().flat_map(|node| &node.crds);
+    crds.cloned().collect()
 }
 
 fn problem(entry: &stack::Chart, message: String, hint: &str) -> Problem {
@@ -43,77 +45,48 @@ fn problem(entry: &stack::Chart, message: String, hint: &str) -> Problem {
     }
 }
 
-/// Values decide which subcharts are in use: then all of them have to be understood.
-fn unclear(
-    session: &Session,
+/// What keeps the CRDs of a chart from being applied.
+pub(super) fn unusable(
     entry: &stack::Chart,
     chart: &Chart,
     scope: &Scope,
+    environment: Option<&EnvironmentName>,
+) -> Vec<Problem> {
+    let findings = chart.crd_findings.iter().map(|finding| {
+        let hint = "stackctl applies what is in crds/ itself, and only CRDs; with \
+                    `crds = \"skip\"` it leaves all of it alone";
+        problem(entry, finding.clone(), hint)
+    });
+    let unclear = unclear(entry, chart, scope, environment).into_iter();
+    unclear.chain(findings).collect()
+}
+
+/// Values decide which subcharts are in use: then all of them have to be understood.
+fn unclear(
+    entry: &stack::Chart,
+    chart: &Chart,
+    scope: &Scope,
+    environment: Option<&EnvironmentName>,
 ) -> Option<Problem> {
     if !chart.crds_depend_on_values() {
         return None;
     }
-    let environment = session.stack.environment.as_ref();
     let error = entry.values.explain(scope, environment).err()?;
     let message = format!("which CRDs it brings depends on its values: {error}");
     let hint = "with `crds = \"skip\"` its CRDs are left to others";
     Some(problem(entry, message, hint))
 }
 
-fn wrong(entry: &stack::Chart, chart: &Chart, planned: &BTreeSet<&str>) -> Vec<Problem> {
-    let findings = chart.crd_findings.iter().map(|finding| {
-        let hint = "stackctl applies what is in crds/ itself, and only CRDs; with \
-                    `crds = \"skip\"` it leaves all of it alone";
-        problem(entry, finding.clone(), hint)
-    });
+fn unplanned(entry: &stack::Chart, chart: &Chart, planned: &BTreeSet<String>) -> Option<Problem> {
     let names = chart.crds.iter().map(|crd| crd.name.as_str());
-    let unplanned: Vec<&str> = names.filter(|name| !planned.contains(name)).collect();
-    let late = (!unplanned.is_empty()).then(|| {
-        let message = format!(
+    let unplanned: Vec<&str> = names.filter(|name| !planned.contains(*name)).collect();
+    let message = || {
+        format!(
             "its values bring CRDs that the plan does not know of: {}",
             unplanned.join(", ")
-        );
-        let hint = "the condition of a subchart depends on what only a command tells, and plans \
-                    run none: say it in the stack file or with --input";
-        problem(entry, message, hint)
-    });
-    findings.chain(late).collect()
-}
-
-/// Whether we may do to CRDs what the plan says.
-async fn rights(session: &Session, plan: &Plan) -> Result<Vec<Problem>, RunError> {
-    let nodes = || plan.nodes.iter().filter(|node| node.key.is_crds());
-    let applies = nodes().find(|node| node.action.deploys());
-    let removes = nodes().find(|node| node.action == Action::Uninstall);
-    let asked: [(Option<&Node>, &[&str]); 2] = [
-        (applies, &["get", "create", "patch"]),
-        (removes, &["get", "delete"]),
-    ];
-    let mut problems = Vec::new();
-    for (node, verbs) in asked {
-        let Some(node) = node else { continue };
-        let mut denied = Vec::new();
-        for verb in verbs.iter().copied() {
-            let access = Access {
-                verb,
-                group: "apiextensions.k8s.io",
-                resource: RESOURCE,
-                namespace: None,
-            };
-            if !session.cluster.can(access).await? {
-                denied.push(verb);
-            }
-        }
-        if let [first, ..] = denied.as_slice() {
-            problems.push(Problem {
-                chart: Some(node.key.chart.clone()),
-                message: format!("you may not {} {RESOURCE}", denied.join(", ")),
-                hint: Some(format!(
-                    "check with `kubectl auth can-i {first} {RESOURCE}`; with `crds = \"skip\"` \
-                     CRDs are left to those who may"
-                )),
-            });
-        }
-    }
-    Ok(problems)
+        )
+    };
+    let hint = "the condition of a subchart depends on what only a command tells, and plans \
+                run none: say it in the stack file or with --input";
+    (!unplanned.is_empty()).then(|| problem(entry, message(), hint))
 }

@@ -79,6 +79,15 @@ pub enum RunError {
     /// Charts whose values cannot be made, or that do not render. Nothing was to be changed.
     #[error("{} failed", charts(.0.len()))]
     Charts(Vec<Problem>),
+    /// A file that was asked for cannot be written.
+    #[error("could not write {}", path.display())]
+    Write {
+        /// The file or folder.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
     /// Another run of the stack holds the lease.
     #[error("{message}")]
     Locked {

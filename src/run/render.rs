@@ -9,9 +9,10 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::PathBuf,
+    sync::Arc,
 };
 
-use futures::StreamExt as _;
+use futures::{StreamExt as _, stream::BoxStream};
 
 use super::Problem;
 use crate::{
@@ -30,37 +31,23 @@ pub(super) struct Renderer<'a> {
     pub(super) surroundings: &'a Surroundings,
     pub(super) shutdown: &'a Shutdown,
     pub(super) redactor: &'a Redactor,
-    /// `v1.37.2`: of the cluster.
-    pub(super) kube_version: &'a str,
+    /// `v1.37.2`: of the cluster; without, Helm takes the one it was made for.
+    pub(super) kube_version: Option<&'a str>,
+    /// Also print the CRDs of `crds/`.
+    pub(super) include_crds: bool,
     /// Helm processes at once; 0 = no limit.
     pub(super) at_once: usize,
 }
 
 impl Renderer<'_> {
-    /// Renders the entries whose chart could be opened, with their values, several at once; adds the hooks found to
-    /// the charts. What is wrong with them.
+    /// Renders the entries whose chart could be opened, with their values, several at once; adds
+    /// the hooks found to the charts. What is wrong with them.
     pub(super) async fn render_all(
         &self,
         charts: &mut BTreeMap<ChartName, Chart>,
         entries: Vec<(&stack::Chart, Composed)>,
     ) -> Vec<Problem> {
-        let at_once = if self.at_once == 0 {
-            entries.len().max(1)
-        } else {
-            self.at_once
-        };
-        let api_versions = &api_versions(charts.values());
-        let mut rendering = Vec::new();
-        for (entry, values) in entries {
-            if let Some(chart) = charts.get(&entry.name) {
-                let path = chart.path.clone();
-                rendering.push(async move {
-                    let rendered = self.render(entry, path, values, api_versions);
-                    (&entry.name, rendered.await)
-                });
-            }
-        }
-        let mut rendered = futures::stream::iter(rendering).buffered(at_once);
+        let mut rendered = self.each(charts, entries);
         let mut problems = Vec::new();
         while let Some((name, result)) = rendered.next().await {
             let Some(chart) = charts.get_mut(name) else {
@@ -75,6 +62,32 @@ impl Renderer<'_> {
             }
         }
         problems
+    }
+
+    /// What Helm makes of the entries whose chart could be opened, in their order, several at
+    /// once. All charts count for which kinds there are.
+    pub(super) fn each<'r>(
+        &'r self,
+        charts: &BTreeMap<ChartName, Chart>,
+        entries: Vec<(&'r stack::Chart, Composed)>,
+    ) -> BoxStream<'r, (&'r ChartName, Result<String, HelmError>)> {
+        let at_once = if self.at_once == 0 {
+            entries.len().max(1)
+        } else {
+            self.at_once
+        };
+        let api_versions: Arc<[String]> = api_versions(charts.values()).into();
+        let mut rendering = Vec::new();
+        for (entry, values) in entries {
+            if let Some(chart) = charts.get(&entry.name) {
+                let (path, api_versions) = (chart.path.clone(), Arc::clone(&api_versions));
+                rendering.push(async move {
+                    let rendered = self.render(entry, path, values, &api_versions);
+                    (&entry.name, rendered.await)
+                });
+            }
+        }
+        futures::stream::iter(rendering).buffered(at_once).boxed()
     }
 
     async fn render(
@@ -103,11 +116,12 @@ impl Renderer<'_> {
         let cluster = Imagined {
             kube_version: self.kube_version,
             api_versions,
+            include_crds: self.include_crds,
         };
         self.helm.template(call, &upgrade, cluster).await
     }
 
-    fn problem(&self, name: &ChartName, error: &HelmError) -> Problem {
+    pub(super) fn problem(&self, name: &ChartName, error: &HelmError) -> Problem {
         let words = self.redactor.redact(&error.words.join("\n")).into_string();
         Problem {
             chart: Some(name.clone()),

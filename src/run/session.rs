@@ -10,7 +10,8 @@ use tokio::sync::OnceCell;
 use super::{
     PlanRequest, Problem, RunError, Settings,
     check::{self, Library},
-    fetch::{self, FetchWatch, Local},
+    fetch::{self, FetchWatch, Gathered, Local},
+    helm::find_helm,
     observe, ownership,
 };
 use crate::{
@@ -19,7 +20,7 @@ use crate::{
     diagnostic::Problems,
     graph::{Graph, Request, Selection, Selector},
     helm::Helm,
-    inputs::{self, Given},
+    inputs,
     name::{ChartName, Direction, Namespace},
     plan::{Contents, CrdContent, Known, Observed, ObservedCrd, Plan, PlanError, Removal},
     release::Releases,
@@ -36,8 +37,8 @@ pub struct Session {
     pub(super) cluster: Cluster,
     pub(super) releases: Releases,
     pub(super) redactor: Redactor,
-    /// What the last plan fetched.
-    fetched: Mutex<Local>,
+    /// Where the charts of the last plan are.
+    gathered: Mutex<Gathered>,
     helm: OnceCell<Helm>,
 }
 
@@ -73,7 +74,7 @@ impl Session {
             cluster,
             releases,
             redactor,
-            fetched: Mutex::default(),
+            gathered: Mutex::default(),
             helm: OnceCell::new(),
         })
     }
@@ -98,9 +99,9 @@ impl Session {
         all.collect::<BTreeSet<_>>().into_iter().collect()
     }
 
-    /// Where the charts of the last plan lie.
-    pub(super) fn fetched(&self) -> Local {
-        self.fetched
+    /// Where the charts of the last plan are.
+    pub(super) fn gathered(&self) -> Gathered {
+        self.gathered
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
@@ -109,26 +110,8 @@ impl Session {
     /// The binary that will be used, of a version the stack accepts. Asked for its version once: a
     /// run that will need it can look for it while the plan is made.
     pub async fn helm(&self, shutdown: &Shutdown) -> Result<&Helm, RunError> {
-        self.helm
-            .get_or_try_init(|| async {
-                let (flag, env) = (self.settings.helm.as_deref(), &self.settings.env);
-                let helm = Helm::detect(flag, env, shutdown).await?;
-                match &self.stack.helm {
-                    // A pre-release counts as the release it leads to.
-                    Some(range)
-                        if !range.matches(&helm.version)
-                            && !range.matches(&release_of(&helm.version)) =>
-                    {
-                        Err(RunError::HelmVersion {
-                            binary: helm.binary.clone(),
-                            found: helm.version.clone(),
-                            wanted: range.to_string(),
-                        })
-                    }
-                    _ => Ok(helm),
-                }
-            })
-            .await
+        let find = || find_helm(&self.stack, &self.settings, shutdown);
+        self.helm.get_or_try_init(find).await
     }
 
     /// Plans a run against what the cluster holds now. On the way up the charts are fetched first,
@@ -138,39 +121,56 @@ impl Session {
         request: &PlanRequest,
         watch: FetchWatch<'_>,
     ) -> Result<Plan, RunError> {
-        let selection = select(&Graph::new(&self.stack), request)?;
+        let graph = Graph::new(&self.stack);
+        let selection = select(&graph, request)?;
         let (stack, settings, redactor) = (&self.stack, &self.settings, &self.redactor);
         let entries = entries(stack, &selection, request.direction);
-        let fetched = match request.direction {
-            Direction::Up => fetch::for_run(stack, settings, entries, redactor, watch).await?,
-            Direction::Down => fetch::cached(stack, settings, entries, redactor).await,
+        let gathered = match request.direction {
+            Direction::Up => {
+                let with = (redactor, watch);
+                fetch::for_run(stack, settings, entries, &|_| false, with).await?
+            }
+            Direction::Down => Gathered {
+                local: fetch::cached(stack, settings, entries, redactor).await,
+                ..Gathered::default()
+            },
         };
-        self.fetched
+        self.gathered
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .clone_from(&fetched);
+            .clone_from(&gathered);
         let scope = at_hand(stack, settings, redactor);
-        let charts = open(stack, &selection, request.direction, &fetched, &scope)?;
+        let charts = open(
+            stack,
+            &selection,
+            request.direction,
+            &gathered.local,
+            &scope,
+        )?;
         let namespaces = self.namespaces();
         let listed = async { Ok(self.releases.list(&namespaces).await?) };
         let (listed, intents) = tokio::try_join!(listed, self.known_intents())?;
+        let (crds, unseen) = self.crds(request, &charts).await?;
         let observed = Observed {
-            crds: self.crds(request, &charts).await?,
+            crds,
             ..observe::observed(&self.stack, &self.releases, &listed, &intents).await?
         };
         let context = self.cluster.context().map(str::to_owned);
-        let mut plan = make(&self.stack, request, charts, Some(&observed), context)?;
+        let chosen = (&graph, &selection);
+        let mut plan = make(chosen, request, charts, Some(&observed), context)?;
+        say_late(&mut plan, &gathered.late);
+        plan.warnings.extend(unseen);
         ownership::settle(&self.stack, &listed, request.take_over, &mut plan);
         Ok(plan)
     }
 
     /// The cluster's CRDs, as far as the run has to do with them. Who may not see them cannot apply
-    /// or remove any; what only tells which ones stay is then left out.
+    /// or remove any; if they only tell which ones stay, it is a warning that nobody knows.
     async fn crds(
         &self,
         request: &PlanRequest,
         charts: &Charts,
-    ) -> Result<BTreeMap<String, ObservedCrd>, RunError> {
+    ) -> Result<(BTreeMap<String, ObservedCrd>, Option<String>), RunError> {
         let brings = |name: &ChartName| {
             let chart = self.stack.charts.get(name);
             chart.is_some_and(stack::Chart::brings_crds)
@@ -182,11 +182,14 @@ impl Session {
             .collect();
         let is_down = request.direction == Direction::Down;
         if bringing.is_empty() && !is_down {
-            return Ok(BTreeMap::new());
+            return Ok((BTreeMap::new(), None));
         }
         match self.cluster.crds().await {
-            Ok(listed) => Ok(observe::observed_crds(listed)),
-            Err(ClusterError::Forbidden { .. }) if is_down && !request.purge => Ok(BTreeMap::new()),
+            Ok(listed) => Ok((observe::observed_crds(listed), None)),
+            Err(ClusterError::Forbidden { message }) if is_down && !request.purge => {
+                let warning = format!("CRDs stay, but you may not see which: {message}");
+                Ok((BTreeMap::new(), Some(warning)))
+            }
             Err(ClusterError::Forbidden { message }) if !is_down => {
                 let problem = |name: &ChartName| Problem {
                     chart: Some(name.clone()),
@@ -209,23 +212,38 @@ pub async fn offline_plan(
     settings: &Settings,
     request: &PlanRequest,
 ) -> Result<Plan, RunError> {
-    let selection = select(&Graph::new(stack), request)?;
-    let entries = entries(stack, &selection, request.direction);
-    let cached = fetch::cached(stack, settings, entries, &Redactor::default()).await;
+    let graph = Graph::new(stack);
+    let selection = select(&graph, request)?;
+    let entries = || entries(stack, &selection, request.direction);
+    let cached = fetch::cached(stack, settings, entries(), &Redactor::default()).await;
     let scope = at_hand(stack, settings, &Redactor::default());
     let charts = open(stack, &selection, request.direction, &cached, &scope)?;
-    make(stack, request, charts, None, None)
+    let mut plan = make((&graph, &selection), request, charts, None, None)?;
+    let late = fetch::late(stack, settings, entries(), &cached).await;
+    say_late(&mut plan, &late);
+    Ok(plan)
+}
+
+/// Says of the charts that are fetched late what is known of their version.
+fn say_late(plan: &mut Plan, late: &BTreeMap<ChartName, Option<String>>) {
+    for node in &mut plan.nodes {
+        if let Some(locked) = late.get(&node.key.chart).filter(|_| node.action.deploys()) {
+            let version = match locked {
+                Some(version) => format!("fetched late, at {version} as locked"),
+                None => "fetched late: its version is known then".to_owned(),
+            };
+            node.reason = if plan.offline {
+                version
+            } else {
+                format!("{}; {version}", node.reason)
+            };
+        }
+    }
 }
 
 /// What values can be made of before a run has begun.
 fn at_hand(stack: &Stack, settings: &Settings, redactor: &Redactor) -> Scope {
-    let given = Given {
-        env: &settings.env,
-        inputs: &settings.inputs,
-        redactor,
-        shutdown: &Shutdown::never(),
-    };
-    inputs::at_hand(stack, given)
+    inputs::at_hand(stack, settings.given(redactor, &Shutdown::never()))
 }
 
 /// The charts that could be opened, by name.
@@ -282,14 +300,12 @@ pub fn select(graph: &Graph<'_>, request: &PlanRequest) -> Result<Selection, Run
 }
 
 fn make(
-    stack: &Stack,
+    (graph, selection): (&Graph<'_>, &Selection),
     request: &PlanRequest,
     charts: Charts,
     observed: Option<&Observed>,
     context: Option<String>,
 ) -> Result<Plan, RunError> {
-    let graph = Graph::new(stack);
-    let selection = select(&graph, request)?;
     let known = Known {
         context,
         contents: charts
@@ -303,17 +319,13 @@ fn make(
         purge: request.purge,
     };
     let plan: Result<Plan, PlanError> = match (observed, request.direction) {
-        (None, direction) => Plan::offline(&graph, &selection, direction, removal, &known),
-        (Some(observed), Direction::Up) => Plan::up(&graph, &selection, observed, &known),
+        (None, direction) => Plan::offline(graph, selection, direction, removal, &known),
+        (Some(observed), Direction::Up) => Plan::up(graph, selection, observed, &known),
         (Some(observed), Direction::Down) => {
-            Plan::down(&graph, &selection, observed, &known, removal)
+            Plan::down(graph, selection, observed, &known, removal)
         }
     };
     Ok(plan?)
-}
-
-fn release_of(version: &semver::Version) -> semver::Version {
-    semver::Version::new(version.major, version.minor, version.patch)
 }
 
 fn contents(chart: &chart::Chart) -> Contents {

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, ffi::OsString, path::PathBuf, time::Duration};
 
-use crate::name::Direction;
+use crate::{inputs::Given, name::Direction, secret::Redactor, shutdown::Shutdown};
 
 /// How to reach the cluster and Helm, and where to keep run folders.
 #[derive(Debug, Clone)]
@@ -44,6 +44,16 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// What inputs are resolved from.
+    pub(super) fn given<'a>(&'a self, redactor: &'a Redactor, shutdown: &'a Shutdown) -> Given<'a> {
+        Given {
+            env: &self.env,
+            inputs: &self.inputs,
+            redactor,
+            shutdown,
+        }
+    }
+
     /// A variable of the environment, when it is text.
     pub(crate) fn var(&self, name: &str) -> Option<&str> {
         self.env

@@ -4,7 +4,7 @@ use super::{FetchWatch, PlanRequest, Problem, RunError, Settings, check::Library
 use crate::{
     chart::{self, Chart},
     graph::Graph,
-    inputs::{self, Given},
+    inputs,
     name::{ChartName, Direction},
     secret::Redactor,
     shutdown::Shutdown,
@@ -50,8 +50,9 @@ pub async fn values(
     let explained = entry.values.explain(&scope, stack.environment.as_ref());
     let mut explained = explained.map_err(|error| failed(unmade(&error)))?;
     if all {
-        let found = fetch::for_run(stack, settings, [entry].into_iter(), redactor, watch).await?;
-        let (mut charts, findings) = Library::new(&found).open_all([entry]);
+        let with = (redactor, watch);
+        let found = fetch::for_run(stack, settings, [entry].into_iter(), &|_| true, with).await?;
+        let (mut charts, findings) = Library::new(&found.local).open_all([entry]);
         if let Some((_, finding)) = findings.into_iter().next() {
             return Err(failed(finding.message));
         }
@@ -73,12 +74,7 @@ pub(super) async fn scope(
     wanted: impl Fn(&ChartName) -> bool,
     (redactor, shutdown): (&Redactor, &Shutdown),
 ) -> Result<Scope, RunError> {
-    let given = Given {
-        env: &settings.env,
-        inputs: &settings.inputs,
-        redactor,
-        shutdown,
-    };
+    let given = settings.given(redactor, shutdown);
     let uses = stack.uses_of_values(wanted);
     Ok(inputs::resolve(stack, &uses, given).await?)
 }

@@ -169,6 +169,9 @@ pub struct Chart {
     pub source: ChartSource,
     /// `version`: which one is fetched, or what Chart.yaml on disk must say (`1.2.3`, or a range).
     pub version: Option<VersionRange>,
+    /// `fetch = "late"`: what has to be fetched of it is fetched when its turn comes, after what it
+    /// needs, not before the run.
+    pub late: bool,
     /// Hard edges.
     pub needs: Vec<Need>,
     /// Soft edges: order only.

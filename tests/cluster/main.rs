@@ -21,14 +21,26 @@ macro_rules! tests {
 
 mod changes;
 mod commands;
+mod crds;
+#[path = "../it/sources/docker_registry.rs"]
+#[expect(
+    clippy::unwrap_used,
+    reason = "shared with tests that are steered by constants"
+)]
+mod docker_registry;
 mod environments;
 mod failures;
 mod interrupts;
+mod late;
 mod locks;
 mod offline;
 mod order;
+mod platform;
+mod proof;
 mod quickstart;
 mod recovery;
+mod registry;
+mod rights;
 mod rollback;
 mod seed;
 #[path = "../it/sources/server.rs"]
@@ -42,6 +54,7 @@ mod sources;
 mod steps;
 mod support;
 mod target;
+mod values;
 
 use std::process::ExitCode;
 
@@ -68,8 +81,10 @@ fn main() -> ExitCode {
     }
     let on_a_cluster = [
         quickstart::TESTS,
+        platform::TESTS,
         environments::TESTS,
         failures::TESTS,
+        rights::TESTS,
         rollback::TESTS,
         changes::TESTS,
         order::TESTS,
@@ -78,8 +93,13 @@ fn main() -> ExitCode {
         locks::TESTS,
         commands::TESTS,
         seed::TESTS,
+        proof::TESTS,
         sources::TESTS,
+        crds::TESTS,
+        registry::TESTS,
+        late::TESTS,
         steps::TESTS,
+        values::TESTS,
     ];
     let mut trials: Vec<Trial> = on_a_cluster
         .into_iter()

@@ -204,7 +204,7 @@ fn assert_ok(finished: &Finished) {
             .outcome
             .charts
             .iter()
-            .all(|chart| chart.outcome == ChartOutcome::Succeeded),
+            .all(|chart| chart.outcome.is_ok()),
         "{:?}",
         finished.outcome
     );

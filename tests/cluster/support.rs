@@ -105,9 +105,12 @@ impl Lab {
         );
     }
 
-    /// Writes a file of the lab.
+    /// Writes a file of the lab, and makes its folder if there is none.
     pub(crate) fn write(&self, path: &str, text: &str) {
-        fs::write(self.dir.path().join(path), text).expect("the lab's folder is writable");
+        let path = self.dir.path().join(path);
+        let folder = path.parent().expect("a file of the lab");
+        fs::create_dir_all(folder).expect("the lab's folder is writable");
+        fs::write(path, text).expect("the lab's folder is writable");
     }
 
     /// Copies a folder of the repository into the lab.

@@ -147,7 +147,8 @@ impl Run {
         let template = self.start(Box::new(|helm: Helm, call| {
             Box::pin(async move {
                 let cluster = Imagined {
-                    kube_version: "v1.37.2",
+                    kube_version: Some("v1.37.2"),
+                    include_crds: false,
                     api_versions: &[],
                 };
                 helm.template(call, &upgrade(), cluster).await

@@ -50,12 +50,16 @@ pub(super) async fn run(
         output::print(&plan::text(&plan))?;
         return Ok(changes_pending(&plan, settings.detailed_exitcode));
     }
-    // Nobody is asked to agree to a run that Helm is missing for.
     let nobody_stops_it = Shutdown::never();
-    let (plan, _) = tokio::try_join!(
+    let (plan, helm) = tokio::join!(
         session.plan(&request, &mut watch),
         session.helm(&nobody_stops_it)
-    )?;
+    );
+    let plan = plan?;
+    if console.interactive {
+        // Nobody is asked to agree to a run that Helm is missing for.
+        helm?;
+    }
     if console.interactive && !settings.yes {
         console.say(&plan::text(&plan));
     } else if console.verbosity != Verbosity::Quiet {

@@ -333,6 +333,29 @@ fn a_purge_leaves_what_charts_outside_the_run_use() {
     assert_eq!(purged("b", &[("user", DEPLOYED)]), [""; 0]);
 }
 
+#[test]
+fn a_crd_of_several_charts_is_kept_or_removed_once() {
+    for charts in [["a", "b"], ["b", "a"]] {
+        let stack = fixture::stack(&charts.map(|name| (name, &[][..])));
+        let graph = Graph::new(&stack);
+        let selection = graph.select(&Request::default()).unwrap();
+        let observed = Observed {
+            crds: [("shared".to_owned(), made("shop", None, "a"))].into(),
+            ..cluster(&stack, &[("a", DEPLOYED), ("b", DEPLOYED)])
+        };
+        let known = contents(&["a 1.0.0: shared=s1", "b 1.0.0: shared=s1"]);
+        let down = |purge| {
+            let removal = Removal {
+                purge,
+                ..Removal::default()
+            };
+            Plan::down(&graph, &selection, &observed, &known, removal).unwrap()
+        };
+        assert_eq!(down(true).kept_crds, []);
+        assert!(down(false).kept_crds[0].is_ours);
+    }
+}
+
 /// The chart that brought it.
 fn crd_of(name: &str) -> &'static str {
     if name == "other" { "b" } else { "a" }

@@ -27,6 +27,8 @@ pub(crate) struct RawChart<'a> {
     /// Nobody says where it is, not even wrongly.
     pub(crate) nowhere: bool,
     pub(crate) version: Option<Text<'a>>,
+    /// Where it says `fetch = "late"`.
+    pub(crate) late: Option<Origin>,
     pub(crate) release: Option<Text<'a>>,
     pub(crate) namespace: Option<Text<'a>>,
     pub(crate) needs: Vec<Text<'a>>,
@@ -109,6 +111,7 @@ pub(crate) fn read<'a>(
         nowhere: !chart.has("chart"),
         chart: chart.text("chart", f),
         version: chart.text("version", f),
+        late: read_late(&mut chart, f),
         release: chart.text("release", f),
         namespace: chart.text("namespace", f),
         needs: chart.texts("needs", f).unwrap_or_default(),
@@ -140,6 +143,13 @@ pub(crate) fn read<'a>(
     };
     chart.finish(f);
     raw
+}
+
+fn read_late(chart: &mut Reader<'_>, f: &mut Findings) -> Option<Origin> {
+    let said = chart.text("fetch", f)?;
+    let words = [("early", false), ("late", true)];
+    let late = reader::word(said, "fetch", &words, f)?;
+    late.then_some(said.origin)
 }
 
 fn read_values<'a>(chart: &mut Reader<'a>, f: &mut Findings) -> Option<&'a Node> {

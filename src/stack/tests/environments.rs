@@ -443,7 +443,7 @@ proptest! {
         prop_assert!(wrong.is_empty());
         let mut expected = a;
         for over in [b, file, overlay] {
-            expected = super::values::merged(expected, &over);
+            expected = super::values::merged(&expected, &over);
         }
         prop_assert_eq!(as_json(layers.root.get("x").unwrap()), expected);
     }

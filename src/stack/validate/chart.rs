@@ -70,6 +70,25 @@ pub(crate) fn chart(
         .and_then(|said| source::source(said.text(), parts.disk, parts.repositories, f));
     let version = raw.version.and_then(|said| validate::range(said, known, f));
     let (needs, after) = edges::of_chart(parts.edges, parts.identities, f);
+    if let Some(origin) = raw.late
+        && source
+            .as_ref()
+            .is_some_and(|source| source.path().is_none())
+        && raw.needs.is_empty()
+    {
+        let message = format!(
+            "chart `{}` is fetched late, but needs nothing",
+            raw.name.value
+        );
+        f.add(
+            Finding::warning(message)
+                .at(
+                    origin,
+                    "so its turn may come before what it is fetched from is there",
+                )
+                .help("let it need the chart that brings its repository or registry"),
+        );
+    }
     let timeout = raw.timeout.unwrap_or(TIMEOUT);
     let labels = labels(raw, known, f);
     let values = values(raw, parts, f);
@@ -84,6 +103,7 @@ pub(crate) fn chart(
         release: identity.release.clone(),
         source: source?,
         version,
+        late: raw.late.is_some(),
         needs,
         after,
         intent: raw.intent,

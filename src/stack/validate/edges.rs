@@ -135,6 +135,17 @@ impl EdgeReader<'_> {
             );
             return None;
         }
+        if let (Some(Milestone::Crds), Some(late)) = (until, target.late) {
+            f.add(
+                Finding::error(format!(
+                    "chart `{chart}` waits for the CRDs of `{name}`, which is fetched late"
+                ))
+                .at(said.origin, "")
+                .at(late, "what it carries is known only then")
+                .help(format!("wait until it is there: `{name}:deployed`")),
+            );
+            return None;
+        }
         Some(Edge {
             from: self.from,
             to,

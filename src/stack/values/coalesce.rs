@@ -1,7 +1,10 @@
 //! Lays a chart's own values under those it is given, as Helm does before it renders: a null takes
 //! a key of the chart away, subcharts get their tables and the globals.
 //!
-//! Checked against helm 3.22 and 4.3 (`tests/cluster/values.rs`).
+//! Compared with helm 3.22 and 4.3 on charts that are made up (`tests/cluster/values.rs`). Two
+//! things are otherwise there: what a chart says deep inside its globals Helm tells the other
+//! charts, too (they share the tables), and what becomes of the nulls in charts' own values depends
+//! on Helm's version.
 
 use super::{
     ValuesError,

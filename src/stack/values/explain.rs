@@ -124,6 +124,9 @@ impl Explained {
             redactor.add(secret);
         }
         mask(&mut self.root, redactor);
+        for note in &mut self.files.notes {
+            *note = redactor.redact(note).into_string();
+        }
         self
     }
 

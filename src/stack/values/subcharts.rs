@@ -1,7 +1,7 @@
 //! Which of a chart's subcharts are in use, under which names, and what the chart imports of them:
 //! what Helm settles before it renders (`ProcessDependencies`).
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::{
     ValuesError,
@@ -26,22 +26,14 @@ pub(super) struct Node {
 }
 
 /// Which charts of a tree are in use under the values of its user: the `file` of each, the topmost
-/// first, then its subcharts in Helm's order. `own` tells the values of a chart's own.
+/// first, then its subcharts in Helm's order.
 ///
 /// # Errors
-/// A subchart is given something else than a table of values, which Helm refuses, too.
-pub fn subcharts_in_use(
-    chart: &ChartValues,
-    values: &Value,
-    own: &dyn Fn(&ChartValues) -> Map<String, Value>,
-) -> Result<Vec<String>, ValuesError> {
-    let table = |values: &Value| {
-        let said = Said::of_json(values, By::Helm, false);
-        said.as_table().cloned().unwrap_or_default()
-    };
-    let mut own = |chart: &ChartValues| Ok(table(&Value::Object(own(chart))));
-    let mut node = Node::of(chart, &mut own)?;
-    node.enable(&table(values), "")?;
+/// A `values.yaml` cannot be read, or a subchart is given something else than a table of values.
+pub fn subcharts_in_use(chart: &ChartValues, values: &Value) -> Result<Vec<String>, ValuesError> {
+    let mut node = Node::read(chart, &mut Files::default())?;
+    let values = Said::of_json(values, By::Helm, false);
+    node.enable(values.as_table().unwrap_or(&Table::new()), "")?;
     let mut files = Vec::new();
     node.collect(&mut files);
     Ok(files)
@@ -50,21 +42,12 @@ pub fn subcharts_in_use(
 impl Node {
     /// Reads the values of a chart and of all its subcharts.
     pub(super) fn read(chart: &ChartValues, files: &mut Files) -> Result<Self, ValuesError> {
-        Self::of(chart, &mut |chart| {
-            let bad = |error: yaml::YamlError| unclear(chart.file.as_ref(), &error);
-            let tree = yaml::parse(&chart.text).map_err(bad)?;
-            files.names.push((Layer::Chart, chart.file.clone()));
-            let said = Said::of_yaml(&tree, files.names.len() - 1, files).map_err(bad)?;
-            Ok(said.as_table().cloned().unwrap_or_default())
-        })
-    }
-
-    fn of(
-        chart: &ChartValues,
-        own: &mut dyn FnMut(&ChartValues) -> Result<Table, ValuesError>,
-    ) -> Result<Self, ValuesError> {
-        let values = own(chart)?;
-        let subcharts = chart.subcharts.iter().map(|sub| Self::of(sub, own));
+        let bad = |error: yaml::YamlError| unclear(chart.file.as_ref(), &error);
+        let tree = yaml::parse(&chart.text).map_err(bad)?;
+        files.names.push((Layer::Chart, chart.file.clone()));
+        let said = Said::of_yaml(&tree, files.names.len() - 1, files).map_err(bad)?;
+        let values = said.as_table().cloned().unwrap_or_default();
+        let subcharts = chart.subcharts.iter().map(|sub| Self::read(sub, files));
         Ok(Self {
             name: chart.name.clone(),
             file: chart.file.clone(),

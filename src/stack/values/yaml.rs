@@ -90,7 +90,7 @@ pub(crate) fn parse_value(text: &str) -> Result<Yaml, YamlError> {
             Event::DocumentStart(..) => {
                 documents += 1;
                 if documents > 1 {
-                    return Err(composer.error(&at, "values are one YAML document, not several"));
+                    return Err(error_at(&at, "values are one YAML document, not several"));
                 }
             }
             Event::StreamStart | Event::StreamEnd | Event::DocumentEnd => {}
@@ -175,14 +175,6 @@ impl<'t> Composer<'t> {
         })
     }
 
-    fn error(&self, at: &Span, message: impl Into<String>) -> YamlError {
-        YamlError {
-            message: message.into(),
-            line: at.start.line(),
-            span: bytes(at),
-        }
-    }
-
     fn node(&mut self, event: Event<'t>, at: &Span) -> Result<Yaml, YamlError> {
         self.nodes += 1;
         let plain = |content| Yaml {
@@ -195,10 +187,10 @@ impl<'t> Composer<'t> {
         let (anchor, value) = match event {
             Event::Scalar(text, style, anchor, tag) => {
                 let is_plain = style == ScalarStyle::Plain;
-                (anchor, self.scalar(&text, is_plain, tag.as_deref(), at)?)
+                (anchor, scalar(&text, is_plain, tag.as_deref(), at)?)
             }
             Event::SequenceStart(_, anchor, tag) => {
-                self.untagged(tag.as_deref(), at)?;
+                untagged(tag.as_deref(), at)?;
                 let mut items = Vec::new();
                 loop {
                     match self.inner()? {
@@ -209,19 +201,22 @@ impl<'t> Composer<'t> {
                 (anchor, plain(Content::List(items)))
             }
             Event::MappingStart(_, anchor, tag) => {
-                self.untagged(tag.as_deref(), at)?;
+                untagged(tag.as_deref(), at)?;
                 (anchor, plain(Content::Table(self.table()?)))
             }
             Event::Alias(anchor) => {
                 let value = self.anchors.get(&anchor).cloned();
-                let value = value.ok_or_else(|| self.error(at, "an alias inside what it names"))?;
+                let value = value.ok_or_else(|| error_at(at, "an alias inside what it names"))?;
                 self.nodes += value.size();
                 (0, value)
             }
-            _ => return Err(self.error(at, "a value is missing")),
+            _ => return Err(error_at(at, "a value is missing")),
         };
         if self.nodes > MOST_NODES {
-            return Err(self.error(at, "the aliases of this text unfold to too many values"));
+            return Err(error_at(
+                at,
+                "the aliases of this text unfold to too many values",
+            ));
         }
         if anchor != 0 {
             self.anchors.insert(anchor, value.clone());
@@ -234,23 +229,23 @@ impl<'t> Composer<'t> {
         loop {
             let (event, at) = self.inner()?;
             if event == Event::MappingEnd {
-                return Ok(table.entries);
+                return Ok(table.read);
             }
             let Event::Scalar(key, style, _, None) = event else {
-                return Err(self.error(&at, "a key must be a plain or a quoted text"));
+                return Err(error_at(&at, "a key must be a plain or a quoted text"));
             };
             let is_plain = style == ScalarStyle::Plain;
             let (event, value_at) = self.inner()?;
             let mut value = self.node(event, &value_at)?;
             if is_plain && key == "<<" {
-                self.merge(&mut table, value, &at, &value_at)?;
+                table.merge(value, &at, &value_at)?;
                 continue;
             }
             let mut name = key.to_string();
             if is_plain && !is_clear_key(&key) {
                 let helm = as_helm(&key);
                 let message = format!("the key `{key}` is ambiguous: Helm reads {helm}; quote it");
-                let note = self.error(&at, message);
+                let note = error_at(&at, message);
                 name = match helm {
                     Scalar::Text => name,
                     Scalar::Bool(_) | Scalar::Integer(_) | Scalar::Float(_) => helm.to_string(),
@@ -262,113 +257,108 @@ impl<'t> Composer<'t> {
             value.line = at.start.line();
             if let Some(first) = table.said.insert(name.clone(), value.line) {
                 let message = format!("the key `{key}` is there twice, first on line {first}");
-                value = value.noted(self.error(&at, message));
+                value = value.noted(error_at(&at, message));
             }
             table.put(name, value);
         }
     }
+}
 
-    /// What a merge key stands for: a table, or several of which the first wins. It wins over the
-    /// keys before it.
-    fn merge(
-        &self,
-        table: &mut Entries,
-        value: Yaml,
-        key: &Span,
-        at: &Span,
-    ) -> Result<(), YamlError> {
-        let tables = match value.content {
-            Content::Table(entries) => vec![entries],
-            Content::List(items) => {
-                let tables = items.into_iter().map(|item| match item.content {
-                    Content::Table(entries) => Ok(entries),
-                    _ => Err(self.error(at, "`<<` takes tables")),
-                });
-                tables.collect::<Result<_, _>>()?
-            }
-            _ => return Err(self.error(at, "`<<` takes tables")),
-        };
-        let note = || {
-            let message = "put `<<` before all other keys: Helm lets it override those before it";
-            self.error(key, message)
-        };
-        let is_first = table.entries.is_empty();
-        for (name, value) in tables.into_iter().rev().flatten() {
-            let value = if is_first { value } else { value.noted(note()) };
-            table.put(name, value);
-        }
-        Ok(())
+fn scalar(text: &str, plain: bool, tag: Option<&Tag>, at: &Span) -> Result<Yaml, YamlError> {
+    let value = |content| Yaml {
+        content,
+        span: bytes(at),
+        start: bytes(at).start,
+        line: at.start.line(),
+        note: None,
+    };
+    let as_text = || value(Content::Text(text.to_owned()));
+    if tag.is_some_and(|tag| tag.is_yaml_core_schema() && tag.suffix() == "str") {
+        return Ok(as_text());
     }
-
-    fn scalar(
-        &self,
-        text: &str,
-        plain: bool,
-        tag: Option<&Tag>,
-        at: &Span,
-    ) -> Result<Yaml, YamlError> {
-        let value = |content| Yaml {
-            content,
-            span: bytes(at),
-            start: bytes(at).start,
-            line: at.start.line(),
-            note: None,
-        };
-        let as_text = || value(Content::Text(text.to_owned()));
-        if tag.is_some_and(|tag| tag.is_yaml_core_schema() && tag.suffix() == "str") {
-            return Ok(as_text());
-        }
-        self.untagged(tag, at)?;
-        if !plain {
-            return Ok(as_text());
-        }
-        let (helm, core) = (as_helm(text), as_core(text));
-        let same = match (helm, core) {
-            (Scalar::Text, Scalar::Text) | (Scalar::Null, Scalar::Null) => true,
-            (Scalar::Bool(helm), Scalar::Bool(core)) => helm == core,
-            _ => helm.number().is_some() && helm.number() == core.number(),
-        };
-        let read = match helm {
-            Scalar::Null => value(Content::Null),
-            Scalar::Bool(flag) => value(Content::Bool(flag)),
-            Scalar::Text => as_text(),
-            Scalar::NotFinite => value(Content::Refused),
-            Scalar::Integer(_) | Scalar::Float(_) => {
-                value(helm.number().map_or(Content::Refused, Content::Number))
-            }
-        };
-        if same {
-            return Ok(read);
-        }
-        let message = format!("`{text}` is ambiguous: Helm reads {helm}; quote it if it is a text");
-        Ok(read.noted(self.error(at, message)))
+    untagged(tag, at)?;
+    if !plain {
+        return Ok(as_text());
     }
-
-    fn untagged(&self, tag: Option<&Tag>, at: &Span) -> Result<(), YamlError> {
-        match tag {
-            None => Ok(()),
-            Some(_) => Err(self.error(at, "tags are not understood here, except `!!str`")),
+    let (helm, core) = (as_helm(text), as_core(text));
+    let same = match (helm, core) {
+        (Scalar::Text, Scalar::Text) | (Scalar::Null, Scalar::Null) => true,
+        (Scalar::Bool(helm), Scalar::Bool(core)) => helm == core,
+        _ => helm.number().is_some() && helm.number() == core.number(),
+    };
+    let read = match helm {
+        Scalar::Null => value(Content::Null),
+        Scalar::Bool(flag) => value(Content::Bool(flag)),
+        Scalar::Text => as_text(),
+        Scalar::NotFinite => value(Content::Refused),
+        Scalar::Integer(_) | Scalar::Float(_) => {
+            value(helm.number().map_or(Content::Refused, Content::Number))
         }
+    };
+    if same {
+        return Ok(read);
+    }
+    let message = format!("`{text}` is ambiguous: Helm reads {helm}; quote it if it is a text");
+    Ok(read.noted(error_at(at, message)))
+}
+
+fn untagged(tag: Option<&Tag>, at: &Span) -> Result<(), YamlError> {
+    match tag {
+        None => Ok(()),
+        Some(_) => Err(error_at(at, "tags are not understood here, except `!!str`")),
+    }
+}
+
+fn error_at(at: &Span, message: impl Into<String>) -> YamlError {
+    YamlError {
+        message: message.into(),
+        line: at.start.line(),
+        span: bytes(at),
     }
 }
 
 /// A table that is being read.
 #[derive(Default)]
 struct Entries {
-    entries: Vec<(String, Yaml)>,
+    read: Vec<(String, Yaml)>,
     places: HashMap<String, usize>,
     /// Lines of the keys that were said, not merged.
     said: HashMap<String, usize>,
 }
 
 impl Entries {
-    fn put(&mut self, key: String, value: Yaml) {
-        match self.places.get(&key) {
-            Some(&at) => self.entries[at].1 = value,
-            None => {
-                self.places.insert(key.clone(), self.entries.len());
-                self.entries.push((key, value));
+    /// Puts in what a merge key stands for: a table, or several of which the first wins. It wins over the
+    /// keys before it.
+    fn merge(&mut self, value: Yaml, key: &Span, at: &Span) -> Result<(), YamlError> {
+        let tables = match value.content {
+            Content::Table(entries) => vec![entries],
+            Content::List(items) => {
+                let tables = items.into_iter().map(|item| match item.content {
+                    Content::Table(entries) => Ok(entries),
+                    _ => Err(error_at(at, "`<<` takes tables")),
+                });
+                tables.collect::<Result<_, _>>()?
             }
+            _ => return Err(error_at(at, "`<<` takes tables")),
+        };
+        let note = || {
+            let message = "put `<<` before all other keys: Helm lets it override those before it";
+            error_at(key, message)
+        };
+        let is_first = self.read.is_empty();
+        for (name, value) in tables.into_iter().rev().flatten() {
+            let value = if is_first { value } else { value.noted(note()) };
+            self.put(name, value);
+        }
+        Ok(())
+    }
+
+    fn put(&mut self, key: String, value: Yaml) {
+        if let Some(&at) = self.places.get(&key) {
+            self.read[at].1 = value;
+        } else {
+            self.places.insert(key.clone(), self.read.len());
+            self.read.push((key, value));
         }
     }
 }
