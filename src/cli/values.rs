@@ -3,7 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use super::settings::{ChartValue, ChartValuesFile, FailurePolicy, InputValue};
-use crate::name::{ChartName, parse_version};
+use crate::name::{ChartName, RunId, parse_version};
 
 /// `--input NAME=VALUE`.
 pub(super) fn input(text: &str) -> Result<InputValue, String> {
@@ -59,6 +59,11 @@ pub(super) fn chart_values_file(text: &str) -> Result<ChartValuesFile, String> {
 /// A chart's name.
 pub(super) fn chart_name(text: &str) -> Result<ChartName, String> {
     ChartName::new(text).map_err(|error| error.to_string())
+}
+
+/// `lock release --run ID`.
+pub(super) fn run_id(text: &str) -> Result<RunId, String> {
+    RunId::new(text).map_err(|error| error.to_string())
 }
 
 /// `--concurrency`.

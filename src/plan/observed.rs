@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use crate::{
     digest::{Digests, Done},
+    lock::Verdict,
     name::{ChartName, EnvironmentName, ReleaseId, ReleaseStatus, RunId, StackName},
 };
 
@@ -43,6 +44,8 @@ pub struct ObservedRelease {
     pub chart_version: Option<semver::Version>,
     /// When this revision was created.
     pub created: Option<Timestamp>,
+    /// Who may be at work on it.
+    pub verdict: Verdict,
 }
 
 /// Labels of ours on a release record.

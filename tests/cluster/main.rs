@@ -32,11 +32,13 @@ mod environments;
 mod failures;
 mod interrupts;
 mod late;
+mod locks;
 mod offline;
 mod order;
 mod platform;
 mod proof;
 mod quickstart;
+mod recovery;
 mod registry;
 mod rights;
 mod rollback;
@@ -87,6 +89,8 @@ fn main() -> ExitCode {
         changes::TESTS,
         order::TESTS,
         interrupts::TESTS,
+        recovery::TESTS,
+        locks::TESTS,
         commands::TESTS,
         seed::TESTS,
         proof::TESTS,

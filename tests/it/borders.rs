@@ -31,7 +31,7 @@ const TABLE: [(&str, &[&str]); 23] = [
     ("stack", &[]),
     ("inputs", &["stack", "process"]),
     ("graph", &["stack"]),
-    ("plan", &["graph", "stack"]),
+    ("plan", &["graph", "stack", "lock"]),
     ("engine", &["plan"]),
     ("process", &[]),
     ("http", &[]),
@@ -45,7 +45,7 @@ const TABLE: [(&str, &[&str]); 23] = [
         "lifecycle",
         &[
             "engine", "plan", "stack", "helm", "cluster", "release", "chart", "process", "http",
-            "journal",
+            "journal", "lock",
         ],
     ),
     (
