@@ -1,6 +1,7 @@
 //! Chart.yaml, and what the templates tell without rendering.
 
 use std::{
+    collections::BTreeSet,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -41,8 +42,8 @@ pub struct Chart {
     /// Its templates ask the cluster for objects (`lookup`): what they make of it may change though
     /// nothing of ours did.
     pub looks_up: bool,
-    /// Its templates ask what the cluster serves (`.Capabilities.APIVersions`).
-    pub asks_for_apis: bool,
+    /// What its templates ask the cluster to serve (`.Capabilities.APIVersions`).
+    pub asked_apis: AskedApis,
     /// The CRDs that a release of it brings, each name once: those of its `crds/` and of the
     /// subcharts that take part. Which do depends on values: on the chart's own, until
     /// [`Chart::choose_crds`] gets others.
@@ -67,6 +68,38 @@ pub struct Hooks {
     /// Hooks that Helm runs after its wait (`post-install`, `post-upgrade`, `post-rollback`):
     /// without `--wait` they would run before the workloads are ready.
     pub after_ready: bool,
+}
+
+/// What templates ask of `.Capabilities.APIVersions`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct AskedApis {
+    /// Asked for by name: `GROUP/VERSION` or `GROUP/VERSION/KIND`.
+    pub named: BTreeSet<String>,
+    /// Asked for in some other way: any of them may matter.
+    pub any: bool,
+}
+
+impl AskedApis {
+    fn and_in_text(mut self, template: &str) -> Self {
+        const LIST: &str = ".APIVersions";
+        for (start, _) in template.match_indices(LIST) {
+            let rest = &template[start + LIST.len()..];
+            match named(rest) {
+                Some(name) => {
+                    self.named.insert(name.to_owned());
+                }
+                None => self.any = true,
+            }
+        }
+        self
+    }
+}
+
+/// The literal of `.Has "apps/v1"`.
+fn named(rest: &str) -> Option<&str> {
+    let argument = rest.strip_prefix(".Has")?.trim_start();
+    let quote = argument.chars().next().filter(|c| ['"', '`'].contains(c))?;
+    argument[1..].split_once(quote).map(|(name, _)| name)
 }
 
 #[derive(Deserialize)]
@@ -137,7 +170,8 @@ impl Chart {
             looks_around: templates().any(|text| LOOKING.iter().any(|word| text.contains(word))),
             digest,
             looks_up: templates().any(|text| calls(&text, "lookup")),
-            asks_for_apis: templates().any(|text| text.contains("APIVersions")),
+            asked_apis: templates()
+                .fold(AskedApis::default(), |asked, text| asked.and_in_text(&text)),
             crds: Vec::new(),
             crd_findings: Vec::new(),
             crds_in_templates: templates().any(|text| is_in_template(&text)),
@@ -297,6 +331,20 @@ mod tests {
         assert_ne!(changed, plain);
         fs::rename(web.join("files/x"), web.join("files/y")).unwrap();
         assert_ne!(of(&web), changed);
+    }
+
+    #[test]
+    fn apis_are_asked_for_by_name_or_otherwise() {
+        let asked = |text: &str| AskedApis::default().and_in_text(text);
+        let named = |names: &[&str]| AskedApis {
+            named: names.iter().map(|&name| name.to_owned()).collect(),
+            any: false,
+        };
+        let both = r#"{{ if or (.Capabilities.APIVersions.Has "a/v1") ($.Capabilities.APIVersions.Has `b/v1/C`) }}"#;
+        assert_eq!(asked(both), named(&["a/v1", "b/v1/C"]));
+        assert_eq!(asked(".Capabilities.KubeVersion.Minor"), named(&[]));
+        assert!(asked("{{ range .Capabilities.APIVersions }}").any);
+        assert!(asked(r#".Capabilities.APIVersions.Has (printf "%s/v1" .x)"#).any);
     }
 
     #[test]

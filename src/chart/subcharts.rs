@@ -16,7 +16,11 @@ use super::{
     run::{Asker, Run, blocking, check_range, local},
     tree,
 };
-use crate::{name::parse_version, stack::VersionRange};
+use crate::{
+    digest::{Digest, Hasher},
+    name::parse_version,
+    stack::VersionRange,
+};
 
 /// Changes when built folders do.
 const RECIPE: &str = "1";

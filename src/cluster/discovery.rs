@@ -100,6 +100,16 @@ impl Cluster {
         Ok(missing.cloned().collect())
     }
 
+    /// What the server offers, as Helm's `.Capabilities.APIVersions` names it: `GROUP/VERSION` and
+    /// `GROUP/VERSION/KIND`.
+    pub async fn served(&self) -> Result<BTreeSet<String>, ClusterError> {
+        let offered = self.offered().await?;
+        let names = offered.into_iter().map(|kind| kind.resource);
+        let names =
+            names.flat_map(|it| [format!("{}/{}", it.api_version, it.kind), it.api_version]);
+        Ok(names.collect())
+    }
+
     /// Every kind the server offers, in every version of it.
     pub(super) async fn offered(&self) -> Result<Vec<Kind>, ClusterError> {
         let mut all = Vec::new();

@@ -11,7 +11,7 @@ use std::{
 use super::{Intents, LateCharts, Purge, StepError};
 use crate::{
     chart,
-    cluster::{Cluster, Owner, Watches},
+    cluster::{Cluster, Owner, ServerVersion, Watches},
     engine::Progress,
     event::{Failure, Stream},
     helm::{Call, Helm, Surroundings},
@@ -34,6 +34,10 @@ pub struct RunContext {
     pub id: RunId,
     /// Resolved inputs and environment.
     pub scope: Scope,
+    /// The same as far as it is known without running commands.
+    pub at_hand: Scope,
+    /// Of the cluster's API server.
+    pub version: ServerVersion,
     /// The helm binary.
     pub helm: Helm,
     /// Private kubeconfig and folders of helm's children.
@@ -53,12 +57,26 @@ pub struct RunContext {
     pub late: Option<Arc<dyn LateCharts>>,
     /// A run down that also removes what stackctl made around the charts (`--purge`).
     pub purge: Option<Purge>,
+    /// Which charts are validated.
+    pub validation: Validation,
     /// The run folder.
     pub folder: RunFolder,
     /// Known secrets.
     pub redactor: Redactor,
     /// Who may stop it.
     pub shutdown: Shutdown,
+}
+
+/// Which charts' `validate` steps are run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Validation {
+    /// Of those that something is done to.
+    #[default]
+    Changed,
+    /// Also of those that are unchanged.
+    All,
+    /// Of none: they count as not validated, and are next time.
+    None,
 }
 
 /// One chart's view of the run.
@@ -69,6 +87,8 @@ pub struct Context<'a> {
     pub chart: &'a stack::Chart,
     /// What is done to it.
     pub action: Action,
+    /// It is unchanged, and something that waits for it is not.
+    pub(super) is_relied_on: bool,
     progress: &'a Progress,
     current: Mutex<String>,
     memory: Mutex<Memory>,
@@ -107,6 +127,7 @@ impl<'a> Context<'a> {
             run,
             chart,
             action,
+            is_relied_on: false,
             progress,
             current: Mutex::default(),
             memory: Mutex::default(),

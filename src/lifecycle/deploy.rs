@@ -7,9 +7,10 @@ use super::{
     context::Before,
     ready,
     recover::{self, Depth, Limit, Next},
-    remove,
+    remove, unchanged,
 };
 use crate::{
+    digest::Digests,
     helm::{Cause, HelmError, Major, Upgrade, Upgraded, WaitMode},
     lock::Operation,
     name::{ReleaseStatus, parse_version},
@@ -59,6 +60,7 @@ pub async fn upgrade(cx: &Context<'_>) -> Result<(), StepError> {
         labels: BTreeMap::new(),
         force_replace: cx.chart.force_replace,
     };
+    let digests = unchanged::of(cx).await?;
     let limit = Limit::new(cx);
     let mut depth = Depth::Label;
     loop {
@@ -68,7 +70,7 @@ pub async fn upgrade(cx: &Context<'_>) -> Result<(), StepError> {
         let last = history.last();
         remember(cx, &history).await?;
         let expected = last.map_or(1, |last| last.revision + 1);
-        upgrade.labels = labels(cx, expected, last)?;
+        upgrade.labels = labels(cx, expected, last, digests.clone())?;
         match run(cx, last.map(|last| last.revision), &upgrade).await? {
             Ok(made) => {
                 check_revision(cx, made, expected);
@@ -209,6 +211,7 @@ fn labels(
     cx: &Context<'_>,
     expected: u32,
     last: Option<&Revision>,
+    digest: Option<Digests>,
 ) -> Result<BTreeMap<String, String>, StepError> {
     let version = cx.opened().map(|chart| chart.version.to_string());
     let marks = Marks {
@@ -217,6 +220,7 @@ fn labels(
         run: Some(cx.run.id.clone()),
         revision: Some(expected),
         chart_version: version,
+        digest,
         ..Marks::default()
     };
     // Beside a history that is only kept, Helm installs: nothing is inherited.

@@ -59,6 +59,18 @@ pub async fn wait(cx: &Context<'_>) -> Result<(), StepError> {
     result
 }
 
+/// Whether the objects of a release that is left as it is are ready. If they are not, the record
+/// stays as it is, too.
+pub(super) async fn look(cx: &Context<'_>) -> Result<(), StepError> {
+    let history = cx.run.releases.history(&cx.chart.release).await?;
+    let Some(last) = history.last() else {
+        return Ok(());
+    };
+    let objects = objects_of(cx, last.revision).await?;
+    cx.park();
+    wait_for(cx, &objects).await
+}
+
 /// The objects in the manifest of a revision.
 pub(super) async fn objects_of(
     cx: &Context<'_>,

@@ -28,11 +28,12 @@ mod session;
 mod settings;
 mod status;
 mod values;
+mod wanted;
 
 pub use crate::{
     chart::{FetchProgress, FetchStep, Move},
     inputs::InputsError,
-    lifecycle::Implementations,
+    lifecycle::{Implementations, Validation},
 };
 pub use check::carriers;
 pub use error::{Problem, RunError};

@@ -12,17 +12,17 @@ use super::{
     check::{self, Library},
     fetch::{self, FetchWatch, Gathered, Local},
     helm::find_helm,
-    observe, ownership,
+    observe, ownership, wanted,
 };
 use crate::{
     chart,
-    cluster::{self, Cluster, ClusterError, guard},
+    cluster::{self, Cluster, ClusterError, ServerVersion, guard},
     diagnostic::Problems,
     graph::{Graph, Request, Selection, Selector},
     helm::Helm,
     inputs,
     name::{ChartName, Direction, Namespace},
-    plan::{Contents, CrdContent, Known, Observed, ObservedCrd, Plan, PlanError, Removal},
+    plan::{Contents, CrdContent, Known, Observed, ObservedCrd, Plan, PlanError, Removal, Wanted},
     release::Releases,
     secret::Redactor,
     shutdown::Shutdown,
@@ -35,6 +35,7 @@ pub struct Session {
     pub(super) stack: Arc<Stack>,
     pub(super) settings: Settings,
     pub(super) cluster: Cluster,
+    pub(super) version: ServerVersion,
     pub(super) releases: Releases,
     pub(super) redactor: Redactor,
     /// Where the charts of the last plan are.
@@ -66,12 +67,13 @@ impl Session {
         };
         let cluster = Cluster::connect(&options).await?;
         guard(&stack.cluster.allow, cluster.context(), cluster.server())?;
-        cluster.version().await?;
+        let version = cluster.version().await?;
         let releases = Releases::new(cluster.clone());
         Ok(Self {
             stack: Arc::new(stack),
             settings,
             cluster,
+            version,
             releases,
             redactor,
             gathered: Mutex::default(),
@@ -157,7 +159,8 @@ impl Session {
         };
         let context = self.cluster.context().map(str::to_owned);
         let chosen = (&graph, &selection);
-        let mut plan = make(chosen, request, charts, Some(&observed), context)?;
+        let wanted = wanted::of(self, request, &charts, &scope, &listed).await?;
+        let mut plan = make(chosen, request, (charts, wanted), Some(&observed), context)?;
         say_late(&mut plan, &gathered.late);
         plan.warnings.extend(unseen);
         ownership::settle(&self.stack, &listed, request.take_over, &mut plan);
@@ -218,7 +221,13 @@ pub async fn offline_plan(
     let cached = fetch::cached(stack, settings, entries(), &Redactor::default()).await;
     let scope = at_hand(stack, settings, &Redactor::default());
     let charts = open(stack, &selection, request.direction, &cached, &scope)?;
-    let mut plan = make((&graph, &selection), request, charts, None, None)?;
+    let mut plan = make(
+        (&graph, &selection),
+        request,
+        (charts, BTreeMap::new()),
+        None,
+        None,
+    )?;
     let late = fetch::late(stack, settings, entries(), &cached).await;
     say_late(&mut plan, &late);
     Ok(plan)
@@ -242,12 +251,12 @@ fn say_late(plan: &mut Plan, late: &BTreeMap<ChartName, Option<String>>) {
 }
 
 /// What values can be made of before a run has begun.
-fn at_hand(stack: &Stack, settings: &Settings, redactor: &Redactor) -> Scope {
+pub(super) fn at_hand(stack: &Stack, settings: &Settings, redactor: &Redactor) -> Scope {
     inputs::at_hand(stack, settings.given(redactor, &Shutdown::never()))
 }
 
 /// The charts that could be opened, by name.
-type Charts = BTreeMap<ChartName, chart::Chart>;
+pub(super) type Charts = BTreeMap<ChartName, chart::Chart>;
 
 /// Opens the charts that a plan is made of. One that cannot be opened has no version in the plan;
 /// preflight says why.
@@ -302,7 +311,7 @@ pub fn select(graph: &Graph<'_>, request: &PlanRequest) -> Result<Selection, Run
 fn make(
     (graph, selection): (&Graph<'_>, &Selection),
     request: &PlanRequest,
-    charts: Charts,
+    (charts, mut wanted): (Charts, BTreeMap<ChartName, Wanted>),
     observed: Option<&Observed>,
     context: Option<String>,
 ) -> Result<Plan, RunError> {
@@ -310,7 +319,10 @@ fn make(
         context,
         contents: charts
             .into_iter()
-            .map(|(name, chart)| (name, contents(&chart)))
+            .map(|(name, chart)| {
+                let wanted = wanted.remove(&name).unwrap_or_default();
+                (name, contents(&chart, wanted))
+            })
             .collect(),
         ..Known::default()
     };
@@ -328,14 +340,14 @@ fn make(
     Ok(plan?)
 }
 
-fn contents(chart: &chart::Chart) -> Contents {
+fn contents(chart: &chart::Chart, wanted: Wanted) -> Contents {
     let crd = |crd: &Arc<chart::Crd>| CrdContent {
         name: crd.name.clone(),
         digest: crd.digest.clone(),
     };
     Contents {
         version: Some(chart.version.to_string()),
-        digest: None,
+        wanted,
         crds: chart.crds.iter().map(crd).collect(),
     }
 }

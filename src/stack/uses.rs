@@ -24,10 +24,12 @@ impl Stack {
             let Some(action) = action(&chart.name) else {
                 continue;
             };
-            if action.deploys() {
+            if action.executes() {
                 uses.add_values(chart);
             }
-            let may_run = |step: &&Step| action == Action::Decide || step.actions.contains(&action);
+            // Which it is, an install or an upgrade, is found out later.
+            let open = matches!(action, Action::Decide | Action::Validate);
+            let may_run = |step: &&Step| open || step.actions.contains(&action);
             uses.add_templates(steps(chart).filter(may_run).flat_map(templates_of));
         }
         uses

@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use super::{Keyring, Reference, challenge::Challenge, keyring::Credentials, token::authorize};
 use crate::{
+    digest::Digest,
     chart::{
         Access, FetchError,
         error::Kind,

@@ -9,6 +9,7 @@ use super::{
     target::{Bytes, Target},
 };
 use crate::{
+    digest::Digest,
     chart::{
         FetchError, LocalChart, LockEntry, archive,
         error::Kind,

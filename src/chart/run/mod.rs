@@ -25,7 +25,7 @@ use super::{
     remote::{Identity, Place, Remote},
     subcharts,
 };
-use crate::{name::parse_version, stack::VersionRange};
+use crate::{digest::Digest, name::parse_version, stack::VersionRange};
 
 /// State of one run.
 pub(super) struct Run<'a> {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{Asker, Run, blocking};
 use crate::{
+    digest::Digest,
     chart::{
         Access, FetchError, LockEntry,
         error::Kind,

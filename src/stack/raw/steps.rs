@@ -24,6 +24,8 @@ pub(crate) struct RawSteps<'a> {
     pub(crate) post: Vec<RawStep<'a>>,
     pub(crate) validate: Vec<RawStep<'a>>,
     pub(crate) on_failure: Vec<RawStep<'a>>,
+    /// All of them, as they are written, by phase.
+    pub(crate) said: serde_json::Value,
 }
 
 /// One step.
@@ -69,6 +71,8 @@ pub(crate) enum RawTarget<'a> {
     },
 }
 
+const PHASES: [&str; 4] = ["pre", "post", "validate", "on_failure"];
+
 const VERBS: [&str; 3] = ["run", "pods", "http"];
 
 /// Verbs and keys of the design that come with later versions.
@@ -101,6 +105,10 @@ pub(crate) fn read_steps<'a>(chart: &mut Reader<'a>, f: &mut Findings) -> RawSte
         post: read_phase(chart, "post", f),
         validate: read_phase(chart, "validate", f),
         on_failure: read_phase(chart, "on_failure", f),
+        said: PHASES
+            .into_iter()
+            .filter_map(|phase| Some((phase.to_owned(), chart.node(phase)?.to_json())))
+            .collect(),
     }
 }
 

@@ -113,6 +113,7 @@ pub(crate) fn chart(
         timeout,
         wait: raw.wait,
         rollback_on_failure: raw.rollback_on_failure,
+        skip_unchanged: raw.skip_unchanged,
         force_replace: raw.force_replace,
         unlock: raw.unlock,
         unlock_after: raw.unlock_after.unwrap_or(UNLOCK_AFTER),

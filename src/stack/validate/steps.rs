@@ -41,6 +41,7 @@ pub(crate) fn steps(
         post: phase(&raw.post),
         validate: phase(&raw.validate),
         on_failure: phase(&raw.on_failure),
+        said: raw.said.clone(),
     }
 }
 
