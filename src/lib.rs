@@ -71,6 +71,7 @@ pub mod process;
 pub mod release;
 pub mod report;
 pub mod run;
+pub mod sandbox;
 pub mod secret;
 pub mod shutdown;
 pub mod stack;

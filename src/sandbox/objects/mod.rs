@@ -1,0 +1,1 @@
+//! What a create, update or delete means, whoever sends it.
