@@ -6,5 +6,10 @@
 //! other module of ours; only `run` and `cli` use it. It does what Helm 3, Helm 4, kubectl and
 //! stackctl send, and refuses the rest.
 
+mod kinds;
 mod objects;
+mod patch;
+mod random;
+mod refusal;
+mod schema;
 mod store;
