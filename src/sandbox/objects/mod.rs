@@ -6,6 +6,7 @@
 //! server; nothing is locked.
 
 mod admission;
+mod begin;
 mod create;
 mod crds;
 mod delete;
@@ -13,7 +14,7 @@ mod immutable;
 mod meta;
 mod names;
 mod patch;
-mod scale;
+pub(super) mod scale;
 mod services;
 mod sweep;
 mod update;
@@ -24,10 +25,12 @@ use std::sync::Arc;
 use serde_json::Value;
 
 pub(super) use self::{
+    begin::begin,
     delete::{DeleteOptions, Deleted, Propagation},
     meta::now,
     patch::Patch,
     sweep::sweep,
+    update::has_subresource,
 };
 use super::{
     kinds::{Kind, Kinds},
@@ -180,6 +183,12 @@ impl Objects {
             self.refresh_kinds();
         }
         Ok(taken)
+    }
+
+    /// Changes whenever a CRD does.
+    pub(super) fn crds_version(&self) -> u64 {
+        let crds = self.store.list(crds::RESOURCE, None).items;
+        crds.iter().map(|crd| super::store::version_of(crd)).sum()
     }
 
     fn refresh_kinds(&self) {

@@ -227,8 +227,8 @@ fn put(object: &mut Value, field: &str, value: Option<&Value>) {
     }
 }
 
-/// Is a status write possible here?
-pub(super) fn has_subresource(kind: &Kind, name: &str) -> bool {
+/// Is there this subresource?
+pub(in crate::sandbox) fn has_subresource(kind: &Kind, name: &str) -> bool {
     match name {
         "" => true,
         "status" => kind.status,
