@@ -7,4 +7,5 @@
 //! stackctl send, and refuses the rest.
 
 mod objects;
+mod schema;
 mod store;
