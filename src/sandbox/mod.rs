@@ -7,5 +7,6 @@
 //! stackctl send, and refuses the rest.
 
 mod objects;
+mod patch;
 mod schema;
 mod store;
