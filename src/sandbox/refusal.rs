@@ -129,8 +129,8 @@ impl Refusal {
     }
 
     /// Server-side apply meets fields of other managers.
-    pub(super) fn apply_conflict(message: String, causes: Vec<Cause>) -> Self {
-        let details = json!({ "causes": causes_json(&causes) });
+    pub(super) fn apply_conflict(message: String, causes: &[Cause]) -> Self {
+        let details = json!({ "causes": causes_json(causes) });
         Self::new(409, "Conflict", message, details)
     }
 

@@ -77,13 +77,7 @@ impl Body {
             })
         };
         match &*self.media {
-            "application/json-patch+json" => {
-                let operations = serde_json::from_slice(&self.bytes);
-                let operations = operations.map_err(|error| {
-                    Refusal::bad_request(format!("error decoding patch: {error}"))
-                })?;
-                Ok(Patch::Json(operations))
-            }
+            "application/json-patch+json" => Ok(Patch::Json(json()?)),
             "application/merge-patch+json" => Ok(Patch::Merge(json()?)),
             "application/strategic-merge-patch+json" => Ok(Patch::Strategic(json()?)),
             "application/apply-patch+yaml" => Ok(Patch::Apply(self.yaml()?, force)),

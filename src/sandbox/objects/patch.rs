@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::{Objects, Place, Writing, Written, meta, scale, update::other_name};
 use crate::sandbox::{
-    patch::{self, Manager},
+    patch::{self, ApplyError, Manager, PatchError},
     refusal::{Cause, Refusal},
 };
 
@@ -12,7 +12,7 @@ use crate::sandbox::{
 #[derive(Debug)]
 pub(in crate::sandbox) enum Patch {
     /// `application/json-patch+json`.
-    Json(json_patch::Patch),
+    Json(Value),
     /// `application/merge-patch+json`.
     Merge(Value),
     /// `application/strategic-merge-patch+json`.
@@ -63,9 +63,6 @@ impl Objects {
             return Err(Refusal::not_implemented("server-side apply of scale"));
         }
         meta::settle(place, &mut applied)?;
-        if applied["metadata"].get("managedFields").is_some() {
-            return Err(Refusal::bad_request("metadata.managedFields must be nil"));
-        }
         if let Some(metadata) = meta::of(&mut applied) {
             let said = metadata.get("name").and_then(Value::as_str);
             if let Some(said) = said.filter(|said| !said.is_empty() && *said != place.name) {
@@ -115,21 +112,21 @@ fn unbase(live: &Value, next: &mut Value) {
     }
 }
 
-fn patched(place: &Place<'_>, live: &Value, patch: &Patch) -> Result<Value, Refusal> {
-    let mut next = live.clone();
-    match patch {
-        Patch::Json(operations) => json_patch::patch(&mut next, operations)
-            .map_err(|error| Refusal::unprocessable(error.to_string()))?,
-        Patch::Merge(patch) | Patch::Apply(patch, _) => json_patch::merge(&mut next, patch),
-        Patch::Strategic(patch) => {
+fn patched(place: &Place<'_>, live: &Value, sent: &Patch) -> Result<Value, Refusal> {
+    let next = match sent {
+        Patch::Json(operations) => patch::json(live, operations),
+        Patch::Merge(fields) | Patch::Apply(fields, _) => Ok(patch::merge(live, fields)),
+        Patch::Strategic(fields) => {
             let schema = place.kind.schema.as_deref();
             let schema = schema.filter(|_| place.kind.custom.is_none());
             let schema = schema.ok_or_else(|| Refusal::unsupported_media_type(&OF_CRDS))?;
-            next = patch::strategic(schema, live, patch)
-                .map_err(|error| Refusal::bad_request(error.to_string()))?;
+            patch::strategic(schema, live, fields)
         }
-    }
-    Ok(next)
+    };
+    next.map_err(|error| match error {
+        PatchError::Malformed(why) => Refusal::bad_request(why),
+        PatchError::Unfit(why) => Refusal::unprocessable(why),
+    })
 }
 
 /// Patches that kinds of CRDs take.
@@ -139,6 +136,15 @@ const OF_CRDS: [&str; 3] = [
     "application/apply-patch+yaml",
 ];
 
-fn refused(_: &patch::Conflicts) -> Refusal {
-    Refusal::apply_conflict(String::new(), Vec::<Cause>::new())
+fn refused(error: &ApplyError) -> Refusal {
+    match error {
+        ApplyError::Conflicts(conflicts) => {
+            let causes = conflicts.causes().into_iter();
+            let causes = causes
+                .map(|(message, field)| Cause::new("FieldManagerConflict", field, message));
+            Refusal::apply_conflict(error.to_string(), &causes.collect::<Vec<_>>())
+        }
+        ApplyError::ManagedFields => Refusal::bad_request(error.to_string()),
+        ApplyError::Unfit { .. } => Refusal::plain(500, error.to_string()),
+    }
 }

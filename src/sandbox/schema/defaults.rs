@@ -15,6 +15,13 @@ impl Schema {
         self.default_value(self.root(), object);
     }
 
+    /// Adds those parts of a built-in object that are always there, if empty.
+    pub(in crate::sandbox) fn complete(&self, object: &mut Value) {
+        if self.built_in {
+            complete(self.root(), object);
+        }
+    }
+
     fn default_value(&self, place: Place<'_>, value: &mut Value) {
         match value {
             Value::Object(fields) if !place.is_scalar() => {
@@ -48,7 +55,7 @@ impl Schema {
             return;
         };
         // Of a built-in kind, an empty default only says how its Go type looks.
-        if self.built_in && is_zero(default) {
+        if self.built_in && is_zero(default) && !place.is_always_there() {
             return;
         }
         let given = match fields.get(name) {
@@ -59,6 +66,29 @@ impl Schema {
         if !given {
             fields.insert(name.to_owned(), default.clone());
         }
+    }
+}
+
+fn complete(place: Place<'_>, value: &mut Value) {
+    match value {
+        Value::Object(fields) if !place.is_scalar() => {
+            for (name, below) in place.properties() {
+                if below.is_always_there() {
+                    fill(fields, [(name, json!({}))]);
+                }
+            }
+            for (name, value) in fields.iter_mut() {
+                if let Some(below) = place.field(name) {
+                    complete(below, value);
+                }
+            }
+        }
+        Value::Array(items) => {
+            if let Some(below) = place.items() {
+                items.iter_mut().for_each(|item| complete(below, item));
+            }
+        }
+        _ => {}
     }
 }
 
@@ -452,11 +482,11 @@ mod tests {
         schema.default(&mut object);
         assert_eq!(
             object,
-            json!({"spec": {
+            json!({"metadata": {}, "status": {}, "spec": {
                 "replicas": 1, "revisionHistoryLimit": 10, "progressDeadlineSeconds": 600,
                 "strategy": {"type": "RollingUpdate",
                     "rollingUpdate": {"maxUnavailable": "25%", "maxSurge": "25%"}},
-                "template": {"spec": {
+                "template": {"metadata": {}, "spec": {
                     "dnsPolicy": "ClusterFirst", "restartPolicy": "Always", "securityContext": {},
                     "schedulerName": "default-scheduler", "terminationGracePeriodSeconds": 30,
                     "containers": [{

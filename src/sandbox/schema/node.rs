@@ -228,7 +228,7 @@ impl<'a> Place<'a> {
     }
 
     /// May an object have fields that are not declared, of any type?
-    pub(super) fn is_open(self) -> bool {
+    pub(in crate::sandbox) fn is_open(self) -> bool {
         let free = self.node.properties.is_empty() && self.node.additional_properties.is_none();
         self.node.preserve_unknown_fields
             || matches!(
@@ -262,6 +262,19 @@ impl<'a> Place<'a> {
             Some(Type::String | Type::Integer | Type::Number | Type::Boolean)
         );
         opaque || simple || self.node.int_or_string
+    }
+
+    /// What a scalar should be, if the value is something else; numbers of all kinds are alike.
+    pub(in crate::sandbox) fn unfit_scalar(self, value: &Value) -> Option<&'static str> {
+        match self.node.kind? {
+            _ if self.node.int_or_string => None,
+            Type::String => (!value.is_string()).then_some("string"),
+            Type::Boolean => (!value.is_boolean()).then_some("boolean"),
+            Type::Integer | Type::Number => {
+                (!value.is_number()).then_some("numeric (int or float)")
+            }
+            Type::Object | Type::Array => None,
+        }
     }
 
     /// Must it be an object?

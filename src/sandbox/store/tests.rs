@@ -47,7 +47,9 @@ async fn a_write_finds_what_it_expects_or_does_nothing() {
         .update(key("one"), version_of(&first), object(2))
         .await
         .unwrap();
-    let late = store.update(key("one"), version_of(&first), object(3)).await;
+    let late = store
+        .update(key("one"), version_of(&first), object(3))
+        .await;
     assert_eq!(late, Err(WriteError::Stale));
     let late = store.delete(key("one"), version_of(&first)).await;
     assert_eq!(late, Err(WriteError::Stale));
@@ -60,7 +62,9 @@ async fn a_write_finds_what_it_expects_or_does_nothing() {
 async fn an_equal_object_is_no_change() {
     let (_folder, store) = opened();
     let first = store.create(key("one"), object(1)).await.unwrap();
-    let same = store.update(key("one"), version_of(&first), object(1)).await;
+    let same = store
+        .update(key("one"), version_of(&first), object(1))
+        .await;
     assert_eq!(same, Ok(first));
     assert_eq!(store.version(), 1);
 }

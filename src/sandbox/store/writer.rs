@@ -73,12 +73,7 @@ impl Drop for Writer {
     }
 }
 
-fn work(
-    disk: &Disk,
-    memory: &Memory,
-    queue: &mpsc::Receiver<Job>,
-    announce: &watch::Sender<u64>,
-) {
+fn work(disk: &Disk, memory: &Memory, queue: &mpsc::Receiver<Job>, announce: &watch::Sender<u64>) {
     while let Ok(first) = queue.recv() {
         let jobs: Vec<Job> = std::iter::once(first)
             .chain(queue.try_iter().take(BATCH - 1))
