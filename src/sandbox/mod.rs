@@ -151,10 +151,18 @@ pub struct Sandbox {
     kubeconfig: PathBuf,
     url: String,
     log: PathBuf,
-    // In the order of dropping: who uses the store ends before the folder is free.
-    _tasks: JoinSet<()>,
-    _objects: Arc<Objects>,
+    tasks: JoinSet<()>,
+    objects: Arc<Objects>,
+    /// Free once it is dropped, which is after the store is closed.
     _folder: Folder,
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        self.tasks.abort_all();
+        // Tasks may still hold it; the next sandbox of this folder must not meet it open.
+        self.objects.store().close();
+    }
 }
 
 impl Sandbox {
@@ -189,8 +197,8 @@ impl Sandbox {
             kubeconfig,
             url: format!("https://{address}"),
             log,
-            _tasks: tasks,
-            _objects: objects,
+            tasks,
+            objects,
             _folder: folder,
         })
     }
