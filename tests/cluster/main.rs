@@ -26,8 +26,15 @@ mod failures;
 mod interrupts;
 mod offline;
 mod order;
+mod patches;
 mod quickstart;
 mod rollback;
+#[expect(
+    dead_code,
+    unused_imports,
+    reason = "shared with the program, which uses the rest"
+)]
+mod sandbox;
 mod seed;
 #[path = "../it/sources/server.rs"]
 #[expect(
@@ -76,6 +83,7 @@ fn main() -> ExitCode {
         seed::TESTS,
         sources::TESTS,
         steps::TESTS,
+        patches::TESTS,
     ];
     let mut trials: Vec<Trial> = on_a_cluster
         .into_iter()

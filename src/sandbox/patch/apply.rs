@@ -103,8 +103,8 @@ fn set_field(object: &mut Value, name: &str, value: Option<Value>) {
 }
 
 /// Merges the applied object into the live one, and removes what this manager applied before and
-/// nobody applies any more. The result's managedFields say who owns what now; pruning and
-/// defaulting it is left to the caller.
+/// nobody applies any more. The result's managedFields say who owns what now; defaulting
+/// it is left to the caller.
 pub(in crate::sandbox) fn apply(
     schema: Option<&Schema>,
     live: Option<&Value>,
@@ -156,12 +156,16 @@ pub(in crate::sandbox) fn apply(
         _ => managers.take_from_others(Some(&id), &changed),
     }
     managers.take_from_others(Some(&id), &part.of_fields(changes.removed));
-    if before != after || owned.time.is_none() {
+    // Who only joins in has no time, as in the real server.
+    if before != after {
         owned.time = Some(manager.time.to_owned());
     }
     owned.fields = owned.fields.difference(&never_owned());
     managers.set(id, owned);
     managers.write(&mut after);
+    if let Some(schema) = schema {
+        schema.prune_applied(&mut after);
+    }
     Ok(after)
 }
 
@@ -223,8 +227,8 @@ fn own_changes(
     );
 }
 
-/// The merged object without what the manager applied last time, unless it or someone else still
-/// applies it, or it holds something that the manager never owned.
+/// The merged object without what the manager applied last time, unless it still applies it or
+/// someone else owns it.
 fn drop_forsaken(
     place: Option<Place<'_>>,
     merged: &Value,
@@ -234,10 +238,10 @@ fn drop_forsaken(
     let last = last.with_declared_parents(place);
     let all = fields_of(place, merged).with_declared_parents(place);
     let left = |object: &Value| fields_of(place, object).with_declared_parents(place);
-    let applied = managers.applied().with_declared_parents(place);
+    let owned = managers.everyones().with_declared_parents(place);
 
     let without = remove(place, merged, &last);
-    let unowned = all.difference(&left(&without).union(&applied));
+    let unowned = all.difference(&left(&without).union(&owned));
     let without = remove(place, merged, &unowned);
     let gone = all.difference(&left(&without)).intersection(&last);
     remove(place, merged, &gone)

@@ -103,13 +103,10 @@ impl Managers {
         }
     }
 
-    /// What all who apply own together.
-    pub(super) fn applied(&self) -> FieldSet {
-        let appliers = self.0.iter();
-        let appliers = appliers.filter(|(id, _)| id.operation == Operation::Apply);
-        appliers.fold(FieldSet::default(), |all, (_, owned)| {
-            all.union(&owned.fields)
-        })
+    /// What all own together.
+    pub(super) fn everyones(&self) -> FieldSet {
+        let all = self.0.values();
+        all.fold(FieldSet::default(), |all, owned| all.union(&owned.fields))
     }
 
     /// Everyone but one.

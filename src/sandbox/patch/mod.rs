@@ -3,7 +3,8 @@
 //!
 //! Pure. What a request handler does, in this order:
 //!
-//! - apply: [`apply`], then `Schema::prune` and `Schema::default` on the result;
+//! - apply: [`apply`], then `Schema::default` on the result. What nobody applies any more may leave
+//!   nulls in a custom object, which `Schema::check` then refuses: so does the real server;
 //! - POST, PUT and the other patches: make the new object ([`json`], [`merge`], [`strategic`]),
 //!   [`keep_other_part`], `Schema::prune`, `Schema::default`, then [`track_update`].
 //!

@@ -91,15 +91,13 @@ fn merges(place: Option<Place<'_>>) -> bool {
     place.is_some_and(|place| place.patch_strategy().merge)
 }
 
-/// What is new is taken as it is, but for what only patches say. None for nulls and deletions.
+/// What is new is taken as it is, but for what only patches say. None for nulls and directives.
 fn without_directives(value: Value) -> Option<Value> {
     match value {
         Value::Null => None,
-        Value::Object(mut fields) => {
-            match fields.remove(PATCH) {
-                Some(directive) if directive == "delete" => return None,
-                _ => {}
-            }
+        // There is nothing to delete or to replace.
+        Value::Object(fields) if fields.contains_key(PATCH) => None,
+        Value::Object(fields) => {
             let kept = fields.into_iter().filter_map(|(name, value)| {
                 let directive =
                     name == RETAIN_KEYS || name.starts_with(DELETE_FROM) || name.starts_with(ORDER);

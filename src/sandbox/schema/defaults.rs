@@ -15,7 +15,8 @@ impl Schema {
         self.default_value(self.root(), object);
     }
 
-    /// Adds those parts of a built-in object that are always there, if empty.
+    /// Adds those parts of a built-in object that are always there, if only empty or null: so that
+    /// two objects can be compared as their Go types would be.
     pub(in crate::sandbox) fn complete(&self, object: &mut Value) {
         if self.built_in {
             complete(self.root(), object);
@@ -76,6 +77,9 @@ fn complete(place: Place<'_>, value: &mut Value) {
                 if below.is_always_there() {
                     fill(fields, [(name, json!({}))]);
                 }
+            }
+            for name in &place.node.required {
+                fields.entry(name).or_insert(Value::Null);
             }
             for (name, value) in fields.iter_mut() {
                 if let Some(below) = place.field(name) {
@@ -244,6 +248,10 @@ fn of_core(name: &str, fields: &mut Fields) {
         "v1.Pod" => {
             if let Some(spec) = below(fields, "spec") {
                 fill(spec, [("enableServiceLinks", json!(true))]);
+                for containers in ["initContainers", "containers"] {
+                    let containers = spec.get_mut(containers).and_then(Value::as_array_mut);
+                    containers.into_iter().flatten().for_each(request_limits);
+                }
             }
         }
         "v1.PodSpec" => {
@@ -278,15 +286,6 @@ fn of_core(name: &str, fields: &mut Fields) {
                     ("terminationMessagePolicy", json!("File")),
                 ],
             );
-        }
-        "v1.ResourceRequirements" => {
-            if let Some(Value::Object(limits)) = fields.get("limits").cloned() {
-                if let Some(requests) = below(fields, "requests") {
-                    for (resource, amount) in limits {
-                        fill(requests, [(resource.as_str(), amount)]);
-                    }
-                }
-            }
         }
         "v1.Probe" => fill(
             fields,
@@ -338,6 +337,21 @@ fn of_core(name: &str, fields: &mut Fields) {
     }
 }
 
+/// A pod's containers request their limits, unless they say less.
+fn request_limits(container: &mut Value) {
+    let Some(Value::Object(limits)) = container.pointer("/resources/limits").cloned() else {
+        return;
+    };
+    let resources = container
+        .get_mut("resources")
+        .and_then(Value::as_object_mut);
+    if let Some(requests) = resources.and_then(|resources| below(resources, "requests")) {
+        for (resource, amount) in limits {
+            fill(requests, [(resource.as_str(), amount)]);
+        }
+    }
+}
+
 /// `image`, `image:latest`; not `image:1.2`, `image@sha256:…`.
 fn is_latest(image: &str) -> bool {
     let last = image.rsplit('/').next().unwrap_or(image);
@@ -363,12 +377,19 @@ fn of_service(fields: &mut Fields) {
                 json!({"clientIP": {"timeoutSeconds": 10800}}),
             )],
         );
+    } else {
+        fields.remove("sessionAffinityConfig");
     }
     if !is(fields, "type", "ExternalName") {
         fill(fields, [("internalTrafficPolicy", json!("Cluster"))]);
     }
-    if is(fields, "type", "NodePort") || is(fields, "type", "LoadBalancer") {
+    let external = fields.get("externalIPs").and_then(Value::as_array);
+    let reached = external.is_some_and(|addresses| !addresses.is_empty());
+    if reached || is(fields, "type", "NodePort") || is(fields, "type", "LoadBalancer") {
         fill(fields, [("externalTrafficPolicy", json!("Cluster"))]);
+    } else {
+        // Nothing from outside reaches it any more.
+        fields.remove("externalTrafficPolicy");
     }
     if is(fields, "type", "LoadBalancer") {
         fill(fields, [("allocateLoadBalancerNodePorts", json!(true))]);
@@ -492,7 +513,7 @@ mod tests {
                     "containers": [{
                         "name": "a", "image": "corp:5000/app", "imagePullPolicy": "Always",
                         "ports": [{"containerPort": 80, "protocol": "TCP"}],
-                        "resources": {"limits": {"cpu": "1"}, "requests": {"cpu": "1"}},
+                        "resources": {"limits": {"cpu": "1"}},
                         "terminationMessagePath": "/dev/termination-log",
                         "terminationMessagePolicy": "File",
                         "readinessProbe": {"httpGet": {"port": 80, "path": "/", "scheme": "HTTP"},

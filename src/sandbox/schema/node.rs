@@ -287,6 +287,16 @@ impl<'a> Place<'a> {
         self.node.kind == Some(Type::Array)
     }
 
+    /// Is it an object's metadata, of which every kind has the same?
+    pub(super) fn is_metadata(self) -> bool {
+        self.definition() == Some(OBJECT_META)
+    }
+
+    /// Must it be a text?
+    pub(super) fn is_text(self) -> bool {
+        self.node.kind == Some(Type::String)
+    }
+
     /// Must it be true or false?
     pub(super) fn is_boolean(self) -> bool {
         self.node.kind == Some(Type::Boolean)

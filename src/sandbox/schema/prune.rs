@@ -8,36 +8,70 @@ impl Schema {
     /// Removes unknown fields, and values that say nothing: nulls, and in built-in kinds empty
     /// lists and maps.
     pub(in crate::sandbox) fn prune(&self, object: &mut Value) {
-        self.prune_value(self.root(), object);
+        let pruning = Pruning {
+            go: self.built_in,
+            nulls: true,
+        };
+        pruning.value(self.root(), object);
     }
 
-    fn prune_value(&self, place: Place<'_>, value: &mut Value) {
+    /// As [`Self::prune`], but for objects that were not sent but merged: nulls in custom objects
+    /// stay.
+    pub(in crate::sandbox) fn prune_applied(&self, object: &mut Value) {
+        let pruning = Pruning {
+            go: self.built_in,
+            nulls: false,
+        };
+        pruning.value(self.root(), object);
+    }
+}
+
+/// How a part of an object is pruned.
+#[derive(Clone, Copy)]
+struct Pruning {
+    /// It goes through a Go type.
+    go: bool,
+    /// Elsewhere nulls go too.
+    nulls: bool,
+}
+
+impl Pruning {
+    fn value(mut self, place: Place<'_>, value: &mut Value) {
+        self.go |= place.is_metadata();
         match value {
-            Value::Object(fields) if !place.is_scalar() => self.prune_fields(place, fields),
+            Value::Object(fields) if !place.is_scalar() => self.fields(place, fields),
             Value::Array(items) => {
                 if let Some(place) = place.items() {
-                    items
-                        .iter_mut()
-                        .for_each(|item| self.prune_value(place, item));
+                    items.iter_mut().for_each(|item| self.value(place, item));
                 }
             }
             _ => {}
         }
     }
 
-    fn prune_fields(&self, place: Place<'_>, fields: &mut Map<String, Value>) {
+    fn fields(self, place: Place<'_>, fields: &mut Map<String, Value>) {
         fields.retain(|name, value| {
             let Some(below) = place.field(name) else {
                 return place.is_open();
             };
             if value.is_null() {
-                // What a CRD says about null is kept for its defaults.
-                return !self.built_in && (below.node.nullable || below.default().is_some());
+                return self.null(place, name, below, value);
             }
-            self.prune_value(below, value);
+            self.value(below, value);
             let required = place.node.required.iter().any(|required| required == name);
-            !self.built_in || required || !says_nothing(below, value)
+            !self.go || required || !says_nothing(below, value)
         });
+    }
+
+    /// Whether a null stays.
+    fn null(self, place: Place<'_>, name: &str, below: Place<'_>, value: &mut Value) -> bool {
+        // Go reads it as an empty text where it must be a text.
+        if self.go && place.property(name).is_none() && below.is_text() {
+            *value = Value::from("");
+            return true;
+        }
+        // What a CRD says about null is kept for its defaults.
+        !self.go && (!self.nulls || below.node.nullable || below.default().is_some())
     }
 }
 
@@ -95,7 +129,7 @@ mod tests {
         }}}))
         .unwrap();
         let mut object = json!({
-            "metadata": {"name": "a", "nonsense": 1},
+            "metadata": {"name": "a", "nonsense": 1, "labels": {}},
             "spec": {"size": null, "maybe": null, "empty": {"x": 1}, "list": [], "bogus": 1,
                 "free": {"x": {"y": null}},
                 "whole": {"kind": "Pod", "metadata": {"name": "a", "bogus": 1}, "spec": {}}},
