@@ -1,4 +1,4 @@
-//! OpenAPI documents that say just enough: every kind takes patches with `fieldValidation`. Then
+//! `OpenAPI` documents that say just enough: every kind takes patches with `fieldValidation`. Then
 //! clients leave validation to the server, which is where it is done.
 
 use std::{collections::BTreeSet, sync::Arc};
@@ -41,10 +41,14 @@ pub(in crate::sandbox) fn document(kinds: &[Arc<Kind>], of: &str) -> Option<Valu
     let mut paths = serde_json::Map::new();
     let mut schemas = serde_json::Map::new();
     for kind in kinds.iter().filter(|kind| folder(kind) == of) {
-        let namespace = if kind.namespaced { "namespaces/{namespace}/" } else { "" };
+        let namespace = if kind.namespaced {
+            "namespaces/{namespace}/"
+        } else {
+            ""
+        };
         let path = format!("/{of}/{namespace}{}/{{name}}", kind.plural);
         let identity = json!({ "group": kind.group, "version": kind.version, "kind": kind.kind });
-        let patch = json!({
+        let operation = json!({
             "parameters": [{
                 "name": "fieldValidation",
                 "in": "query",
@@ -54,7 +58,7 @@ pub(in crate::sandbox) fn document(kinds: &[Arc<Kind>], of: &str) -> Option<Valu
             "x-kubernetes-action": "patch",
             "x-kubernetes-group-version-kind": identity,
         });
-        paths.insert(path, json!({ "patch": patch }));
+        paths.insert(path, json!({ "patch": operation }));
         if let Some(custom) = &kind.custom
             && custom.open_api.is_object()
         {
@@ -75,7 +79,9 @@ pub(in crate::sandbox) fn document(kinds: &[Arc<Kind>], of: &str) -> Option<Valu
 }
 
 fn paths_empty(document: &Value) -> bool {
-    document["paths"].as_object().is_none_or(serde_json::Map::is_empty)
+    document["paths"]
+        .as_object()
+        .is_none_or(serde_json::Map::is_empty)
 }
 
 #[cfg(test)]
@@ -96,7 +102,10 @@ mod tests {
         assert!(document(&kinds, "apis/nope/v1").is_none());
         let apps = document(&kinds, "apis/apps/v1").unwrap();
         let path = "/apis/apps/v1/namespaces/{namespace}/deployments/{name}";
-        let patch = &apps["paths"][path]["patch"];
-        assert_eq!(patch["x-kubernetes-group-version-kind"]["kind"], "Deployment");
+        let operation = &apps["paths"][path]["patch"];
+        assert_eq!(
+            operation["x-kubernetes-group-version-kind"]["kind"],
+            "Deployment"
+        );
     }
 }
