@@ -257,7 +257,7 @@ mod tests {
     use crate::sandbox::kinds::Kinds;
 
     fn fits(labels: &str) -> Result<bool, String> {
-        let kind = Kinds::new().of_resource("secrets").unwrap();
+        let kind = Kinds::new(&[]).of_resource("secrets").unwrap();
         let object = json!({ "metadata": { "labels": { "owner": "helm", "n": "3" } } });
         let selector = Selector::new(&kind, Some(labels), None);
         selector
@@ -302,7 +302,7 @@ mod tests {
 
     #[test]
     fn only_known_fields_select() {
-        let kinds = Kinds::new();
+        let kinds = Kinds::new(&[]);
         let secrets = kinds.of_resource("secrets").unwrap();
         let object = json!({ "metadata": { "name": "x" }, "type": "Opaque" });
         let select = |text: &str| {

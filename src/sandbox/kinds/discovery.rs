@@ -249,7 +249,7 @@ mod tests {
 
     #[test]
     fn both_forms_say_the_same() {
-        let kinds = Kinds::new();
+        let kinds = Kinds::new(&[]);
         let kinds = kinds.all();
         let all = aggregated(&kinds, false);
         let apps = all["items"].as_array().unwrap();

@@ -134,20 +134,47 @@ pub(super) fn resource(group: &str, plural: &str) -> String {
 /// Everything that is served now.
 #[derive(Debug)]
 pub(super) struct Kinds {
-    served: RwLock<Arc<Vec<Arc<Kind>>>>,
+    served: RwLock<Served>,
+}
+
+#[derive(Debug)]
+struct Served {
+    kinds: Arc<Vec<Arc<Kind>>>,
+    /// Of the CRDs among them.
+    version: u64,
 }
 
 impl Kinds {
-    /// The built-in ones.
-    pub(super) fn new() -> Self {
+    /// The built-in ones, and those of the CRDs that there are.
+    pub(super) fn new(crds: &[Arc<Value>]) -> Self {
+        let served = Served {
+            kinds: Arc::new(with(crds)),
+            version: 0,
+        };
         Self {
-            served: RwLock::new(Arc::new(BUILT_IN.clone())),
+            served: RwLock::new(served),
+        }
+    }
+
+    /// Serves what the CRDs of this version declare, and nothing that others declared. They are
+    /// only asked for if the version is a new one.
+    pub(super) fn follow(&self, version: u64, crds: impl FnOnce() -> Vec<Arc<Value>>) {
+        let served = self.served.read().unwrap_or_else(PoisonError::into_inner);
+        if served.version >= version {
+            return;
+        }
+        drop(served);
+        let kinds = Arc::new(with(&crds()));
+        let mut served = self.served.write().unwrap_or_else(PoisonError::into_inner);
+        if served.version < version {
+            *served = Served { kinds, version };
         }
     }
 
     /// Built-in ones in the order of the table, then those of CRDs.
     pub(super) fn all(&self) -> Arc<Vec<Arc<Kind>>> {
-        Arc::clone(&self.served.read().unwrap_or_else(PoisonError::into_inner))
+        let served = self.served.read().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(&served.kinds)
     }
 
     /// The kind at `/apis/GROUP/VERSION/…/PLURAL`.
@@ -164,14 +191,11 @@ impl Kinds {
         let served = self.all();
         served.iter().find(|kind| fits(kind)).map(Arc::clone)
     }
+}
 
-    /// Serves what these CRDs declare, and nothing that another CRD declared.
-    pub(super) fn refresh(&self, crds: &[Arc<Value>]) {
-        let custom = crds.iter().flat_map(|crd| Kind::of_crd(crd));
-        let all = BUILT_IN.iter().cloned().chain(custom.map(Arc::new));
-        let all = Arc::new(all.collect());
-        *self.served.write().unwrap_or_else(PoisonError::into_inner) = all;
-    }
+fn with(crds: &[Arc<Value>]) -> Vec<Arc<Kind>> {
+    let custom = crds.iter().flat_map(|crd| Kind::of_crd(crd));
+    BUILT_IN.iter().cloned().chain(custom.map(Arc::new)).collect()
 }
 
 #[cfg(test)]
@@ -182,7 +206,7 @@ mod tests {
     fn every_line_of_the_table_is_a_kind() {
         let lines = TABLE.lines().filter(|line| !line.starts_with('#')).count();
         assert_eq!(BUILT_IN.len(), lines);
-        let kinds = Kinds::new();
+        let kinds = Kinds::new(&[]);
         let deployments = kinds.at("apps", "v1", "deployments").unwrap();
         assert_eq!(deployments.resource, "deployments.apps");
         assert!(deployments.status && deployments.scale.is_some() && deployments.namespaced);

@@ -91,7 +91,7 @@ mod tests {
 
     #[test]
     fn every_document_of_the_index_is_there() {
-        let kinds = Kinds::new();
+        let kinds = Kinds::new(&[]);
         let kinds = kinds.all();
         let index = index(&kinds, "x");
         let paths = index["paths"].as_object().unwrap();

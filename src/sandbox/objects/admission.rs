@@ -70,7 +70,7 @@ impl Objects {
         if !place.kind.namespaced {
             return Ok(());
         }
-        let namespaces = self.kinds.of_resource("namespaces");
+        let namespaces = self.kinds().of_resource("namespaces");
         let namespaces = namespaces.ok_or_else(Refusal::no_such_path)?;
         let name = place.namespace;
         match self.store.get(&Key::new("namespaces", "", name)) {

@@ -29,7 +29,7 @@ async fn bring(
     namespace: &str,
     object: Value,
 ) -> Result<(), Refusal> {
-    let Some(kind) = objects.kinds.of_resource(resource) else {
+    let Some(kind) = objects.kinds().of_resource(resource) else {
         return Ok(());
     };
     let place = Place {

@@ -216,7 +216,7 @@ mod tests {
     use crate::sandbox::kinds::Kinds;
 
     fn refused(resource: &str, live: &Value, object: &Value) -> Vec<String> {
-        let kind = Kinds::new().of_resource(resource).unwrap();
+        let kind = Kinds::new(&[]).of_resource(resource).unwrap();
         let causes = check(&kind, live, object).into_iter();
         causes
             .map(|cause| format!("{}: {}", cause.field, cause.message))

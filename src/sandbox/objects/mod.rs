@@ -35,7 +35,7 @@ pub(super) use self::{
 use super::{
     kinds::{Kind, Kinds},
     refusal::Refusal,
-    store::{Key, Listing, Store, WriteError},
+    store::{Key, Listing, Store, WriteError, version_of},
 };
 
 /// Which object a request is about.
@@ -100,7 +100,7 @@ pub(super) struct Written {
 #[derive(Debug)]
 pub(super) struct Objects {
     store: Arc<Store>,
-    kinds: Arc<Kinds>,
+    kinds: Kinds,
     /// Held while an address is chosen and its Service written.
     addresses: tokio::sync::Mutex<()>,
 }
@@ -108,16 +108,18 @@ pub(super) struct Objects {
 impl Objects {
     /// Over what the store holds; the kinds of its CRDs are served at once.
     pub(super) fn new(store: Arc<Store>) -> Self {
-        let objects = Self {
+        let crds = store.list(crds::RESOURCE, None).items;
+        Self {
             store,
-            kinds: Arc::new(Kinds::new()),
+            kinds: Kinds::new(&crds),
             addresses: tokio::sync::Mutex::default(),
-        };
-        objects.refresh_kinds();
-        objects
+        }
     }
 
-    pub(super) fn kinds(&self) -> &Arc<Kinds> {
+    /// What is served now: a CRD's kinds from the moment it is written.
+    pub(super) fn kinds(&self) -> &Kinds {
+        let crds = || self.store.list(crds::RESOURCE, None).items;
+        self.kinds.follow(self.store.touched(crds::RESOURCE), crds);
         &self.kinds
     }
 
@@ -154,17 +156,10 @@ impl Objects {
             return Ok(Arc::new(object));
         }
         let key = place.key();
-        let written = match before {
+        match before {
             None => self.store.create(key, object).await,
-            Some(before) => {
-                let version = super::store::version_of(before);
-                self.store.update(key, version, object).await
-            }
-        }?;
-        if crds::is_crd(place.kind) {
-            self.refresh_kinds();
+            Some(before) => self.store.update(key, version_of(before), object).await,
         }
-        Ok(written)
     }
 
     /// Takes an object out of the store.
@@ -177,23 +172,12 @@ impl Objects {
         if dry_run {
             return Ok(Arc::new(live.clone()));
         }
-        let version = super::store::version_of(live);
-        let taken = self.store.delete(place.key(), version).await?;
-        if crds::is_crd(place.kind) {
-            self.refresh_kinds();
-        }
-        Ok(taken)
+        self.store.delete(place.key(), version_of(live)).await
     }
 
-    /// Changes whenever a CRD does.
+    /// Changes whenever a CRD does, as long as this process runs.
     pub(super) fn crds_version(&self) -> u64 {
-        let crds = self.store.list(crds::RESOURCE, None).items;
-        crds.iter().map(|crd| super::store::version_of(crd)).sum()
-    }
-
-    fn refresh_kinds(&self) {
-        let crds = self.store.list(crds::RESOURCE, None);
-        self.kinds.refresh(&crds.items);
+        self.store.touched(crds::RESOURCE)
     }
 }
 

@@ -51,7 +51,7 @@ impl Objects {
         if self.delete_all(meta::text(crd, "name"), None).await {
             return;
         }
-        let Some(kind) = self.kinds.of_resource(crds::RESOURCE) else {
+        let Some(kind) = self.kinds().of_resource(crds::RESOURCE) else {
             return;
         };
         let place = Place {
@@ -67,7 +67,7 @@ impl Objects {
 
     /// Asks everything of a resource to go. Is anything left?
     async fn delete_all(&self, resource: &str, namespace: Option<&str>) -> bool {
-        let Some(kind) = self.kinds.of_resource(resource) else {
+        let Some(kind) = self.kinds().of_resource(resource) else {
             return false;
         };
         if namespace.is_some() && !kind.namespaced {

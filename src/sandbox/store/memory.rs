@@ -25,6 +25,8 @@ struct State {
     /// Resource → (namespace, name) → object.
     objects: BTreeMap<String, Named>,
     version: u64,
+    /// Resource → version of the last write to any of its objects since the start.
+    touched: BTreeMap<String, u64>,
     changes: VecDeque<Change>,
     /// Everything after this version is in `changes`.
     oldest: u64,
@@ -35,6 +37,7 @@ impl Memory {
         let mut state = State {
             objects: BTreeMap::new(),
             version,
+            touched: BTreeMap::new(),
             changes: VecDeque::new(),
             oldest: version,
         };
@@ -71,6 +74,10 @@ impl Memory {
         self.read(|state| state.objects.keys().cloned().collect())
     }
 
+    pub(super) fn touched(&self, resource: &str) -> u64 {
+        self.read(|state| state.touched.get(resource).copied().unwrap_or(0))
+    }
+
     pub(super) fn version(&self) -> u64 {
         self.read(|state| state.version)
     }
@@ -94,6 +101,7 @@ impl Memory {
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
         for change in changes {
             state.version = change.version;
+            state.touch(&change.key.resource, change.version);
             if change.deleted {
                 state.remove(&change.key);
             } else {
@@ -119,6 +127,14 @@ impl State {
         named
             .get(&(key.namespace.clone(), key.name.clone()))
             .cloned()
+    }
+
+    fn touch(&mut self, resource: &str, version: u64) {
+        if let Some(last) = self.touched.get_mut(resource) {
+            *last = version;
+        } else {
+            self.touched.insert(resource.to_owned(), version);
+        }
     }
 
     fn put(&mut self, key: Key, object: Arc<Value>) {

@@ -154,6 +154,12 @@ impl Store {
         self.memory.resources()
     }
 
+    /// The version of the last write to any object of a resource; 0 if there was none since the
+    /// store was opened.
+    pub(super) fn touched(&self, resource: &str) -> u64 {
+        self.memory.touched(resource)
+    }
+
     /// The resourceVersion of the last write.
     pub(super) fn version(&self) -> u64 {
         *self.latest.borrow()
