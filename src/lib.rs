@@ -33,9 +33,10 @@
 //! | [`lock`] | the stack's lease as a pure state machine | – |
 //! | [`journal`] | the run folder and its write-ahead events | – |
 //! | [`lifecycle`] | one chart's run: the trait, the phases, the steps | `engine`, `plan`, `stack`, `helm`, `cluster`, `release`, `chart`, `process`, `http`, `journal` |
+//! | [`sandbox`] | the embedded Kubernetes API server | – |
 //! | [`run`] | the application: session, up, down, status, check, preflight | everything but `cli` and `report` |
 //! | [`report`] | events to eyes | – |
-//! | [`cli`] | arguments, settings, exit codes, signals | `run`, `report`, `plan`, `graph`, `stack`; nobody uses it |
+//! | [`cli`] | arguments, settings, exit codes, signals | `run`, `report`, `plan`, `graph`, `stack`, `sandbox`; nobody uses it |
 //!
 //! The engine knows neither Helm nor Kubernetes; drivers know neither engine nor events' order;
 //! reporters know only events. `tests/it/borders.rs` fails on any other arrow. The library never
