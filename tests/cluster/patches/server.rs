@@ -136,9 +136,18 @@ pub(super) fn comparable(mut object: Value) -> Value {
         }
     }
     if object["kind"] == "Service" {
-        if let Some(spec) = object.get_mut("spec").and_then(Value::as_object_mut) {
+        let entries = object.pointer("/metadata/managedFields");
+        let entries = entries.and_then(Value::as_array).map_or(0, Vec::len);
+        let owned =
+            (0..entries).map(|entry| format!("/metadata/managedFields/{entry}/fieldsV1/f:spec"));
+        for path in owned.chain(["/spec".to_owned()]) {
+            let fields = object.pointer_mut(&path).and_then(Value::as_object_mut);
+            let Some(fields) = fields else {
+                continue;
+            };
             for name in ["clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"] {
-                spec.remove(name);
+                fields.remove(name);
+                fields.remove(&format!("f:{name}"));
             }
         }
     }
