@@ -1,9 +1,14 @@
 //! Parsers of flag values: `k=v`, `CHART:path=v`, `CHART=FILE`, durations.
 
-use std::{path::PathBuf, time::Duration};
+use std::{convert::Infallible, path::PathBuf, time::Duration};
 
-use super::settings::{ChartValue, ChartValuesFile, FailurePolicy, InputValue};
-use crate::name::ChartName;
+use super::settings::{
+    ChartValue, ChartValuesFile, Failure, FailurePolicy, InputValue, SandboxDir,
+};
+use crate::{
+    name::ChartName,
+    run::{FaultKind, Rehearsal},
+};
 
 /// `--input NAME=VALUE`.
 pub(super) fn input(text: &str) -> Result<InputValue, String> {
@@ -78,6 +83,36 @@ pub(super) fn failure_policy(text: &str) -> Result<FailurePolicy, String> {
 }
 
 /// A duration as Helm writes it (`90s`, `5m`, `1h30m`), or a number of seconds.
+/// `--sandbox=DIR`; from the environment also as a switch.
+pub(super) fn sandbox(text: &str) -> Result<SandboxDir, Infallible> {
+    Ok(SandboxDir(match text {
+        "0" | "false" => None,
+        "1" | "true" => Some(Rehearsal::DIR.into()),
+        dir => Some(dir.into()),
+    }))
+}
+
+/// `--rehearse-fail CHART=KIND`.
+pub(super) fn failure(text: &str) -> Result<Failure, String> {
+    let (chart, kind) = text.split_once('=').ok_or("it must be CHART=KIND")?;
+    let kind = match kind {
+        "crashloop" => FaultKind::CrashLoop,
+        "image-pull" => FaultKind::ImagePull,
+        "hook" => FaultKind::Hook,
+        "never-ready" => FaultKind::NeverReady,
+        "api-500" => FaultKind::Api500,
+        other => {
+            return Err(format!(
+                "`{other}` is none of crashloop, image-pull, hook, never-ready, api-500"
+            ));
+        }
+    };
+    Ok(Failure {
+        chart: chart_name(chart)?,
+        kind,
+    })
+}
+
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let expected = || "expected a duration such as `90s`, `5m` or `1h30m`".to_owned();
     if let Ok(seconds) = text.parse::<u64>() {

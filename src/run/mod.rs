@@ -17,6 +17,7 @@ mod operation;
 mod ownership;
 mod preflight;
 mod process_mark;
+mod rehearsal;
 mod render;
 mod session;
 mod settings;
@@ -26,12 +27,14 @@ pub use crate::{
     chart::{FetchProgress, FetchStep, Move},
     inputs::InputsError,
     lifecycle::Implementations,
+    sandbox::{FaultKind, Sandbox, SandboxError},
 };
 pub use error::{Problem, RunError};
 pub use execute::{Finished, Watch};
 pub use fetch::{FetchWatch, Resolved, fetch};
 pub use judge::{Found, Sound, Verdict, judge};
 pub use operation::{Down, Up};
+pub use rehearsal::Rehearsal;
 pub use session::{Session, offline_plan, select};
 pub use settings::{PlanRequest, Settings};
 pub use status::{State, StatusRow};

@@ -6,14 +6,14 @@ use anyhow::Context as _;
 
 use crate::{
     cli::{
-        console::Console,
+        console::{Console, UsageError},
         settings::{
             ClusterSettings, RunSettings, SelectionSettings, StackFile, StackSettings, Verbosity,
         },
     },
     diagnostic::{self, Problems},
     name::Direction,
-    run::{PlanRequest, Session, Settings},
+    run::{PlanRequest, Rehearsal, Session, Settings},
     stack::{self, FileSource, LoadOptions, Loaded, Overrides, Stack},
 };
 
@@ -115,7 +115,7 @@ pub(super) async fn open_for_run(
         state_dir: run.state_dir.clone(),
         lock_timeout: run.lock_timeout,
         frozen: run.frozen,
-        ..session_settings(&run.stack, &run.cluster, console)
+        ..session_settings(&run.stack, &run.cluster, console)?
     };
     Ok(Session::open(stack, settings, console.redactor.clone()).await?)
 }
@@ -125,14 +125,34 @@ pub(super) fn session_settings(
     stack: &StackSettings,
     cluster: &ClusterSettings,
     console: &Console,
-) -> Settings {
-    Settings {
+) -> Result<Settings, UsageError> {
+    Ok(Settings {
         env: console.environment.clone(),
         kubeconfig: cluster.kubeconfig.clone(),
         context: cluster.context.clone(),
         inputs: inputs(stack),
+        sandbox: rehearsal(cluster)?,
         ..Settings::default()
-    }
+    })
+}
+
+/// The sandbox, if it is to be used.
+fn rehearsal(cluster: &ClusterSettings) -> Result<Option<Rehearsal>, UsageError> {
+    let Some(dir) = &cluster.sandbox else {
+        if cluster.ready_after.is_some() || !cluster.failures.is_empty() {
+            let message = "--rehearse-ready-after and --rehearse-fail need --sandbox";
+            return Err(UsageError(message.to_owned()));
+        }
+        return Ok(None);
+    };
+    let failures = cluster.failures.iter();
+    Ok(Some(Rehearsal {
+        dir: dir.clone(),
+        ready_after: cluster.ready_after.unwrap_or_default(),
+        failures: failures
+            .map(|failure| (failure.chart.to_string(), failure.kind))
+            .collect(),
+    }))
 }
 
 fn inputs(settings: &StackSettings) -> Vec<(String, String)> {

@@ -8,6 +8,7 @@ mod fetch;
 mod graph;
 mod operate;
 mod plan;
+mod sandbox;
 mod status;
 mod up;
 
@@ -27,6 +28,7 @@ pub(super) fn run(settings: Settings, console: &Console) -> anyhow::Result<ExitC
         Settings::Status(settings) => block_on(status::run(settings, console)),
         Settings::Check(settings) => check::run(&settings, console),
         Settings::Graph(settings) => graph::run(&settings, console),
+        Settings::Sandbox(settings) => block_on(sandbox::run(settings, console)),
         Settings::Completions(shell) => completions::run(shell),
     }
 }

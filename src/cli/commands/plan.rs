@@ -25,7 +25,7 @@ pub(super) async fn run(settings: PlanSettings, console: &Console) -> anyhow::Re
     let request = common::request(&settings.selection, direction, settings.include_protected);
     let session = Settings {
         frozen: settings.frozen,
-        ..common::session_settings(&settings.stack, &settings.cluster, console)
+        ..common::session_settings(&settings.stack, &settings.cluster, console)?
     };
     let plan = if settings.offline {
         run::offline_plan(&stack, &session, &request).await?

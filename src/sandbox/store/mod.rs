@@ -116,7 +116,7 @@ impl OpenError {
     }
 }
 
-/// All objects of a sandbox. Cheap to share behind an `Arc`; dropped, it finishes what waits.
+/// All objects of a sandbox. Cheap to share behind an `Arc`; dropped, it is closed.
 #[derive(Debug)]
 pub(super) struct Store {
     memory: Arc<Memory>,
@@ -193,6 +193,11 @@ impl Store {
     /// Deletes an object that was read at `version`. Answers its last state.
     pub(super) async fn delete(&self, key: Key, version: u64) -> Result<Arc<Value>, WriteError> {
         self.write(key, Expected::Version(version), None).await
+    }
+
+    /// Closes the file, when what waits is written. Reads go on, writes fail.
+    pub(super) fn close(&self) {
+        self.writer.close();
     }
 
     async fn write(

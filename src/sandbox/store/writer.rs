@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     fmt, io,
-    sync::{Arc, mpsc},
+    sync::{Arc, Mutex, PoisonError, mpsc},
     thread,
 };
 
@@ -26,11 +26,12 @@ pub(super) struct Job {
 
 type Answer = Result<Arc<Value>, WriteError>;
 
-/// The thread's handle.
-pub(super) struct Writer {
-    /// `None` only while it is dropped.
-    jobs: Option<mpsc::Sender<Job>>,
-    thread: Option<thread::JoinHandle<()>>,
+/// The thread's handle; `None` once it is closed.
+pub(super) struct Writer(Mutex<Option<Open>>);
+
+struct Open {
+    jobs: mpsc::Sender<Job>,
+    thread: thread::JoinHandle<()>,
 }
 
 impl fmt::Debug for Writer {
@@ -49,27 +50,30 @@ impl Writer {
         let thread = thread::Builder::new()
             .name("sandbox-store".to_owned())
             .spawn(move || work(&disk, &memory, &queue, &announce))?;
-        Ok(Self {
-            jobs: Some(jobs),
-            thread: Some(thread),
-        })
+        Ok(Self(Mutex::new(Some(Open { jobs, thread }))))
     }
 
     pub(super) fn send(&self, job: Job) -> Result<(), WriteError> {
         let closed = || WriteError::Disk("it is closed".to_owned());
-        let jobs = self.jobs.as_ref().ok_or_else(closed)?;
-        jobs.send(job).map_err(|_| closed())
+        let open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let open = open.as_ref().ok_or_else(closed)?;
+        open.jobs.send(job).map_err(|_| closed())
+    }
+
+    /// Writes what waits, and returns when the file is closed.
+    pub(super) fn close(&self) {
+        let open = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(Open { jobs, thread }) = open {
+            drop(jobs);
+            // A panic of it has been reported, and nobody can do more about it.
+            let _ = thread.join();
+        }
     }
 }
 
 impl Drop for Writer {
-    /// Waits until the file is closed: the next one may open it at once.
     fn drop(&mut self) {
-        drop(self.jobs.take());
-        if let Some(thread) = self.thread.take() {
-            // A panic of it has been reported, and nobody can do more about it.
-            let _ = thread.join();
-        }
+        self.close();
     }
 }
 
