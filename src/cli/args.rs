@@ -9,8 +9,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::{
     settings::{
-        ChartValue, ChartValuesFile, FailurePolicy, GraphFormat, InputValue, LogFormat,
-        Failure, OutputFormat, SandboxDir, Schedule,
+        ChartValue, ChartValuesFile, Failure, FailurePolicy, GraphFormat, InputValue, LogFormat,
+        OutputFormat, SandboxDir, Schedule,
     },
     values,
 };

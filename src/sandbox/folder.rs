@@ -25,9 +25,18 @@ impl Folder {
         let failed = |error: io::Error| SandboxError::folder(path, &error);
         let path = &std::path::absolute(path).map_err(failed)?;
         let mut builder = DirBuilder::new();
-        builder.recursive(true).mode(0o700).create(path).map_err(failed)?;
+        builder
+            .recursive(true)
+            .mode(0o700)
+            .create(path)
+            .map_err(failed)?;
         let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(false).mode(0o600);
+        options
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600);
         let mut lock = options.open(path.join(LOCK)).map_err(failed)?;
         match lock.try_lock() {
             Ok(()) => {}
@@ -112,7 +121,10 @@ mod tests {
         let again = Folder::hold(&path).unwrap();
         fs::write(path.join("mine"), "x").unwrap();
         again.remove().unwrap();
-        let left: Vec<_> = fs::read_dir(&path).unwrap().map(|e| e.unwrap().file_name()).collect();
+        let left: Vec<_> = fs::read_dir(&path)
+            .unwrap()
+            .map(|e| e.unwrap().file_name())
+            .collect();
         assert_eq!(left, ["mine"]);
     }
 }

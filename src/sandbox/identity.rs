@@ -31,7 +31,8 @@ impl Identity {
         let names = [Ipv4Addr::LOCALHOST.to_string(), "localhost".to_owned()];
         let params = CertificateParams::new(names).map_err(|error| failed(&error))?;
         let certificate = params.self_signed(&key).map_err(|error| failed(&error))?;
-        let private = PrivateKeyDer::try_from(key.serialize_der()).map_err(|error| failed(&error))?;
+        let private =
+            PrivateKeyDer::try_from(key.serialize_der()).map_err(|error| failed(&error))?;
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let mut config = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()

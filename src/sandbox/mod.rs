@@ -179,7 +179,9 @@ impl Sandbox {
             message: error.to_string(),
         })?;
         let objects = Arc::new(Objects::new(Arc::new(store)));
-        begin(&objects).await.map_err(|refusal| server_error(refusal.message))?;
+        begin(&objects)
+            .await
+            .map_err(|refusal| server_error(refusal.message))?;
         let identity = Identity::new().map_err(server_error)?;
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await;
         let listener = listener.map_err(|error| server_error(error.to_string()))?;

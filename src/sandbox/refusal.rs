@@ -93,7 +93,12 @@ impl Refusal {
 
     /// Of an object; `deployments.apps "x"` in the message.
     fn about(code: u16, reason: &'static str, kind: &Kind, name: &str, message: String) -> Self {
-        Self::new(code, reason, message, details(&kind.group, &kind.plural, name))
+        Self::new(
+            code,
+            reason,
+            message,
+            details(&kind.group, &kind.plural, name),
+        )
     }
 
     /// There is no such object.

@@ -63,9 +63,18 @@ mod tests {
     fn the_first_form_that_can_be_given_is() {
         let cases = [
             ("application/json, */*", Form::Whole),
-            ("application/vnd.kubernetes.protobuf,application/json", Form::Whole),
-            ("application/json;as=Table;v=v1;g=meta.k8s.io,application/json", Form::Table),
-            ("application/json;as=Table;v=v1beta1;g=meta.k8s.io,application/json", Form::Whole),
+            (
+                "application/vnd.kubernetes.protobuf,application/json",
+                Form::Whole,
+            ),
+            (
+                "application/json;as=Table;v=v1;g=meta.k8s.io,application/json",
+                Form::Table,
+            ),
+            (
+                "application/json;as=Table;v=v1beta1;g=meta.k8s.io,application/json",
+                Form::Whole,
+            ),
             (
                 "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1",
                 Form::Metadata,

@@ -46,5 +46,7 @@ pub(super) fn warn(answer: &mut Answer, warnings: &[String]) {
 }
 
 pub(super) fn set(answer: &mut Answer, name: HeaderName, value: &'static str) {
-    answer.headers_mut().insert(name, HeaderValue::from_static(value));
+    answer
+        .headers_mut()
+        .insert(name, HeaderValue::from_static(value));
 }

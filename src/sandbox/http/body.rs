@@ -72,9 +72,7 @@ impl Body {
     pub(super) fn patch(&self, force: bool) -> Result<Patch, Refusal> {
         let json = || {
             let parsed: Result<Value, _> = serde_json::from_slice(&self.bytes);
-            parsed.map_err(|error| {
-                Refusal::bad_request(format!("error decoding patch: {error}"))
-            })
+            parsed.map_err(|error| Refusal::bad_request(format!("error decoding patch: {error}")))
         };
         match &*self.media {
             "application/json-patch+json" => Ok(Patch::Json(json()?)),
@@ -117,7 +115,12 @@ impl Body {
 
 /// `DeleteOptions` as they were sent.
 pub(super) fn delete_options(sent: &Value) -> Result<DeleteOptions, Refusal> {
-    let text = |value: &Value| value.as_str().filter(|text| !text.is_empty()).map(str::to_owned);
+    let text = |value: &Value| {
+        value
+            .as_str()
+            .filter(|text| !text.is_empty())
+            .map(str::to_owned)
+    };
     let wanted = &sent["preconditions"];
     Ok(DeleteOptions {
         propagation: match text(&sent["propagationPolicy"]) {

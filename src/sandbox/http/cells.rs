@@ -40,7 +40,9 @@ pub(super) fn since(object: &Value, pointer: &str) -> Value {
     let time = object.pointer(pointer).and_then(Value::as_str);
     let time: Option<jiff::Timestamp> = time.and_then(|time| time.parse().ok());
     let seconds = time.map(|time| jiff::Timestamp::now().duration_since(time).as_secs());
-    seconds.map_or_else(|| "<unknown>".to_owned(), duration).into()
+    seconds
+        .map_or_else(|| "<unknown>".to_owned(), duration)
+        .into()
 }
 
 /// As `duration.HumanDuration` of k8s.io/apimachinery, which has two parts while they matter.
@@ -64,7 +66,11 @@ fn duration(seconds: i64) -> String {
 }
 
 fn items<'a>(object: &'a Value, pointer: &str) -> impl Iterator<Item = &'a Value> {
-    object.pointer(pointer).and_then(Value::as_array).into_iter().flatten()
+    object
+        .pointer(pointer)
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
 }
 
 fn joined<'a>(items: impl Iterator<Item = &'a Value>, field: &str) -> Value {
@@ -87,7 +93,11 @@ pub(super) fn selector(object: &Value) -> Value {
     let terms: Vec<String> = labels
         .filter_map(|(key, value)| Some(format!("{key}={}", value.as_str()?)))
         .collect();
-    if terms.is_empty() { NONE.into() } else { terms.join(",").into() }
+    if terms.is_empty() {
+        NONE.into()
+    } else {
+        terms.join(",").into()
+    }
 }
 
 pub(super) fn ready_of_wanted(object: &Value) -> Value {
@@ -97,7 +107,12 @@ pub(super) fn ready_of_wanted(object: &Value) -> Value {
 
 pub(super) fn pod_ready(pod: &Value) -> Value {
     let ready = items(pod, "/status/containerStatuses").filter(|status| status["ready"] == true);
-    format!("{}/{}", ready.count(), items(pod, "/spec/containers").count()).into()
+    format!(
+        "{}/{}",
+        ready.count(),
+        items(pod, "/spec/containers").count()
+    )
+    .into()
 }
 
 pub(super) fn pod_status(pod: &Value) -> Value {
@@ -159,7 +174,11 @@ pub(super) fn ports(service: &Value) -> Value {
             format!("{}{node}/{protocol}", port["port"])
         })
         .collect();
-    if ports.is_empty() { NONE.into() } else { ports.join(",").into() }
+    if ports.is_empty() {
+        NONE.into()
+    } else {
+        ports.join(",").into()
+    }
 }
 
 pub(super) fn data_count(object: &Value) -> Value {
@@ -177,7 +196,11 @@ pub(super) fn hosts(ingress: &Value) -> Value {
     let hosts: Vec<&str> = items(ingress, "/spec/rules")
         .map(|rule| rule["host"].as_str().unwrap_or("*"))
         .collect();
-    if hosts.is_empty() { "*".into() } else { hosts.join(",").into() }
+    if hosts.is_empty() {
+        "*".into()
+    } else {
+        hosts.join(",").into()
+    }
 }
 
 /// A `jsonPath` of a CRD's column: fields, indices and `[?(@.type=="Ready")]`.
@@ -232,7 +255,9 @@ fn step_end(rest: &str) -> usize {
         escaped = *c == '\\';
         ends
     };
-    rest.char_indices().find(ends).map_or(rest.len(), |(at, _)| at)
+    rest.char_indices()
+        .find(ends)
+        .map_or(rest.len(), |(at, _)| at)
 }
 
 #[cfg(test)]
@@ -243,8 +268,17 @@ mod tests {
 
     #[test]
     fn ages_are_as_kubectl_shows_them() {
-        let cases = [(0, "0s"), (119, "119s"), (120, "2m"), (125, "2m5s"), (3600, "60m"),
-            (4 * 3600 + 60, "4h1m"), (30 * 3600, "30h"), (3 * 86400, "3d"), (400 * 86400, "400d")];
+        let cases = [
+            (0, "0s"),
+            (119, "119s"),
+            (120, "2m"),
+            (125, "2m5s"),
+            (3600, "60m"),
+            (4 * 3600 + 60, "4h1m"),
+            (30 * 3600, "30h"),
+            (3 * 86400, "3d"),
+            (400 * 86400, "400d"),
+        ];
         for (seconds, expected) in cases {
             assert_eq!(duration(seconds), expected);
         }
@@ -260,7 +294,10 @@ mod tests {
         assert_eq!(at_path(&object, ".spec.a\\.b", false), "x");
         let ready = ".status.conditions[?(@.type==\"Ready\")].status";
         assert_eq!(at_path(&object, ready, false), "True");
-        assert_eq!(at_path(&object, ".status.conditions[0].type", false), "Synced");
+        assert_eq!(
+            at_path(&object, ".status.conditions[0].type", false),
+            "Synced"
+        );
         assert_eq!(at_path(&object, ".status.none", false), Value::Null);
     }
 

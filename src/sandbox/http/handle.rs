@@ -28,8 +28,7 @@ use crate::sandbox::{
 };
 
 /// Its media type, to the letter: clients compare.
-const AGGREGATED: &str =
-    "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
+const AGGREGATED: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
 
 /// Subresources that Kubernetes has and the sandbox does not, and of what.
 const LEFT_OUT: [(&str, &str); 10] = [
@@ -88,7 +87,8 @@ impl Server {
             Err(refusal) => {
                 if [405, 406, 415, 501].contains(&refusal.code) {
                     let (code, message) = (refusal.code, &refusal.message);
-                    self.log.line(&format!("refused {method} {path}: {code} {message}"));
+                    self.log
+                        .line(&format!("refused {method} {path}: {code} {message}"));
                 }
                 answer::refusal(&refusal)
             }
@@ -153,9 +153,11 @@ impl Server {
                 found(Some(open_api::index(&kinds, &salt)))
             }
             Route::OpenApiDocument(folder) => found(open_api::document(&kinds, folder)),
-            Route::Target(_) | Route::Unknown => {
-                Ok(answer::bytes(404, "text/plain; charset=utf-8", "404 page not found\n"))
-            }
+            Route::Target(_) | Route::Unknown => Ok(answer::bytes(
+                404,
+                "text/plain; charset=utf-8",
+                "404 page not found\n",
+            )),
         }
     }
 
@@ -217,7 +219,10 @@ impl Server {
             }
             Method::PUT => {
                 let object = body::read(request).await?.object(&kind.kind)?;
-                let written = self.objects.update(place, object, &writing(&asked)?).await?;
+                let written = self
+                    .objects
+                    .update(place, object, &writing(&asked)?)
+                    .await?;
                 Ok(answered(kind, &written, &asked))
             }
             Method::PATCH => {
@@ -280,7 +285,10 @@ impl Server {
                     name: "",
                     subresource: "",
                 };
-                let written = self.objects.create(&place, object, &writing(&asked)?).await?;
+                let written = self
+                    .objects
+                    .create(&place, object, &writing(&asked)?)
+                    .await?;
                 Ok(answered(kind, &written, &asked))
             }
             Method::DELETE => {

@@ -70,7 +70,10 @@ pub(super) fn list(
             let listing = objects.list(kind, namespace);
             exact(query, listing.version)?;
             let fits = |object: &Arc<Value>| selector.fits(object);
-            (listing.items.into_iter().filter(fits).collect(), listing.version)
+            (
+                listing.items.into_iter().filter(fits).collect(),
+                listing.version,
+            )
         }
     };
     let mut metadata = json!({ "resourceVersion": version.to_string() });

@@ -22,8 +22,8 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_rustls::TlsAcceptor;
 
-pub(super) use self::handle::Server;
 use self::answer::Answer;
+pub(super) use self::handle::Server;
 use super::refusal::Refusal;
 
 /// A connection that has said nothing for so long is closed.
@@ -69,7 +69,10 @@ async fn answer(
     expected: &str,
     server: &Arc<Server>,
 ) -> Result<Answer, Infallible> {
-    let given = request.headers().get(AUTHORIZATION).map(hyper::header::HeaderValue::as_bytes);
+    let given = request
+        .headers()
+        .get(AUTHORIZATION)
+        .map(hyper::header::HeaderValue::as_bytes);
     let known = given.is_some_and(|given| same(given, expected.as_bytes()));
     Ok(if known {
         server.handle(request).await
@@ -80,6 +83,9 @@ async fn answer(
 
 /// Compares in a time that does not tell how much fits.
 fn same(given: &[u8], expected: &[u8]) -> bool {
-    let differs = given.iter().zip(expected).fold(0, |differs, (a, b)| differs | (a ^ b));
+    let differs = given
+        .iter()
+        .zip(expected)
+        .fold(0, |differs, (a, b)| differs | (a ^ b));
     given.len() == expected.len() && differs == 0
 }

@@ -8,18 +8,28 @@ pub(super) struct Query(Vec<(String, String)>);
 
 impl Query {
     pub(super) fn new(text: &str) -> Self {
-        Self(form_urlencoded::parse(text.as_bytes()).into_owned().collect())
+        Self(
+            form_urlencoded::parse(text.as_bytes())
+                .into_owned()
+                .collect(),
+        )
     }
 
     /// The parameter; absent and empty are the same.
     pub(super) fn get(&self, name: &str) -> Option<&str> {
-        let found = self.0.iter().find(|(of, value)| of == name && !value.is_empty());
+        let found = self
+            .0
+            .iter()
+            .find(|(of, value)| of == name && !value.is_empty());
         found.map(|(_, value)| value.as_str())
     }
 
     /// As Go reads truth.
     pub(super) fn is_true(&self, name: &str) -> bool {
-        matches!(self.get(name), Some("1" | "t" | "T" | "true" | "TRUE" | "True"))
+        matches!(
+            self.get(name),
+            Some("1" | "t" | "T" | "true" | "TRUE" | "True")
+        )
     }
 
     pub(super) fn number<T: std::str::FromStr>(&self, name: &str) -> Result<Option<T>, Refusal> {

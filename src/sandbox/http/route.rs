@@ -103,7 +103,9 @@ fn target(group: &str, version: &str, rest: &[&str]) -> Route {
 /// Percent-decoding. A path's `+` is no blank.
 fn decoded(part: &str) -> String {
     let plus = part.replace('+', "%2B");
-    form(plus.as_bytes()).map(|(name, _)| name.into_owned()).collect()
+    form(plus.as_bytes())
+        .map(|(name, _)| name.into_owned())
+        .collect()
 }
 
 #[cfg(test)]
@@ -121,14 +123,23 @@ mod tests {
     fn objects_are_found_at_every_depth() {
         let one = found("/apis/apps/v1/namespaces/a/deployments/web/status");
         assert_eq!(one.namespace.as_deref(), Some("a"));
-        assert_eq!((&*one.plural, one.name.as_deref()), ("deployments", Some("web")));
+        assert_eq!(
+            (&*one.plural, one.name.as_deref()),
+            ("deployments", Some("web"))
+        );
         assert_eq!(one.subresource, "status");
         let all = found("/api/v1/secrets");
         assert_eq!((all.namespace, all.name), (None, None));
         let namespace = found("/api/v1/namespaces/a");
-        assert_eq!((&*namespace.plural, namespace.name.as_deref()), ("namespaces", Some("a")));
+        assert_eq!(
+            (&*namespace.plural, namespace.name.as_deref()),
+            ("namespaces", Some("a"))
+        );
         let status = found("/api/v1/namespaces/a/status");
-        assert_eq!((&*status.plural, &*status.subresource), ("namespaces", "status"));
+        assert_eq!(
+            (&*status.plural, &*status.subresource),
+            ("namespaces", "status")
+        );
         let role = found("/apis/rbac.authorization.k8s.io/v1/clusterroles/system%3Anode");
         assert_eq!(role.name.as_deref(), Some("system:node"));
     }

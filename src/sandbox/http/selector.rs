@@ -68,20 +68,27 @@ impl Selector {
             match &requirement.operator {
                 Operator::Exists => value.is_some(),
                 Operator::Missing => value.is_none(),
-                Operator::In(values) => value.is_some_and(|value| values.iter().any(|v| v == value)),
-                Operator::NotIn(values) => value.is_none_or(|value| values.iter().all(|v| v != value)),
+                Operator::In(values) => {
+                    value.is_some_and(|value| values.iter().any(|v| v == value))
+                }
+                Operator::NotIn(values) => {
+                    value.is_none_or(|value| values.iter().all(|v| v != value))
+                }
                 Operator::Above(number) => compare(value, |value| value > *number),
                 Operator::Below(number) => compare(value, |value| value < *number),
             }
-        }) && self.fields.iter().all(|((pointer, absent), equal, wanted)| {
-            let value = object.pointer(pointer);
-            let value = match value {
-                Some(Value::String(text)) => text.clone(),
-                None | Some(Value::Null) => (*absent).to_owned(),
-                Some(other) => other.to_string(),
-            };
-            (value == *wanted) == *equal
-        })
+        }) && self
+            .fields
+            .iter()
+            .all(|((pointer, absent), equal, wanted)| {
+                let value = object.pointer(pointer);
+                let value = match value {
+                    Some(Value::String(text)) => text.clone(),
+                    None | Some(Value::Null) => (*absent).to_owned(),
+                    Some(other) => other.to_string(),
+                };
+                (value == *wanted) == *equal
+            })
     }
 }
 
@@ -181,9 +188,15 @@ fn requirement(term: &str) -> Result<Requirement, String> {
         return made(key, Operator::Missing);
     }
     let values = |text: &str| -> Result<Vec<String>, String> {
-        let inner = text.trim().strip_prefix('(').and_then(|rest| rest.strip_suffix(')'));
+        let inner = text
+            .trim()
+            .strip_prefix('(')
+            .and_then(|rest| rest.strip_suffix(')'));
         let inner = inner.ok_or_else(|| format!("found '{text}', expected: '('"))?;
-        Ok(inner.split(',').map(|value| value.trim().to_owned()).collect())
+        Ok(inner
+            .split(',')
+            .map(|value| value.trim().to_owned())
+            .collect())
     };
     let words: Vec<&str> = term.splitn(2, char::is_whitespace).collect();
     if let [key, rest] = words[..] {
@@ -204,15 +217,22 @@ fn requirement(term: &str) -> Result<Requirement, String> {
     for (sign, above) in [('>', true), ('<', false)] {
         if let Some((key, value)) = term.split_once(sign) {
             let number = value.trim().parse();
-            let number = number.map_err(|_| "for 'Gt', 'Lt' operators, the value must be an integer")?;
-            let operator = if above { Operator::Above(number) } else { Operator::Below(number) };
+            let number =
+                number.map_err(|_| "for 'Gt', 'Lt' operators, the value must be an integer")?;
+            let operator = if above {
+                Operator::Above(number)
+            } else {
+                Operator::Below(number)
+            };
             return made(key, operator);
         }
     }
     match words[..] {
         [_, rest] => {
             let found = rest.split_whitespace().next().unwrap_or_default();
-            Err(format!("found '{found}', expected: in, notin, =, ==, !=, gt, lt"))
+            Err(format!(
+                "found '{found}', expected: in, notin, =, ==, !=, gt, lt"
+            ))
         }
         _ => made(term, Operator::Exists),
     }
@@ -233,17 +253,37 @@ mod tests {
         let kind = Kinds::new().of_resource("secrets").unwrap();
         let object = json!({ "metadata": { "labels": { "owner": "helm", "n": "3" } } });
         let selector = Selector::new(&kind, Some(labels), None);
-        selector.map(|selector| selector.fits(&object)).map_err(|refusal| refusal.message)
+        selector
+            .map(|selector| selector.fits(&object))
+            .map_err(|refusal| refusal.message)
     }
 
     #[test]
     fn label_selectors_of_every_form() {
-        let yes = ["owner=helm", "owner == helm", "owner", "!other", "other!=x", "owner in (a, helm)",
-            "owner notin (a,b),n", "n>2", "n<4", "", "other notin (x)"];
+        let yes = [
+            "owner=helm",
+            "owner == helm",
+            "owner",
+            "!other",
+            "other!=x",
+            "owner in (a, helm)",
+            "owner notin (a,b),n",
+            "n>2",
+            "n<4",
+            "",
+            "other notin (x)",
+        ];
         for selector in yes {
             assert_eq!(fits(selector), Ok(true), "{selector}");
         }
-        for selector in ["owner=x", "other", "!owner", "owner notin (helm)", "n>3", "other in (x)"] {
+        for selector in [
+            "owner=x",
+            "other",
+            "!owner",
+            "owner notin (helm)",
+            "n>3",
+            "other in (x)",
+        ] {
             assert_eq!(fits(selector), Ok(false), "{selector}");
         }
         assert_eq!(

@@ -104,7 +104,9 @@ fn columns(kind: &Kind) -> Vec<Column> {
     if known.is_empty() {
         return vec![name(), of("Age", "date", 0, cells::age)];
     }
-    let known = known.iter().map(|(name, kind, priority, cell)| of(name, kind, *priority, *cell));
+    let known = known
+        .iter()
+        .map(|(name, kind, priority, cell)| of(name, kind, *priority, *cell));
     std::iter::once(name()).chain(known).collect()
 }
 
@@ -135,21 +137,33 @@ fn builtin(kind: &Kind) -> Known {
             ("Restarts", "string", 0, cells::pod_restarts),
             ("Age", "string", 0, cells::age),
             ("IP", "string", 1, |pod| cells::text(pod, "/status/podIP")),
-            ("Node", "string", 1, |pod| cells::text(pod, "/spec/nodeName")),
+            ("Node", "string", 1, |pod| {
+                cells::text(pod, "/spec/nodeName")
+            }),
         ],
         ("apps", "Deployment") => &[
             ("Ready", "string", 0, cells::ready_of_wanted),
-            ("Up-to-date", "string", 0, |object| cells::number(object, "/status/updatedReplicas")),
-            ("Available", "string", 0, |object| cells::number(object, "/status/availableReplicas")),
+            ("Up-to-date", "string", 0, |object| {
+                cells::number(object, "/status/updatedReplicas")
+            }),
+            ("Available", "string", 0, |object| {
+                cells::number(object, "/status/availableReplicas")
+            }),
             ("Age", "string", 0, cells::age),
             ("Containers", "string", 1, cells::containers),
             ("Images", "string", 1, cells::images),
             ("Selector", "string", 1, cells::selector),
         ],
         ("apps", "ReplicaSet") => &[
-            ("Desired", "integer", 0, |object| cells::number(object, "/spec/replicas")),
-            ("Current", "integer", 0, |object| cells::number(object, "/status/replicas")),
-            ("Ready", "integer", 0, |object| cells::number(object, "/status/readyReplicas")),
+            ("Desired", "integer", 0, |object| {
+                cells::number(object, "/spec/replicas")
+            }),
+            ("Current", "integer", 0, |object| {
+                cells::number(object, "/status/replicas")
+            }),
+            ("Ready", "integer", 0, |object| {
+                cells::number(object, "/status/readyReplicas")
+            }),
             ("Age", "string", 0, cells::age),
             ("Containers", "string", 1, cells::containers),
             ("Images", "string", 1, cells::images),
@@ -162,11 +176,21 @@ fn builtin(kind: &Kind) -> Known {
             ("Images", "string", 1, cells::images),
         ],
         ("apps", "DaemonSet") => &[
-            ("Desired", "integer", 0, |set| cells::number(set, "/status/desiredNumberScheduled")),
-            ("Current", "integer", 0, |set| cells::number(set, "/status/currentNumberScheduled")),
-            ("Ready", "integer", 0, |set| cells::number(set, "/status/numberReady")),
-            ("Up-to-date", "integer", 0, |set| cells::number(set, "/status/updatedNumberScheduled")),
-            ("Available", "integer", 0, |set| cells::number(set, "/status/numberAvailable")),
+            ("Desired", "integer", 0, |set| {
+                cells::number(set, "/status/desiredNumberScheduled")
+            }),
+            ("Current", "integer", 0, |set| {
+                cells::number(set, "/status/currentNumberScheduled")
+            }),
+            ("Ready", "integer", 0, |set| {
+                cells::number(set, "/status/numberReady")
+            }),
+            ("Up-to-date", "integer", 0, |set| {
+                cells::number(set, "/status/updatedNumberScheduled")
+            }),
+            ("Available", "integer", 0, |set| {
+                cells::number(set, "/status/numberAvailable")
+            }),
             ("Age", "string", 0, cells::age),
             ("Containers", "string", 1, cells::containers),
             ("Images", "string", 1, cells::images),
@@ -180,21 +204,33 @@ fn builtin(kind: &Kind) -> Known {
             ("Images", "string", 1, cells::images),
         ],
         ("batch", "CronJob") => &[
-            ("Schedule", "string", 0, |job| cells::text(job, "/spec/schedule")),
-            ("Timezone", "string", 0, |job| cells::text(job, "/spec/timeZone")),
-            ("Suspend", "boolean", 0, |job| cells::yes(job, "/spec/suspend")),
+            ("Schedule", "string", 0, |job| {
+                cells::text(job, "/spec/schedule")
+            }),
+            ("Timezone", "string", 0, |job| {
+                cells::text(job, "/spec/timeZone")
+            }),
+            ("Suspend", "boolean", 0, |job| {
+                cells::yes(job, "/spec/suspend")
+            }),
             ("Age", "string", 0, cells::age),
         ],
         ("", "Service") => &[
-            ("Type", "string", 0, |service| cells::text(service, "/spec/type")),
-            ("Cluster-IP", "string", 0, |service| cells::text(service, "/spec/clusterIP")),
+            ("Type", "string", 0, |service| {
+                cells::text(service, "/spec/type")
+            }),
+            ("Cluster-IP", "string", 0, |service| {
+                cells::text(service, "/spec/clusterIP")
+            }),
             ("External-IP", "string", 0, cells::external_address),
             ("Port(s)", "string", 0, cells::ports),
             ("Age", "string", 0, cells::age),
             ("Selector", "string", 1, cells::selector),
         ],
         ("", "Namespace") => &[
-            ("Status", "string", 0, |object| cells::text(object, "/status/phase")),
+            ("Status", "string", 0, |object| {
+                cells::text(object, "/status/phase")
+            }),
             ("Age", "string", 0, cells::age),
         ],
         ("", "ConfigMap") => &[
@@ -207,34 +243,49 @@ fn builtin(kind: &Kind) -> Known {
             ("Age", "string", 0, cells::age),
         ],
         ("", "PersistentVolumeClaim") => &[
-            ("Status", "string", 0, |claim| cells::text(claim, "/status/phase")),
-            ("Volume", "string", 0, |claim| cells::text(claim, "/spec/volumeName")),
-            ("Capacity", "string", 0, |claim| cells::text(claim, "/status/capacity/storage")),
-            ("StorageClass", "string", 0, |claim| cells::text(claim, "/spec/storageClassName")),
+            ("Status", "string", 0, |claim| {
+                cells::text(claim, "/status/phase")
+            }),
+            ("Volume", "string", 0, |claim| {
+                cells::text(claim, "/spec/volumeName")
+            }),
+            ("Capacity", "string", 0, |claim| {
+                cells::text(claim, "/status/capacity/storage")
+            }),
+            ("StorageClass", "string", 0, |claim| {
+                cells::text(claim, "/spec/storageClassName")
+            }),
             ("Age", "string", 0, cells::age),
         ],
         ("", "Event") => &[
-            ("Last Seen", "string", 0, |event| cells::since(event, "/lastTimestamp")),
+            ("Last Seen", "string", 0, |event| {
+                cells::since(event, "/lastTimestamp")
+            }),
             ("Type", "string", 0, |event| cells::text(event, "/type")),
             ("Reason", "string", 0, |event| cells::text(event, "/reason")),
             ("Object", "string", 0, cells::event_object),
-            ("Message", "string", 0, |event| cells::text(event, "/message")),
+            ("Message", "string", 0, |event| {
+                cells::text(event, "/message")
+            }),
         ],
         ("networking.k8s.io", "Ingress") => &[
-            ("Class", "string", 0, |ingress| cells::text(ingress, "/spec/ingressClassName")),
+            ("Class", "string", 0, |ingress| {
+                cells::text(ingress, "/spec/ingressClassName")
+            }),
             ("Hosts", "string", 0, cells::hosts),
             ("Age", "string", 0, cells::age),
         ],
         ("coordination.k8s.io", "Lease") => &[
-            ("Holder", "string", 0, |lease| cells::text(lease, "/spec/holderIdentity")),
+            ("Holder", "string", 0, |lease| {
+                cells::text(lease, "/spec/holderIdentity")
+            }),
             ("Age", "string", 0, cells::age),
         ],
-        ("apiextensions.k8s.io", "CustomResourceDefinition") => &[(
-            "Created At",
-            "date",
-            0,
-            |crd| cells::text(crd, "/metadata/creationTimestamp"),
-        )],
+        ("apiextensions.k8s.io", "CustomResourceDefinition") => {
+            &[("Created At", "date", 0, |crd| {
+                cells::text(crd, "/metadata/creationTimestamp")
+            })]
+        }
         _ => &[],
     }
 }

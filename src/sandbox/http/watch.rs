@@ -58,7 +58,9 @@ pub(super) fn watch(
     query: &Query,
     form: Form,
 ) -> Result<Answer, Refusal> {
-    let timeout = query.number::<u64>("timeoutSeconds")?.filter(|seconds| *seconds > 0);
+    let timeout = query
+        .number::<u64>("timeoutSeconds")?
+        .filter(|seconds| *seconds > 0);
     let timeout = timeout.map_or(LONGEST, Duration::from_secs).min(LONGEST);
     let now = Instant::now();
     let mut watch = Watch {
@@ -157,10 +159,15 @@ impl Watch {
     /// is gone.
     fn event(&mut self, change: &Change) -> Option<Vec<u8>> {
         let elsewhere = |namespace: &String| *namespace != change.key.namespace;
-        if change.key.resource != self.kind.resource || self.namespace.as_ref().is_some_and(elsewhere) {
+        if change.key.resource != self.kind.resource
+            || self.namespace.as_ref().is_some_and(elsewhere)
+        {
             return None;
         }
-        let before = change.before.as_ref().is_some_and(|before| self.selector.fits(before));
+        let before = change
+            .before
+            .as_ref()
+            .is_some_and(|before| self.selector.fits(before));
         let after = !change.deleted && self.selector.fits(&change.object);
         let what = match (before, after) {
             (false, true) => "ADDED",

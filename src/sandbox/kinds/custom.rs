@@ -30,9 +30,8 @@ pub(in crate::sandbox) struct Column {
 impl Kind {
     /// One for each served version, the stored one first; none while it is not established.
     pub(super) fn of_crd(crd: &Value) -> Vec<Self> {
-        let established = |condition: &Value| {
-            condition["type"] == "Established" && condition["status"] == "True"
-        };
+        let established =
+            |condition: &Value| condition["type"] == "Established" && condition["status"] == "True";
         let conditions = crd.pointer("/status/conditions").and_then(Value::as_array);
         let mut versions: Vec<&Value> = crd
             .pointer("/spec/versions")
@@ -55,7 +54,11 @@ fn of_version(crd: &Value, version: &Value) -> Kind {
         items.filter_map(Value::as_str).map(str::to_owned).collect()
     };
     let (spec, names) = (&crd["spec"], &crd["spec"]["names"]);
-    let (group, plural, kind) = (text(&spec["group"]), text(&names["plural"]), text(&names["kind"]));
+    let (group, plural, kind) = (
+        text(&spec["group"]),
+        text(&names["plural"]),
+        text(&names["kind"]),
+    );
     let or = |value: &Value, default: String| match text(value) {
         given if given.is_empty() => default,
         given => given,
@@ -133,7 +136,10 @@ mod tests {
         let versions: Vec<&str> = kinds.iter().map(|kind| &*kind.version).collect();
         assert_eq!(versions, ["v1", "v1beta1"]);
         let v1 = &kinds[0];
-        assert_eq!((&*v1.resource, &*v1.list_kind, &*v1.singular), ("buckets.example.com", "BucketList", "bucket"));
+        assert_eq!(
+            (&*v1.resource, &*v1.list_kind, &*v1.singular),
+            ("buckets.example.com", "BucketList", "bucket")
+        );
         assert!(v1.status && v1.namespaced);
         assert_eq!(v1.scale.as_ref().unwrap().wanted, "/spec/replicas");
         assert!(!kinds[1].status);

@@ -45,7 +45,9 @@ fn groups(kinds: &[Arc<Kind>], core: bool) -> Vec<(&str, Vec<(&str, Vec<&Kind>)>
 fn priority(version: &str) -> (u8, u32, u32) {
     let parse = || {
         let rest = version.strip_prefix('v')?;
-        let digits = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+        let digits = rest
+            .find(|c: char| !c.is_ascii_digit())
+            .unwrap_or(rest.len());
         let major = rest[..digits].parse().ok()?;
         let (level, minor) = match &rest[digits..] {
             "" => (3, ""),
@@ -117,13 +119,21 @@ fn verbs(kind: &Kind) -> &'static [&'static str] {
     if kind.review { &["create"] } else { &VERBS }
 }
 
-type Subresource<'a> = (&'a str, (&'a str, &'a str, &'a str), &'static [&'static str]);
+type Subresource<'a> = (
+    &'a str,
+    (&'a str, &'a str, &'a str),
+    &'static [&'static str],
+);
 
 fn subresources(kind: &Kind) -> Vec<Subresource<'_>> {
     let own = (&*kind.group, &*kind.version, &*kind.kind);
     let mut all: Vec<Subresource<'_>> = Vec::new();
     for &other in &kind.others {
-        let verbs: &[&str] = if other == "log" { &["get"] } else { &["update"] };
+        let verbs: &[&str] = if other == "log" {
+            &["get"]
+        } else {
+            &["update"]
+        };
         all.push((other, own, verbs));
     }
     if kind.scale.is_some() {
@@ -139,7 +149,9 @@ fn subresources(kind: &Kind) -> Vec<Subresource<'_>> {
 /// `/apis`, for clients that do not know the aggregated form.
 pub(in crate::sandbox) fn group_list(kinds: &[Arc<Kind>]) -> Value {
     let groups = groups(kinds, false);
-    let groups = groups.iter().map(|(name, versions)| group_of(name, versions));
+    let groups = groups
+        .iter()
+        .map(|(name, versions)| group_of(name, versions));
     json!({ "kind": "APIGroupList", "apiVersion": "v1", "groups": groups.collect::<Value>() })
 }
 
@@ -154,13 +166,18 @@ pub(in crate::sandbox) fn group(kinds: &[Arc<Kind>], name: &str) -> Option<Value
 }
 
 fn group_of(name: &str, versions: &[(&str, Vec<&Kind>)]) -> Value {
-    let one = |version: &str| json!({ "groupVersion": format!("{name}/{version}"), "version": version });
+    let one =
+        |version: &str| json!({ "groupVersion": format!("{name}/{version}"), "version": version });
     let all: Vec<Value> = versions.iter().map(|(version, _)| one(version)).collect();
     json!({ "name": name, "preferredVersion": all.first(), "versions": all })
 }
 
 /// `/api/v1` and `/apis/GROUP/VERSION`.
-pub(in crate::sandbox) fn resource_list(kinds: &[Arc<Kind>], group: &str, version: &str) -> Option<Value> {
+pub(in crate::sandbox) fn resource_list(
+    kinds: &[Arc<Kind>],
+    group: &str,
+    version: &str,
+) -> Option<Value> {
     let of_version = |kind: &&Arc<Kind>| kind.group == group && kind.version == version;
     let mut resources = Vec::new();
     let mut api_version = None;
@@ -233,7 +250,10 @@ mod tests {
         let kinds = kinds.all();
         let all = aggregated(&kinds, false);
         let apps = all["items"].as_array().unwrap();
-        let apps = apps.iter().find(|item| item["metadata"]["name"] == "apps").unwrap();
+        let apps = apps
+            .iter()
+            .find(|item| item["metadata"]["name"] == "apps")
+            .unwrap();
         let names: Vec<&Value> = apps["versions"][0]["resources"]
             .as_array()
             .unwrap()
@@ -249,7 +269,10 @@ mod tests {
             .filter(|name| !name.as_str().unwrap().contains('/'))
             .collect();
         assert_eq!(names, older);
-        assert_eq!(group(&kinds, "apps").unwrap()["preferredVersion"]["groupVersion"], "apps/v1");
+        assert_eq!(
+            group(&kinds, "apps").unwrap()["preferredVersion"]["groupVersion"],
+            "apps/v1"
+        );
         assert!(group(&kinds, "nope").is_none());
         assert!(resource_list(&kinds, "apps", "v2").is_none());
     }

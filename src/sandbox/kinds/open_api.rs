@@ -41,7 +41,11 @@ pub(in crate::sandbox) fn document(kinds: &[Arc<Kind>], of: &str) -> Option<Valu
     let mut paths = serde_json::Map::new();
     let mut schemas = serde_json::Map::new();
     for kind in kinds.iter().filter(|kind| folder(kind) == of) {
-        let namespace = if kind.namespaced { "namespaces/{namespace}/" } else { "" };
+        let namespace = if kind.namespaced {
+            "namespaces/{namespace}/"
+        } else {
+            ""
+        };
         let path = format!("/{of}/{namespace}{}/{{name}}", kind.plural);
         let identity = json!({ "group": kind.group, "version": kind.version, "kind": kind.kind });
         let patch = json!({
@@ -75,7 +79,9 @@ pub(in crate::sandbox) fn document(kinds: &[Arc<Kind>], of: &str) -> Option<Valu
 }
 
 fn paths_empty(document: &Value) -> bool {
-    document["paths"].as_object().is_none_or(serde_json::Map::is_empty)
+    document["paths"]
+        .as_object()
+        .is_none_or(serde_json::Map::is_empty)
 }
 
 #[cfg(test)]
@@ -97,6 +103,9 @@ mod tests {
         let apps = document(&kinds, "apis/apps/v1").unwrap();
         let path = "/apis/apps/v1/namespaces/{namespace}/deployments/{name}";
         let patch = &apps["paths"][path]["patch"];
-        assert_eq!(patch["x-kubernetes-group-version-kind"]["kind"], "Deployment");
+        assert_eq!(
+            patch["x-kubernetes-group-version-kind"]["kind"],
+            "Deployment"
+        );
     }
 }

@@ -36,7 +36,10 @@ pub(super) fn establish(object: &mut Value) {
 
 /// Keeps what the status says about the spec true.
 pub(super) fn follow(object: &mut Value) {
-    let kind = object["spec"]["names"]["kind"].as_str().unwrap_or_default().to_owned();
+    let kind = object["spec"]["names"]["kind"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned();
     let names = &mut object["spec"]["names"];
     if names["singular"].is_null() {
         names["singular"] = kind.to_lowercase().into();
@@ -51,7 +54,15 @@ pub(super) fn follow(object: &mut Value) {
     let versions = object["spec"]["versions"].as_array().into_iter().flatten();
     let stored = versions.filter(|version| version["storage"] == true);
     let stored: Vec<Value> = stored.map(|version| version["name"].clone()).collect();
-    let mut known = object["status"]["storedVersions"].as_array().cloned().unwrap_or_default();
-    known.extend(stored.into_iter().filter(|name| !known.contains(name)).collect::<Vec<_>>());
+    let mut known = object["status"]["storedVersions"]
+        .as_array()
+        .cloned()
+        .unwrap_or_default();
+    known.extend(
+        stored
+            .into_iter()
+            .filter(|name| !known.contains(name))
+            .collect::<Vec<_>>(),
+    );
     object["status"]["storedVersions"] = known.into();
 }

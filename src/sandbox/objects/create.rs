@@ -70,7 +70,11 @@ impl Objects {
             meta::begin(kind, &mut object);
             begin_status(kind, &mut object);
             let addresses = services::allocates(kind);
-            let _held = if addresses { Some(self.addresses.lock().await) } else { None };
+            let _held = if addresses {
+                Some(self.addresses.lock().await)
+            } else {
+                None
+            };
             if addresses {
                 services::allocate(self, &mut object);
             }

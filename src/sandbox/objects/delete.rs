@@ -121,7 +121,11 @@ fn preconditions(place: &Place<'_>, live: &Value, options: &DeleteOptions) -> Re
         return Err(Refusal::conflict(kind, name, &why));
     }
     let version = version_of(live).to_string();
-    if let Some(wanted) = options.version.as_deref().filter(|wanted| *wanted != version) {
+    if let Some(wanted) = options
+        .version
+        .as_deref()
+        .filter(|wanted| *wanted != version)
+    {
         let why = format!(
             "Precondition failed: ResourceVersion in precondition: {wanted}, ResourceVersion in \
              object meta: {version}"

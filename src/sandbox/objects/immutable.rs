@@ -11,12 +11,25 @@ const IMMUTABLE: &str = "field is immutable";
 fn fixed(kind: &Kind) -> &'static [&'static str] {
     match (&*kind.group, &*kind.kind) {
         ("apps", "Deployment" | "DaemonSet" | "ReplicaSet") => &["/spec/selector"],
-        ("batch", "Job") => &["/spec/completions", "/spec/selector", "/spec/template", "/spec/completionMode"],
+        ("batch", "Job") => &[
+            "/spec/completions",
+            "/spec/selector",
+            "/spec/template",
+            "/spec/completionMode",
+        ],
         ("", "Secret") => &["/type"],
-        ("apiextensions.k8s.io", _) => &["/spec/group", "/spec/scope", "/spec/names/plural", "/spec/names/kind"],
-        ("storage.k8s.io", "StorageClass") => {
-            &["/provisioner", "/parameters", "/reclaimPolicy", "/volumeBindingMode"]
-        }
+        ("apiextensions.k8s.io", _) => &[
+            "/spec/group",
+            "/spec/scope",
+            "/spec/names/plural",
+            "/spec/names/kind",
+        ],
+        ("storage.k8s.io", "StorageClass") => &[
+            "/provisioner",
+            "/parameters",
+            "/reclaimPolicy",
+            "/volumeBindingMode",
+        ],
         ("networking.k8s.io", "IngressClass") => &["/spec/controller"],
         ("scheduling.k8s.io", "PriorityClass") => &["/value", "/preemptionPolicy"],
         ("node.k8s.io", "RuntimeClass") => &["/handler"],
@@ -46,7 +59,10 @@ pub(super) fn carry(kind: &Kind, live: &Value, object: &mut Value) {
             }
         }
     }
-    if kind.is("", "Pod") && object["spec"]["nodeName"].is_null() && live["spec"]["nodeName"].is_string() {
+    if kind.is("", "Pod")
+        && object["spec"]["nodeName"].is_null()
+        && live["spec"]["nodeName"].is_string()
+    {
         object["spec"]["nodeName"] = live["spec"]["nodeName"].clone();
     }
     if crds::is_crd(kind) {
@@ -115,8 +131,16 @@ fn service(live: &Value, object: &Value, causes: &mut Vec<Cause>) {
     let (before, after) = (&live["spec"]["clusterIP"], &object["spec"]["clusterIP"]);
     if kept(live) && kept(object) && before != after {
         let addresses = &object["spec"]["clusterIPs"];
-        let shown = if addresses.is_null() { after } else { addresses };
-        causes.push(Cause::invalid("spec.clusterIPs[0]", shown, "may not change once set"));
+        let shown = if addresses.is_null() {
+            after
+        } else {
+            addresses
+        };
+        causes.push(Cause::invalid(
+            "spec.clusterIPs[0]",
+            shown,
+            "may not change once set",
+        ));
     }
 }
 
@@ -132,7 +156,11 @@ fn pod(live: &Value, object: &Value, causes: &mut Vec<Cause>) {
         }
         if let Some(fields) = spec.as_object_mut() {
             fields.retain(|name, value| {
-                let may = ["activeDeadlineSeconds", "tolerations", "terminationGracePeriodSeconds"];
+                let may = [
+                    "activeDeadlineSeconds",
+                    "tolerations",
+                    "terminationGracePeriodSeconds",
+                ];
                 !may.contains(&&**name) && !value.is_null()
             });
         }
@@ -190,18 +218,23 @@ mod tests {
     fn refused(resource: &str, live: &Value, object: &Value) -> Vec<String> {
         let kind = Kinds::new().of_resource(resource).unwrap();
         let causes = check(&kind, live, object).into_iter();
-        causes.map(|cause| format!("{}: {}", cause.field, cause.message)).collect()
+        causes
+            .map(|cause| format!("{}: {}", cause.field, cause.message))
+            .collect()
     }
 
     #[test]
     fn what_may_not_change_is_refused_in_kubernetes_words() {
-        let live = json!({ "spec": { "selector": { "matchLabels": { "a": "b" } }, "replicas": 1 } });
-        let other = json!({ "spec": { "selector": { "matchLabels": { "a": "c" } }, "replicas": 1 } });
+        let live =
+            json!({ "spec": { "selector": { "matchLabels": { "a": "b" } }, "replicas": 1 } });
+        let other =
+            json!({ "spec": { "selector": { "matchLabels": { "a": "c" } }, "replicas": 1 } });
         assert_eq!(
             refused("deployments.apps", &live, &other),
             ["spec.selector: Invalid value: {\"matchLabels\":{\"a\":\"c\"}}: field is immutable"]
         );
-        let more = json!({ "spec": { "selector": { "matchLabels": { "a": "b" } }, "replicas": 2 } });
+        let more =
+            json!({ "spec": { "selector": { "matchLabels": { "a": "b" } }, "replicas": 2 } });
         assert!(refused("deployments.apps", &live, &more).is_empty());
         assert!(refused("statefulsets.apps", &live, &more).is_empty());
         let said = refused("statefulsets.apps", &live, &other);
@@ -211,9 +244,11 @@ mod tests {
     #[test]
     fn a_pod_keeps_its_node_and_may_change_its_image() {
         let live = json!({ "spec": { "containers": [{ "name": "a", "image": "x:1" }] } });
-        let bound = json!({ "spec": { "containers": [{ "name": "a", "image": "x:2" }], "nodeName": "n" } });
+        let bound =
+            json!({ "spec": { "containers": [{ "name": "a", "image": "x:2" }], "nodeName": "n" } });
         assert!(refused("pods", &live, &bound).is_empty());
-        let moved = json!({ "spec": { "containers": [{ "name": "a", "image": "x:2" }], "nodeName": "m" } });
+        let moved =
+            json!({ "spec": { "containers": [{ "name": "a", "image": "x:2" }], "nodeName": "m" } });
         assert_eq!(refused("pods", &bound, &moved).len(), 1);
     }
 

@@ -126,7 +126,10 @@ pub(super) fn begin(kind: &Kind, object: &mut Value) {
 /// What the server wrote stays as it was. `managedFields` are the caller's to settle.
 pub(super) fn carry(live: &Value, object: &mut Value) {
     if let Some(metadata) = of(object) {
-        for field in SERVERS.into_iter().chain(["name", "resourceVersion", "generateName"]) {
+        for field in SERVERS
+            .into_iter()
+            .chain(["name", "resourceVersion", "generateName"])
+        {
             match live["metadata"].get(field) {
                 Some(value) => metadata.insert(field.to_owned(), value.clone()),
                 None => metadata.remove(field),

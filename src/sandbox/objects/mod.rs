@@ -7,8 +7,8 @@
 
 mod admission;
 mod begin;
-mod create;
 mod crds;
+mod create;
 mod delete;
 mod immutable;
 mod meta;

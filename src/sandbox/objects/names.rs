@@ -60,7 +60,11 @@ pub(super) fn labels(field: &str, labels: &Value) -> Vec<Cause> {
         }
         let text = value.as_str().unwrap_or_default();
         if text.len() > 63 {
-            causes.push(Cause::invalid(field, value, "must be no more than 63 bytes"));
+            causes.push(Cause::invalid(
+                field,
+                value,
+                "must be no more than 63 bytes",
+            ));
         } else if !text.is_empty() && !wordy(text) {
             causes.push(Cause::invalid(field, value, LABEL_VALUE));
         }
@@ -75,7 +79,11 @@ fn wrong_name(kind: &Kind, name: &str) -> Option<String> {
     let (longest, fits, wrong): (usize, fn(&str) -> bool, &str) = if kind.is("", "Namespace") {
         (63, label, LABEL)
     } else if kind.is("", "Service") {
-        (63, |name| label(name) && name.starts_with(|c: char| c.is_ascii_lowercase()), SERVICE)
+        (
+            63,
+            |name| label(name) && name.starts_with(|c: char| c.is_ascii_lowercase()),
+            SERVICE,
+        )
     } else {
         (253, subdomain, SUBDOMAIN)
     };
@@ -106,14 +114,17 @@ fn subdomain(text: &str) -> bool {
 
 fn wordy(text: &str) -> bool {
     let ends = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
-    text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+    text.chars()
+        .all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
         && ends(text.chars().next())
         && ends(text.chars().next_back())
 }
 
 /// A qualified name: `[prefix/]name`.
 fn wrong_key(key: &str) -> Option<String> {
-    let (prefix, name) = key.split_once('/').map_or((None, key), |(prefix, name)| (Some(prefix), name));
+    let (prefix, name) = key
+        .split_once('/')
+        .map_or((None, key), |(prefix, name)| (Some(prefix), name));
     if let Some(prefix) = prefix {
         if prefix.is_empty() {
             return Some("prefix part must be non-empty".to_owned());
@@ -149,7 +160,13 @@ mod tests {
     fn labels_are_judged_by_key_and_value() {
         let good = json!({ "app.kubernetes.io/name": "x", "a": "", "b": "A_1.x" });
         assert!(labels("metadata.labels", &good).is_empty());
-        for (key, value) in [("a b", "x"), ("/a", "x"), ("a", "b!"), ("a", "-"), ("A/b", "x")] {
+        for (key, value) in [
+            ("a b", "x"),
+            ("/a", "x"),
+            ("a", "b!"),
+            ("a", "-"),
+            ("A/b", "x"),
+        ] {
             let bad = json!({ key: value });
             assert_eq!(labels("metadata.labels", &bad).len(), 1, "{key}={value}");
         }

@@ -140,8 +140,8 @@ fn refused(error: &ApplyError) -> Refusal {
     match error {
         ApplyError::Conflicts(conflicts) => {
             let causes = conflicts.causes().into_iter();
-            let causes = causes
-                .map(|(message, field)| Cause::new("FieldManagerConflict", field, message));
+            let causes =
+                causes.map(|(message, field)| Cause::new("FieldManagerConflict", field, message));
             Refusal::apply_conflict(error.to_string(), &causes.collect::<Vec<_>>())
         }
         ApplyError::ManagedFields => Refusal::bad_request(error.to_string()),

@@ -25,7 +25,10 @@ pub(in crate::sandbox) fn of(kind: &Kind, object: &Value) -> Result<Value, Refus
         "spec": { "replicas": number(&scale.wanted) },
         "status": { "replicas": number(&scale.present) },
     });
-    let selector = scale.selector.as_deref().and_then(|path| object.pointer(path));
+    let selector = scale
+        .selector
+        .as_deref()
+        .and_then(|path| object.pointer(path));
     if let Some(selector) = selector.and_then(selector_text) {
         result["status"]["selector"] = selector.into();
     }
@@ -70,7 +73,11 @@ fn selector_text(selector: &Value) -> Option<String> {
     for (key, value) in selector["matchLabels"].as_object().into_iter().flatten() {
         parts.push(format!("{key}={}", value.as_str()?));
     }
-    for expression in selector["matchExpressions"].as_array().into_iter().flatten() {
+    for expression in selector["matchExpressions"]
+        .as_array()
+        .into_iter()
+        .flatten()
+    {
         let key = expression["key"].as_str()?;
         let values = expression["values"].as_array().into_iter().flatten();
         let values: Vec<&str> = values.filter_map(Value::as_str).collect();

@@ -20,11 +20,18 @@ pub(super) fn allocates(kind: &Kind) -> bool {
 /// Gives a Service what it has not got: a cluster address, and node ports where its type has them.
 pub(super) fn allocate(objects: &Objects, service: &mut Value) {
     let others = objects.store.list("services", None).items;
-    let kind = service["spec"]["type"].as_str().unwrap_or("ClusterIP").to_owned();
+    let kind = service["spec"]["type"]
+        .as_str()
+        .unwrap_or("ClusterIP")
+        .to_owned();
     if kind == "ExternalName" {
         return;
     }
-    if service["spec"]["clusterIP"].as_str().unwrap_or_default().is_empty() {
+    if service["spec"]["clusterIP"]
+        .as_str()
+        .unwrap_or_default()
+        .is_empty()
+    {
         let taken: HashSet<&str> = others
             .iter()
             .filter_map(|other| other["spec"]["clusterIP"].as_str())
@@ -42,7 +49,10 @@ pub(super) fn allocate(objects: &Objects, service: &mut Value) {
         };
         let mut taken: HashSet<u64> = others.iter().flat_map(|other| ports(other)).collect();
         taken.extend(ports(service));
-        let wanted = service["spec"]["ports"].as_array_mut().into_iter().flatten();
+        let wanted = service["spec"]["ports"]
+            .as_array_mut()
+            .into_iter()
+            .flatten();
         for port in wanted.filter(|port| port["nodePort"].is_null()) {
             if let Some(free) = NODE_PORTS.clone().find(|free| taken.insert(*free)) {
                 port["nodePort"] = free.into();
@@ -61,7 +71,10 @@ pub(super) fn carry(kind: &Kind, live: &Value, object: &mut Value) {
             object["spec"][field] = live["spec"][field].clone();
         }
     }
-    let before = live["spec"]["ports"].as_array().cloned().unwrap_or_default();
+    let before = live["spec"]["ports"]
+        .as_array()
+        .cloned()
+        .unwrap_or_default();
     if object["spec"]["type"] == live["spec"]["type"] {
         for port in object["spec"]["ports"].as_array_mut().into_iter().flatten() {
             let same = before.iter().find(|other| {

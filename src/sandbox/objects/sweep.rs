@@ -40,7 +40,10 @@ impl Objects {
         if !left && meta::finalizers(namespace).is_empty() {
             let version = crate::sandbox::store::version_of(namespace);
             // Somebody may have changed it: the next round sees.
-            let _ = self.store.delete(Key::new("namespaces", "", name), version).await;
+            let _ = self
+                .store
+                .delete(Key::new("namespaces", "", name), version)
+                .await;
         }
     }
 

@@ -183,9 +183,8 @@ fn precondition(place: &Place<'_>, live: &Value, sent: &Value) -> Result<bool, R
     let (kind, name) = (place.kind, place.name);
     let (said, uid) = (meta::text(sent, "uid"), meta::text(live, "uid"));
     if !said.is_empty() && said != uid {
-        let why = format!(
-            "Precondition failed: UID in precondition: {said}, UID in object meta: {uid}"
-        );
+        let why =
+            format!("Precondition failed: UID in precondition: {said}, UID in object meta: {uid}");
         return Err(Refusal::conflict(kind, name, &why));
     }
     match meta::text(sent, "resourceVersion") {

@@ -36,16 +36,28 @@ fn data(kind: &Kind, object: &Value, causes: &mut Vec<Cause>) {
             let encoded = field == "binaryData" || (secret && field == "data");
             if encoded && STANDARD.decode(text).is_err() {
                 let detail = "illegal base64 data";
-                causes.push(Cause::invalid(format!("{field}[{key}]"), &json!(text), detail));
+                causes.push(Cause::invalid(
+                    format!("{field}[{key}]"),
+                    &json!(text),
+                    detail,
+                ));
             }
             // Base64 takes four characters for three bytes.
-            size += if encoded { text.len() / 4 * 3 } else { text.len() };
+            size += if encoded {
+                text.len() / 4 * 3
+            } else {
+                text.len()
+            };
             let fine = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
             if key.is_empty() || key.len() > 253 || !key.chars().all(fine) {
                 let detail = "a valid config key must consist of alphanumeric characters, '-', '_' \
                               or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used \
                               for validation is '[-._a-zA-Z0-9]+')";
-                causes.push(Cause::invalid(format!("{field}[{key}]"), &json!(key), detail));
+                causes.push(Cause::invalid(
+                    format!("{field}[{key}]"),
+                    &json!(key),
+                    detail,
+                ));
             }
         }
     }
@@ -66,7 +78,10 @@ fn service(object: &Value, causes: &mut Vec<Cause>) {
         if ports.len() > 1 && port["name"].as_str().unwrap_or_default().is_empty() {
             causes.push(Cause::required(format!("spec.ports[{index}].name"), ""));
         }
-        if !port["port"].as_i64().is_some_and(|port| (1..=65535).contains(&port)) {
+        if !port["port"]
+            .as_i64()
+            .is_some_and(|port| (1..=65535).contains(&port))
+        {
             let detail = "must be between 1 and 65535, inclusive";
             let field = format!("spec.ports[{index}].port");
             causes.push(Cause::invalid(field, &port["port"], detail));
@@ -92,9 +107,17 @@ fn workload(object: &Value, causes: &mut Vec<Cause>) {
         causes.push(Cause::required("spec.selector", ""));
     }
     let wanted = selector["matchLabels"].as_object();
-    if wanted.into_iter().flatten().any(|(key, value)| labels.get(key) != Some(value)) {
+    if wanted
+        .into_iter()
+        .flatten()
+        .any(|(key, value)| labels.get(key) != Some(value))
+    {
         let detail = "`selector` does not match template `labels`";
-        causes.push(Cause::invalid("spec.template.metadata.labels", labels, detail));
+        causes.push(Cause::invalid(
+            "spec.template.metadata.labels",
+            labels,
+            detail,
+        ));
     }
     template(&spec["template"], causes);
     let restart = &spec["template"]["spec"]["restartPolicy"];
@@ -111,7 +134,11 @@ fn job(object: &Value, causes: &mut Vec<Cause>) {
     if !["Never", "OnFailure"].contains(&restart.as_str().unwrap_or_default()) {
         let field = "spec.template.spec.restartPolicy";
         let known = ["OnFailure", "Never"];
-        let shown = if restart.is_null() { &json!("Always") } else { restart };
+        let shown = if restart.is_null() {
+            &json!("Always")
+        } else {
+            restart
+        };
         causes.push(Cause::unsupported(field, shown, &known));
     }
 }
@@ -160,7 +187,11 @@ fn pod(field: &str, spec: &Value, causes: &mut Vec<Cause>) {
 fn crd(object: &Value, causes: &mut Vec<Cause>) {
     let spec = &object["spec"];
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let name = format!("{}.{}", text(&spec["names"]["plural"]), text(&spec["group"]));
+    let name = format!(
+        "{}.{}",
+        text(&spec["names"]["plural"]),
+        text(&spec["group"])
+    );
     if object["metadata"]["name"] != *name {
         let detail = "must be spec.names.plural+\".\"+spec.group";
         let field = "metadata.name";

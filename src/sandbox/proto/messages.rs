@@ -197,7 +197,9 @@ fn texts(map: BTreeMap<String, String>) -> Value {
 }
 
 fn encoded(map: BTreeMap<String, Vec<u8>>) -> Value {
-    let entries = map.into_iter().map(|(key, value)| (key, STANDARD.encode(value).into()));
+    let entries = map
+        .into_iter()
+        .map(|(key, value)| (key, STANDARD.encode(value).into()));
     Value::Object(entries.collect())
 }
 
@@ -219,9 +221,18 @@ impl ObjectMeta {
         fields.put("uid", self.uid);
         fields.put("resourceVersion", self.resource_version);
         fields.put("generation", self.generation);
-        fields.put("creationTimestamp", self.creation_timestamp.map(Time::into_json));
-        fields.put("deletionTimestamp", self.deletion_timestamp.map(Time::into_json));
-        fields.put("deletionGracePeriodSeconds", self.deletion_grace_period_seconds);
+        fields.put(
+            "creationTimestamp",
+            self.creation_timestamp.map(Time::into_json),
+        );
+        fields.put(
+            "deletionTimestamp",
+            self.deletion_timestamp.map(Time::into_json),
+        );
+        fields.put(
+            "deletionGracePeriodSeconds",
+            self.deletion_grace_period_seconds,
+        );
         fields.put("labels", texts(self.labels));
         fields.put("annotations", texts(self.annotations));
         let owners = self.owner_references.into_iter();
@@ -256,7 +267,9 @@ impl ManagedFieldsEntry {
         fields.put("apiVersion", self.api_version);
         fields.put("time", self.time.map(Time::into_json));
         fields.put("fieldsType", self.fields_type);
-        let owned = self.fields_v1.and_then(|owned| serde_json::from_slice(&owned.raw).ok());
+        let owned = self
+            .fields_v1
+            .and_then(|owned| serde_json::from_slice(&owned.raw).ok());
         fields.put("fieldsV1", owned.unwrap_or(Value::Null));
         fields.put("subresource", self.subresource);
         fields.done()
@@ -301,7 +314,9 @@ impl DeleteOptions {
         let mut fields = Fields::default();
         // Zero seconds is not the same as nothing said.
         if let Some(seconds) = self.grace_period_seconds {
-            fields.0.insert("gracePeriodSeconds".to_owned(), seconds.into());
+            fields
+                .0
+                .insert("gracePeriodSeconds".to_owned(), seconds.into());
         }
         if let Some(preconditions) = self.preconditions {
             let mut wanted = Fields::default();
