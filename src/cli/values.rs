@@ -1,6 +1,6 @@
 //! Parsers of flag values: `k=v`, `CHART:path=v`, `CHART=FILE`, durations.
 
-use std::{convert::Infallible, path::PathBuf, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
 use super::settings::{
     ChartValue, ChartValuesFile, Failure, FailurePolicy, InputValue, SandboxDir,
@@ -84,8 +84,9 @@ pub(super) fn failure_policy(text: &str) -> Result<FailurePolicy, String> {
 
 /// A duration as Helm writes it (`90s`, `5m`, `1h30m`), or a number of seconds.
 /// `--sandbox=DIR`; from the environment also as a switch.
-pub(super) fn sandbox(text: &str) -> Result<SandboxDir, Infallible> {
+pub(super) fn sandbox(text: &str) -> Result<SandboxDir, String> {
     Ok(SandboxDir(match text {
+        "" => return Err("it must be a folder".to_owned()),
         "0" | "false" => None,
         "1" | "true" => Some(Rehearsal::DIR.into()),
         dir => Some(dir.into()),

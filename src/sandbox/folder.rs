@@ -72,11 +72,6 @@ impl Folder {
         self.path.join("kubeconfig")
     }
 
-    /// The folder.
-    pub(super) fn path(&self) -> &Path {
-        &self.path
-    }
-
     /// Writes a file only its owner can read, whole or not at all.
     pub(super) fn write_private(&self, path: &Path, text: &str) -> Result<(), SandboxError> {
         let failed = |error: &dyn std::fmt::Display| SandboxError::folder(path, error);

@@ -139,9 +139,8 @@ pub(super) fn pod_restarts(pod: &Value) -> Value {
 pub(super) fn job_status(job: &Value) -> Value {
     let mut status = "Running";
     for condition in items(job, "/status/conditions").filter(|one| one["status"] == "True") {
-        match condition["type"].as_str() {
-            Some(kind @ ("Complete" | "Failed" | "Suspended")) => status = kind,
-            _ => {}
+        if let Some(kind @ ("Complete" | "Failed" | "Suspended")) = condition["type"].as_str() {
+            status = kind;
         }
     }
     status.into()

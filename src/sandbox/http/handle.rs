@@ -369,7 +369,7 @@ fn shown(kind: &Kind, object: &Value, asked: &Asked<'_>) -> Value {
         Form::Table => {
             let metadata = json!({ "resourceVersion": object["metadata"]["resourceVersion"] });
             let include = Include::parse(asked.query.get("includeObject"));
-            table::table(kind, &[object], metadata, include, true)
+            table::table(kind, &[object], &metadata, include, true)
         }
     }
 }

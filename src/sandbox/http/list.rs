@@ -60,21 +60,18 @@ pub(super) fn list(
     query: &Query,
     form: Form,
 ) -> Result<Value, Refusal> {
-    let (mut items, version) = match query.get("continue") {
-        Some(token) => {
-            let piece = pieces.find(token).ok_or_else(Refusal::continue_expired)?;
-            (piece.rest, piece.version)
-        }
-        None => {
-            let selector = selector(kind, query)?;
-            let listing = objects.list(kind, namespace);
-            exact(query, listing.version)?;
-            let fits = |object: &Arc<Value>| selector.fits(object);
-            (
-                listing.items.into_iter().filter(fits).collect(),
-                listing.version,
-            )
-        }
+    let (mut items, version) = if let Some(token) = query.get("continue") {
+        let piece = pieces.find(token).ok_or_else(Refusal::continue_expired)?;
+        (piece.rest, piece.version)
+    } else {
+        let selector = selector(kind, query)?;
+        let listing = objects.list(kind, namespace);
+        exact(query, listing.version)?;
+        let fits = |object: &Arc<Value>| selector.fits(object);
+        (
+            listing.items.into_iter().filter(fits).collect(),
+            listing.version,
+        )
     };
     let mut metadata = json!({ "resourceVersion": version.to_string() });
     if let Some(limit) = query.number::<usize>("limit")?.filter(|limit| *limit > 0)
@@ -94,7 +91,7 @@ pub(super) fn list(
         Form::Table => {
             let objects: Vec<&Value> = items.iter().map(|object| &**object).collect();
             let include = Include::parse(query.get("includeObject"));
-            table::table(kind, &objects, metadata, include, true)
+            table::table(kind, &objects, &metadata, include, true)
         }
         Form::Whole | Form::Aggregated => json!({
             "kind": kind.list_kind,

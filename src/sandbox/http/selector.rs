@@ -111,34 +111,41 @@ fn field(kind: &Kind, name: &str) -> Option<Field> {
         "metadata.namespace" if kind.namespaced => Some(("/metadata/namespace", "")),
         _ => None,
     };
-    everywhere.or(match (&*kind.group, &*kind.kind, name) {
-        ("", "Secret", "type") => Some(("/type", "")),
-        ("", "Namespace", "status.phase") => Some(("/status/phase", "")),
-        ("", "Pod", "spec.nodeName") => Some(("/spec/nodeName", "")),
-        ("", "Pod", "spec.restartPolicy") => Some(("/spec/restartPolicy", "")),
-        ("", "Pod", "spec.schedulerName") => Some(("/spec/schedulerName", "")),
-        ("", "Pod", "spec.serviceAccountName") => Some(("/spec/serviceAccountName", "")),
-        ("", "Pod", "status.phase") => Some(("/status/phase", "")),
-        ("", "Pod", "status.podIP") => Some(("/status/podIP", "")),
-        ("", "Service", "spec.clusterIP") => Some(("/spec/clusterIP", "")),
-        ("", "Service", "spec.type") => Some(("/spec/type", "")),
-        ("", "Node", "spec.unschedulable") => Some(("/spec/unschedulable", "false")),
-        ("", "Event", "involvedObject.kind") => Some(("/involvedObject/kind", "")),
-        ("", "Event", "involvedObject.namespace") => Some(("/involvedObject/namespace", "")),
-        ("", "Event", "involvedObject.name") => Some(("/involvedObject/name", "")),
-        ("", "Event", "involvedObject.uid") => Some(("/involvedObject/uid", "")),
-        ("", "Event", "involvedObject.apiVersion") => Some(("/involvedObject/apiVersion", "")),
-        ("", "Event", "involvedObject.resourceVersion") => {
-            Some(("/involvedObject/resourceVersion", ""))
-        }
-        ("", "Event", "involvedObject.fieldPath") => Some(("/involvedObject/fieldPath", "")),
-        ("", "Event", "reason") => Some(("/reason", "")),
-        ("", "Event", "reportingComponent") => Some(("/reportingComponent", "")),
-        ("", "Event", "source") => Some(("/source/component", "")),
-        ("", "Event", "type") => Some(("/type", "")),
-        _ => None,
-    })
+    let own: &[Field] = match (&*kind.group, &*kind.kind) {
+        ("", "Secret") => &[("/type", "")],
+        ("", "Namespace") => &[("/status/phase", "")],
+        ("", "Node") => &[("/spec/unschedulable", "false")],
+        ("", "Service") => &[("/spec/clusterIP", ""), ("/spec/type", "")],
+        ("", "Pod") => &OF_PODS,
+        ("", "Event") if name == "source" => return Some(("/source/component", "")),
+        ("", "Event") => &OF_EVENTS,
+        _ => &[],
+    };
+    let pointer = format!("/{}", name.replace('.', "/"));
+    everywhere.or_else(|| own.iter().copied().find(|(own, _)| *own == pointer))
 }
+
+const OF_PODS: [Field; 6] = [
+    ("/spec/nodeName", ""),
+    ("/spec/restartPolicy", ""),
+    ("/spec/schedulerName", ""),
+    ("/spec/serviceAccountName", ""),
+    ("/status/phase", ""),
+    ("/status/podIP", ""),
+];
+
+const OF_EVENTS: [Field; 10] = [
+    ("/involvedObject/apiVersion", ""),
+    ("/involvedObject/fieldPath", ""),
+    ("/involvedObject/kind", ""),
+    ("/involvedObject/name", ""),
+    ("/involvedObject/namespace", ""),
+    ("/involvedObject/resourceVersion", ""),
+    ("/involvedObject/uid", ""),
+    ("/reason", ""),
+    ("/reportingComponent", ""),
+    ("/type", ""),
+];
 
 /// `a=b,c!=d,e in (f,g),h,!i`.
 fn parse_labels(text: &str) -> Result<Vec<Requirement>, String> {

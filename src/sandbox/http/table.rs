@@ -39,7 +39,7 @@ struct Column {
 pub(super) fn table(
     kind: &Kind,
     objects: &[&Value],
-    metadata: Value,
+    metadata: &Value,
     include: Include,
     definitions: bool,
 ) -> Value {

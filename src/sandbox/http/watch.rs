@@ -29,6 +29,10 @@ const BOOKMARK: Duration = Duration::from_mins(1);
 /// For clients that do not say how long they want to watch.
 const LONGEST: Duration = Duration::from_hours(1);
 
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "facts that do not depend on each other"
+)]
 struct Watch {
     objects: Arc<Objects>,
     kind: Arc<Kind>,
@@ -187,7 +191,7 @@ impl Watch {
                 let version = &object["metadata"]["resourceVersion"];
                 let metadata = json!({ "resourceVersion": version });
                 let headed = std::mem::replace(&mut self.headed, true);
-                table::table(&self.kind, &[object], metadata, self.include, !headed)
+                table::table(&self.kind, &[object], &metadata, self.include, !headed)
             }
         }
     }

@@ -12,7 +12,7 @@ use crate::sandbox::schema::Schema;
 pub(in crate::sandbox) struct Custom {
     /// `additionalPrinterColumns`.
     pub(in crate::sandbox) columns: Vec<Column>,
-    /// The schema as the CRD has it, for the OpenAPI document.
+    /// The schema as the CRD has it, for the `OpenAPI` document.
     pub(in crate::sandbox) open_api: Value,
 }
 

@@ -19,9 +19,12 @@ const VERBS: [&str; 8] = [
     "watch",
 ];
 
+/// Versions of a group, each with its kinds.
+type Versions<'a> = Vec<(&'a str, Vec<&'a Kind>)>;
+
 /// Groups and versions, the core group's left out unless asked for, each with its kinds.
-fn groups(kinds: &[Arc<Kind>], core: bool) -> Vec<(&str, Vec<(&str, Vec<&Kind>)>)> {
-    let mut groups: Vec<(&str, Vec<(&str, Vec<&Kind>)>)> = Vec::new();
+fn groups(kinds: &[Arc<Kind>], core: bool) -> Vec<(&str, Versions<'_>)> {
+    let mut groups: Vec<(&str, Versions<'_>)> = Vec::new();
     for kind in kinds.iter().filter(|kind| kind.group.is_empty() == core) {
         let at = groups.iter().position(|(name, _)| *name == kind.group);
         let at = at.unwrap_or_else(|| {

@@ -10,11 +10,15 @@ use std::sync::{Arc, LazyLock, PoisonError, RwLock};
 
 use serde_json::Value;
 
-pub(super) use self::custom::{Column, Custom};
+pub(super) use self::custom::Custom;
 use super::schema::{Schema, Schemas};
 
 /// One resource in one version.
 #[derive(Debug)]
+#[expect(
+    clippy::struct_field_names,
+    reason = "`kind` is Kubernetes' own word for it"
+)]
 pub(super) struct Kind {
     /// Empty for the core group.
     pub(super) group: String,
@@ -154,13 +158,6 @@ impl Kinds {
     /// The kind of a resource as `store::Key` has it, in the first version served.
     pub(super) fn of_resource(&self, resource: &str) -> Option<Arc<Kind>> {
         self.find(|kind| kind.resource == resource)
-    }
-
-    /// The kind that an object says it is.
-    pub(super) fn of_object(&self, object: &Value) -> Option<Arc<Kind>> {
-        let api_version = object["apiVersion"].as_str()?;
-        let name = object["kind"].as_str()?;
-        self.find(|kind| kind.kind == name && kind.api_version() == api_version)
     }
 
     fn find(&self, fits: impl Fn(&Kind) -> bool) -> Option<Arc<Kind>> {

@@ -1,4 +1,4 @@
-//! OpenAPI documents that say just enough: every kind takes patches with `fieldValidation`. Then
+//! `OpenAPI` documents that say just enough: every kind takes patches with `fieldValidation`. Then
 //! clients leave validation to the server, which is where it is done.
 
 use std::{collections::BTreeSet, sync::Arc};
@@ -48,7 +48,7 @@ pub(in crate::sandbox) fn document(kinds: &[Arc<Kind>], of: &str) -> Option<Valu
         };
         let path = format!("/{of}/{namespace}{}/{{name}}", kind.plural);
         let identity = json!({ "group": kind.group, "version": kind.version, "kind": kind.kind });
-        let patch = json!({
+        let operation = json!({
             "parameters": [{
                 "name": "fieldValidation",
                 "in": "query",
@@ -58,7 +58,7 @@ pub(in crate::sandbox) fn document(kinds: &[Arc<Kind>], of: &str) -> Option<Valu
             "x-kubernetes-action": "patch",
             "x-kubernetes-group-version-kind": identity,
         });
-        paths.insert(path, json!({ "patch": patch }));
+        paths.insert(path, json!({ "patch": operation }));
         if let Some(custom) = &kind.custom
             && custom.open_api.is_object()
         {
@@ -102,9 +102,9 @@ mod tests {
         assert!(document(&kinds, "apis/nope/v1").is_none());
         let apps = document(&kinds, "apis/apps/v1").unwrap();
         let path = "/apis/apps/v1/namespaces/{namespace}/deployments/{name}";
-        let patch = &apps["paths"][path]["patch"];
+        let operation = &apps["paths"][path]["patch"];
         assert_eq!(
-            patch["x-kubernetes-group-version-kind"]["kind"],
+            operation["x-kubernetes-group-version-kind"]["kind"],
             "Deployment"
         );
     }

@@ -69,21 +69,12 @@ impl Objects {
             self.needs_namespace(&place)?;
             meta::begin(kind, &mut object);
             begin_status(kind, &mut object);
-            let addresses = services::allocates(kind);
-            let _held = if addresses {
-                Some(self.addresses.lock().await)
-            } else {
-                None
-            };
-            if addresses {
-                services::allocate(self, &mut object);
-            }
+            complete(kind, &mut object);
             let mut causes = names::check(&place, &object);
             causes.extend(validate::check(kind, &object));
             if !causes.is_empty() {
                 return Err(Refusal::invalid(kind, &name, &causes));
             }
-            begin_special(kind, &mut object);
             if track {
                 let (api_version, time) = (kind.api_version(), meta::now());
                 let manager = Manager {
@@ -94,6 +85,16 @@ impl Objects {
                 };
                 patch::track_update(kind.schema.as_deref(), None, &mut object, &manager);
             }
+            let addresses = services::allocates(kind);
+            let _held = if addresses {
+                Some(self.addresses.lock().await)
+            } else {
+                None
+            };
+            if addresses {
+                services::allocate(self, &mut object);
+            }
+            add(kind, &mut object);
             if writing.dry_run && self.store.get(&place.key()).is_some() {
                 return Err(Refusal::already_exists(kind, &name));
             }
@@ -149,17 +150,23 @@ fn begin_status(kind: &Kind, object: &mut Value) {
     fields.insert("status".to_owned(), status);
 }
 
-/// What single kinds get beside their defaults.
-fn begin_special(kind: &Kind, object: &mut Value) {
+/// What single kinds get beside their defaults; whoever creates them owns it.
+fn complete(kind: &Kind, object: &mut Value) {
     if kind.is("", "Namespace") {
         let name = object["metadata"]["name"].clone();
         object["metadata"]["labels"]["kubernetes.io/metadata.name"] = name;
-        object["spec"]["finalizers"] = json!(["kubernetes"]);
     } else if kind.is("", "Secret") {
         fold_string_data(object);
         if object["type"].as_str().unwrap_or_default().is_empty() {
             object["type"] = "Opaque".into();
         }
+    }
+}
+
+/// What the server adds, and nobody owns.
+fn add(kind: &Kind, object: &mut Value) {
+    if kind.is("", "Namespace") {
+        object["spec"]["finalizers"] = json!(["kubernetes"]);
     } else if kind.is("batch", "Job") && object["spec"]["manualSelector"] != true {
         select_own_pods(object);
     } else if crds::is_crd(kind) {

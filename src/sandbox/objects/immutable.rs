@@ -195,7 +195,7 @@ fn claim(live: &Value, object: &Value, causes: &mut Vec<Cause>) {
     }
 }
 
-/// Secrets and ConfigMaps that say themselves that they do not change.
+/// Secrets and `ConfigMap`s that say themselves that they do not change.
 fn sealed(live: &Value, object: &Value, causes: &mut Vec<Cause>) {
     if live["immutable"] != true {
         return;

@@ -55,7 +55,7 @@ impl Objects {
             let live = self.get(place)?;
             let (sent, track) = compute(&live)?;
             let based = precondition(place, &live, &sent)?;
-            let (object, warnings) = self.next(place, &live, sent, track, writing)?;
+            let (object, warnings) = next(place, &live, sent, track, writing)?;
             let written = self.settle(place, &live, object, writing.dry_run).await;
             match written {
                 Ok(object) => {
@@ -69,65 +69,6 @@ impl Objects {
                 Err(error) => return Err(Refusal::of_write(&error, kind, place.name)),
             }
         }
-    }
-
-    /// The next state of an object, judged.
-    fn next(
-        &self,
-        place: &Place<'_>,
-        live: &Value,
-        sent: Value,
-        track: bool,
-        writing: &Writing<'_>,
-    ) -> Result<(Value, Vec<String>), Refusal> {
-        let kind = place.kind;
-        let mut object = sent;
-        meta::settle(place, &mut object)?;
-        let warnings = admission::fields(kind, &mut object, writing.validation)?;
-        meta::carry(live, &mut object);
-        if let Some(metadata) = meta::of(&mut object)
-            && track
-            && metadata.get("managedFields").is_none()
-            && let Some(fields) = live["metadata"].get("managedFields")
-        {
-            metadata.insert("managedFields".to_owned(), fields.clone());
-        }
-        if place.subresource == "status" {
-            object = with_status_of(live, &object);
-        } else {
-            if kind.status {
-                put(&mut object, "status", live.get("status"));
-            }
-            if kind.is("", "Secret") {
-                create::fold_string_data(&mut object);
-            }
-            if kind.is("", "Namespace") {
-                put(&mut object, "spec", live.get("spec"));
-            }
-            if crds::is_crd(kind) {
-                crds::follow(&mut object);
-            }
-            services::carry(kind, live, &mut object);
-            immutable::carry(kind, live, &mut object);
-            meta::count(kind, live, &mut object);
-            let mut causes = names::check(place, &object);
-            causes.extend(validate::check(kind, &object));
-            causes.extend(immutable::check(kind, live, &object));
-            if !causes.is_empty() {
-                return Err(Refusal::invalid(kind, place.name, &causes));
-            }
-        }
-        if track {
-            let (api_version, time) = (kind.api_version(), meta::now());
-            let manager = Manager {
-                name: writing.manager,
-                api_version: &api_version,
-                subresource: place.subresource,
-                time: &time,
-            };
-            patch::track_update(kind.schema.as_deref(), Some(live), &mut object, &manager);
-        }
-        Ok((object, warnings))
     }
 
     /// Writes the next state. An object that was only waiting for its finalizers goes with the
@@ -178,6 +119,64 @@ impl Objects {
     }
 }
 
+/// The next state of an object, judged.
+fn next(
+    place: &Place<'_>,
+    live: &Value,
+    sent: Value,
+    track: bool,
+    writing: &Writing<'_>,
+) -> Result<(Value, Vec<String>), Refusal> {
+    let kind = place.kind;
+    let mut object = sent;
+    meta::settle(place, &mut object)?;
+    let warnings = admission::fields(kind, &mut object, writing.validation)?;
+    meta::carry(live, &mut object);
+    if let Some(metadata) = meta::of(&mut object)
+        && track
+        && metadata.get("managedFields").is_none()
+        && let Some(fields) = live["metadata"].get("managedFields")
+    {
+        metadata.insert("managedFields".to_owned(), fields.clone());
+    }
+    let schema = kind.schema.as_deref();
+    if track {
+        patch::keep_other_part(schema, Some(live), &mut object, place.subresource);
+    }
+    if place.subresource.is_empty() {
+        if kind.is("", "Secret") {
+            create::fold_string_data(&mut object);
+        }
+        if kind.is("", "Namespace") {
+            // Its finalizers are the server's.
+            object["spec"] = live["spec"].clone();
+        }
+        if crds::is_crd(kind) {
+            crds::follow(&mut object);
+        }
+        services::carry(kind, live, &mut object);
+        immutable::carry(kind, live, &mut object);
+        meta::count(kind, live, &mut object);
+        let mut causes = names::check(place, &object);
+        causes.extend(validate::check(kind, &object));
+        causes.extend(immutable::check(kind, live, &object));
+        if !causes.is_empty() {
+            return Err(Refusal::invalid(kind, place.name, &causes));
+        }
+    }
+    if track {
+        let (api_version, time) = (kind.api_version(), meta::now());
+        let manager = Manager {
+            name: writing.manager,
+            api_version: &api_version,
+            subresource: place.subresource,
+            time: &time,
+        };
+        patch::track_update(schema, Some(live), &mut object, &manager);
+    }
+    Ok((object, warnings))
+}
+
 /// What the sent state is based on must be what is there. Says whether it is based on anything.
 fn precondition(place: &Place<'_>, live: &Value, sent: &Value) -> Result<bool, Refusal> {
     let (kind, name) = (place.kind, place.name);
@@ -202,28 +201,6 @@ pub(super) fn other_name(said: &str, name: &str) -> Refusal {
     Refusal::bad_request(format!(
         "the name of the object ({said}) does not match the name on the URL ({name})"
     ))
-}
-
-/// The live object with another status; of the metadata only `managedFields` change.
-fn with_status_of(live: &Value, object: &Value) -> Value {
-    let mut next = live.clone();
-    put(&mut next, "status", object.get("status"));
-    if let Some(metadata) = meta::of(&mut next) {
-        match object["metadata"].get("managedFields") {
-            Some(fields) => metadata.insert("managedFields".to_owned(), fields.clone()),
-            None => metadata.remove("managedFields"),
-        };
-    }
-    next
-}
-
-fn put(object: &mut Value, field: &str, value: Option<&Value>) {
-    if let Some(fields) = object.as_object_mut() {
-        match value {
-            Some(value) => fields.insert(field.to_owned(), value.clone()),
-            None => fields.remove(field),
-        };
-    }
 }
 
 /// Is there this subresource?

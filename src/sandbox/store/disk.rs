@@ -1,8 +1,10 @@
 //! The file: one table of objects as JSON, one of numbers.
 
-use std::path::Path;
+use std::{fs::OpenOptions, os::unix::fs::OpenOptionsExt as _, path::Path};
 
-use redb::{Database, Durability, ReadableDatabase, ReadableTable, TableDefinition};
+use redb::{
+    Database, Durability, ReadableDatabase, ReadableTable, TableDefinition, backends::FileBackend,
+};
 use serde_json::Value;
 
 use super::{Change, Key, OpenError};
@@ -18,6 +20,16 @@ const SEPARATOR: char = '\n';
 /// Pages kept in memory, bytes: every object is there already.
 const CACHE: usize = 4 << 20;
 
+/// What a file held when it was opened.
+pub(super) struct Contents {
+    pub(super) objects: Vec<(Key, Value)>,
+    /// Of the last write.
+    pub(super) version: u64,
+}
+
+/// Keys and objects as they are in the file.
+type Raw = Vec<(String, Vec<u8>)>;
+
 /// The open database.
 pub(super) struct Disk {
     database: Database,
@@ -25,11 +37,20 @@ pub(super) struct Disk {
 
 impl Disk {
     /// Opens or creates the file and reads all of it.
-    pub(super) fn open(file: &Path) -> Result<(Self, Vec<(Key, Value)>, u64), OpenError> {
+    pub(super) fn open(file: &Path) -> Result<(Self, Contents), OpenError> {
         let failed = |error: redb::Error| OpenError::new(&error);
+        let mut options = OpenOptions::new();
+        options
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600);
+        let opened = options.open(file).map_err(|error| OpenError::new(&error))?;
+        let backend = FileBackend::new(opened).map_err(|error| failed(error.into()))?;
         let database = Database::builder()
             .set_cache_size(CACHE)
-            .create(file)
+            .create_with_backend(backend)
             .map_err(|error| failed(error.into()))?;
         let disk = Self { database };
         // Makes the tables, so that reading finds them.
@@ -43,10 +64,11 @@ impl Disk {
             let object = serde_json::from_slice(&bytes).map_err(|_| broken())?;
             Ok((named, object))
         });
-        Ok((disk, objects.collect::<Result<_, _>>()?, version))
+        let objects = objects.collect::<Result<_, _>>()?;
+        Ok((disk, Contents { objects, version }))
     }
 
-    fn read(&self) -> Result<(Vec<(String, Vec<u8>)>, u64), redb::Error> {
+    fn read(&self) -> Result<(Raw, u64), redb::Error> {
         let transaction = self.database.begin_read()?;
         let mut objects = Vec::new();
         for entry in transaction.open_table(OBJECTS)?.iter()? {

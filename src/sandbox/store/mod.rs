@@ -16,7 +16,7 @@ use serde_json::Value;
 use tokio::sync::{oneshot, watch};
 
 use self::{
-    disk::Disk,
+    disk::{Contents, Disk},
     memory::Memory,
     writer::{Job, Writer},
 };
@@ -127,7 +127,7 @@ pub(super) struct Store {
 impl Store {
     /// Opens or creates the store in this file. The folder is there, and nobody else's.
     pub(super) fn open(file: &Path) -> Result<Self, OpenError> {
-        let (disk, objects, version) = Disk::open(file)?;
+        let (disk, Contents { objects, version }) = Disk::open(file)?;
         let memory = Arc::new(Memory::new(objects, version));
         let (announce, latest) = watch::channel(version);
         let writer = Writer::start(disk, Arc::clone(&memory), announce)
