@@ -14,6 +14,7 @@
 //! log (`log` in its folder). Not modelled: roles, admission webhooks, quotas, networking,
 //! scheduling, most defaults; no container ever runs.
 
+mod controllers;
 mod folder;
 mod http;
 mod identity;
@@ -38,6 +39,7 @@ use std::{
 use tokio::{net::TcpListener, task::JoinSet};
 
 use self::{
+    controllers::control,
     folder::Folder,
     http::{Server, serve},
     identity::Identity,
@@ -193,6 +195,7 @@ impl Sandbox {
         let server = Server::new(Arc::clone(&objects), opened, address.to_string());
         let mut tasks = JoinSet::new();
         tasks.spawn(sweep(Arc::clone(&objects)));
+        tasks.spawn(control(Arc::clone(&objects), options.clone()));
         let (acceptor, token) = (identity.acceptor, identity.token);
         tasks.spawn(serve(listener, acceptor, token, Arc::new(server)));
         Ok(Self {

@@ -35,6 +35,7 @@ mod rollback;
     reason = "shared with the program, which uses the rest"
 )]
 mod sandbox;
+mod schemas;
 mod seed;
 #[path = "../it/sources/server.rs"]
 #[expect(
@@ -84,6 +85,7 @@ fn main() -> ExitCode {
         sources::TESTS,
         steps::TESTS,
         patches::TESTS,
+        schemas::TESTS,
     ];
     let mut trials: Vec<Trial> = on_a_cluster
         .into_iter()

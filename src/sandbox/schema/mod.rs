@@ -28,8 +28,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 pub(super) use self::{
-    check::{FieldError, Problem},
-    node::{ListRelation, PatchStrategy, Place},
+    check::Problem,
+    node::{ListRelation, Place},
 };
 
 use self::node::{Definitions, GroupVersionKind, Node};
@@ -117,11 +117,6 @@ impl Schema {
     /// Has the kind a status that is written apart from the rest?
     pub(super) fn has_status(&self) -> bool {
         self.status
-    }
-
-    /// Is it one of Kubernetes' own kinds?
-    pub(super) fn is_built_in(&self) -> bool {
-        self.built_in
     }
 
     /// The place of the whole object.

@@ -417,10 +417,7 @@ impl Generator<'_> {
             ),
             ("sessionAffinity", vec![json!("None"), json!("ClientIP")]),
             ("publishNotReadyAddresses", vec![json!(true)]),
-            (
-                "externalIPs",
-                vec![json!(["192.0.2.1"]), json!(["192.0.2.2", "192.0.2.1"])],
-            ),
+            ("trafficDistribution", vec![json!("PreferClose")]),
             ("type", vec![json!("ClusterIP")]),
         ] {
             if self.chance(percent / 2) {

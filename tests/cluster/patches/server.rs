@@ -1,20 +1,37 @@
 //! A real server, and what of its answers can be compared.
 
 use http::{Method, header::CONTENT_TYPE};
-use kube::{Client, client::Body};
+use kube::{
+    Client, Config,
+    client::Body,
+    config::{KubeConfigOptions, Kubeconfig},
+};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
 use super::generate::{Change, Request, Subject};
-use crate::sandbox::model::Refusal;
+use crate::{sandbox::model::Refusal, target::Target};
 
 /// A server that objects are sent to.
-pub(super) struct Server {
-    pub(super) client: Client,
-    pub(super) runtime: Runtime,
+pub(crate) struct Server {
+    client: Client,
+    runtime: Runtime,
 }
 
 impl Server {
+    /// The control plane of this process.
+    pub(crate) fn shared() -> Self {
+        let target = Target::shared();
+        let runtime = Runtime::new().expect("a runtime");
+        let client = runtime.block_on(async {
+            let kubeconfig = Kubeconfig::read_from(&target.kubeconfig).expect("it is ours");
+            let options = KubeConfigOptions::default();
+            let config = Config::from_custom_kubeconfig(kubeconfig, &options).await;
+            Client::try_from(config.expect("it is whole")).expect("a client")
+        });
+        Self { client, runtime }
+    }
+
     /// Sends the request about the object of that name.
     pub(super) fn send(
         &self,
@@ -71,7 +88,7 @@ impl Server {
     }
 
     /// Sends anything.
-    pub(super) fn call(
+    pub(crate) fn call(
         &self,
         method: Method,
         url: &str,
@@ -136,9 +153,18 @@ pub(super) fn comparable(mut object: Value) -> Value {
         }
     }
     if object["kind"] == "Service" {
-        if let Some(spec) = object.get_mut("spec").and_then(Value::as_object_mut) {
+        let entries = object.pointer("/metadata/managedFields");
+        let entries = entries.and_then(Value::as_array).map_or(0, Vec::len);
+        let owned =
+            (0..entries).map(|entry| format!("/metadata/managedFields/{entry}/fieldsV1/f:spec"));
+        for path in owned.chain(["/spec".to_owned()]) {
+            let fields = object.pointer_mut(&path).and_then(Value::as_object_mut);
+            let Some(fields) = fields else {
+                continue;
+            };
             for name in ["clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"] {
-                spec.remove(name);
+                fields.remove(name);
+                fields.remove(&format!("f:{name}"));
             }
         }
     }
