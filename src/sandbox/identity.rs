@@ -14,7 +14,7 @@ use tokio_rustls::TlsAcceptor;
 use super::random;
 
 /// Name of the one context, cluster and user of the kubeconfig.
-pub(super) const CONTEXT: &str = "stackctl-sandbox";
+pub(super) const CONTEXT: &str = "sandbox";
 
 /// A certificate of its own and a token. Clients send tokens over TLS only.
 pub(super) struct Identity {
