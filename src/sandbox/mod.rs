@@ -192,7 +192,12 @@ impl Sandbox {
         let (kubeconfig, log) = (folder.kubeconfig(), folder.log());
         folder.write_private(&kubeconfig, &identity.kubeconfig(address))?;
         let opened = Log::open(&log).map_err(|error| SandboxError::folder(&log, &error))?;
-        let server = Server::new(Arc::clone(&objects), opened, address.to_string());
+        let server = Server::new(
+            Arc::clone(&objects),
+            &options.faults,
+            opened,
+            address.to_string(),
+        );
         let mut tasks = JoinSet::new();
         tasks.spawn(sweep(Arc::clone(&objects)));
         tasks.spawn(control(Arc::clone(&objects), options.clone()));

@@ -13,6 +13,7 @@ use super::{
     accept::{self, Form},
     answer::{self, Answer},
     body,
+    faults::Faults,
     list::{self, Pieces},
     query::Query,
     route::{Route, Target, route},
@@ -20,9 +21,12 @@ use super::{
     watch,
 };
 use crate::sandbox::{
+    Fault,
     kinds::{Kind, discovery, open_api},
     log::Log,
-    objects::{Deleted, Objects, Place, Writing, Written, has_subresource, scale},
+    objects::{
+        DeleteOptions, Deleted, Objects, Patch, Place, Writing, Written, has_subresource, scale,
+    },
     random,
     refusal::{Refusal, details},
 };
@@ -52,6 +56,7 @@ const NO_LOG: &str = "the stackctl sandbox runs no containers: there is no log\n
 pub(in crate::sandbox) struct Server {
     objects: Arc<Objects>,
     pieces: Pieces,
+    faults: Faults,
     log: Log,
     /// Makes addresses of `OpenAPI` documents new.
     salt: String,
@@ -68,10 +73,16 @@ struct Asked<'a> {
 }
 
 impl Server {
-    pub(in crate::sandbox) fn new(objects: Arc<Objects>, log: Log, address: String) -> Self {
+    pub(in crate::sandbox) fn new(
+        objects: Arc<Objects>,
+        faults: &[Fault],
+        log: Log,
+        address: String,
+    ) -> Self {
         Self {
             objects,
             pieces: Pieces::default(),
+            faults: Faults::new(faults),
             log,
             salt: random::uid(),
             address,
@@ -209,6 +220,12 @@ impl Server {
         if kind.review {
             return Err(Refusal::method_not_allowed());
         }
+        if *asked.method != Method::GET
+            && !self.faults.is_empty()
+            && let Ok(live) = self.objects.get(place)
+        {
+            self.faults.check(&live)?;
+        }
         match *asked.method {
             Method::GET => {
                 let object = self.objects.get(place)?;
@@ -228,9 +245,10 @@ impl Server {
             Method::PATCH => {
                 let force = asked.query.is_true("force");
                 let patch = body::read(request).await?.patch(force)?;
-                if matches!(patch, crate::sandbox::objects::Patch::Apply(..))
-                    && asked.query.get("fieldManager").is_none()
-                {
+                if let Patch::Apply(applied, _) = &patch {
+                    self.faults.check(applied)?;
+                }
+                if matches!(patch, Patch::Apply(..)) && asked.query.get("fieldManager").is_none() {
                     return Err(Refusal::unprocessable(
                         "PatchOptions.meta.k8s.io \"\" is invalid: fieldManager: Required value: is \
                          required for apply patch",
@@ -279,6 +297,7 @@ impl Server {
                     return Err(Refusal::method_not_allowed());
                 }
                 let object = body::read(request).await?.object(&kind.kind)?;
+                self.faults.check(&object)?;
                 let place = Place {
                     kind,
                     namespace: namespace.as_deref().unwrap_or(""),
@@ -340,7 +359,7 @@ fn manager(query: &Query, agent: Option<&str>) -> String {
 async fn delete_options(
     asked: &Asked<'_>,
     request: Request<Incoming>,
-) -> Result<crate::sandbox::objects::DeleteOptions, Refusal> {
+) -> Result<DeleteOptions, Refusal> {
     let sent = body::read(request).await?.delete_options()?;
     let mut options = body::delete_options(&sent)?;
     let query = &asked.query;

@@ -7,6 +7,7 @@ mod accept;
 mod answer;
 mod body;
 mod cells;
+mod faults;
 mod handle;
 mod list;
 mod query;
