@@ -29,12 +29,6 @@ mod order;
 mod patches;
 mod quickstart;
 mod rollback;
-#[expect(
-    dead_code,
-    unused_imports,
-    reason = "shared with the program, which uses the rest"
-)]
-mod sandbox;
 mod schemas;
 mod seed;
 #[path = "../it/sources/server.rs"]

@@ -18,7 +18,9 @@ pub(super) const AUTOSCALERS: &str = "horizontalpodautoscalers.autoscaling";
 pub(super) async fn budget(world: &World, budget: &Value) -> Result<Again, Refusal> {
     let selector = &budget["spec"]["selector"];
     let pods = world.list("pods", text(budget, "/metadata/namespace"));
-    let chosen = pods.iter().filter(|pod| !selector.is_null() && selects(selector, pod));
+    let chosen = pods
+        .iter()
+        .filter(|pod| !selector.is_null() && selects(selector, pod));
     let chosen: Vec<_> = chosen.filter(|pod| is_active(pod)).collect();
     let number = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
     let expected = number(chosen.len());
@@ -66,7 +68,10 @@ pub(super) async fn autoscaler(world: &World, autoscaler: &Value) -> Result<Agai
     let least = integer(autoscaler, "/spec/minReplicas").unwrap_or(1);
     let mut status = json!({"currentReplicas": least, "desiredReplicas": least});
     let mut conditions = Conditions::of(autoscaler, false);
-    let (reason, message) = ("SucceededGetScale", "the sandbox measures and scales nothing");
+    let (reason, message) = (
+        "SucceededGetScale",
+        "the sandbox measures and scales nothing",
+    );
     conditions.set("AbleToScale", true, reason, message);
     conditions.write(&mut status);
     world.set_status(AUTOSCALERS, autoscaler, status).await?;

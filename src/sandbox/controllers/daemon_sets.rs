@@ -30,7 +30,13 @@ pub(super) async fn reconcile(world: &World, set: &Value) -> Result<Again, Refus
             ending = true;
         } else if wrong {
             world.delete("pods", &pod, Propagation::Background).await?;
-            ending |= world.get("pods", text(&pod, "/metadata/namespace"), text(&pod, "/metadata/name")).is_some();
+            ending |= world
+                .get(
+                    "pods",
+                    text(&pod, "/metadata/namespace"),
+                    text(&pod, "/metadata/name"),
+                )
+                .is_some();
         } else {
             kept = Some(pod);
         }
@@ -47,7 +53,10 @@ pub(super) async fn reconcile(world: &World, set: &Value) -> Result<Again, Refus
     let has = |fits: &dyn Fn(&Value) -> bool| i64::from(kept.as_deref().is_some_and(fits));
     let (ready, available) = (has(&is_ready), has(&|pod| is_available(pod, min_ready)));
     let mut status = counts([
-        ("observedGeneration", integer(set, "/metadata/generation").unwrap_or(0)),
+        (
+            "observedGeneration",
+            integer(set, "/metadata/generation").unwrap_or(0),
+        ),
         ("updatedNumberScheduled", has(&is_new)),
         ("numberAvailable", available),
         ("numberUnavailable", 1 - available),

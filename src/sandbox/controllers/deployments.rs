@@ -149,7 +149,8 @@ async fn forget_history(
     let kept = integer(deployment, "/spec/revisionHistoryLimit").unwrap_or(10);
     let kept = usize::try_from(kept).unwrap_or(0);
     let unused = |set: &&Arc<Value>| {
-        integer(set, "/spec/replicas") == Some(0) && integer(set, "/status/replicas").unwrap_or(0) == 0
+        integer(set, "/spec/replicas") == Some(0)
+            && integer(set, "/status/replicas").unwrap_or(0) == 0
     };
     let unused: Vec<&Arc<Value>> = old.iter().filter(unused).collect();
     for set in unused.iter().take(unused.len().saturating_sub(kept)) {
@@ -173,12 +174,18 @@ async fn status(
     let updated = of_new("/status/replicas");
     let available = sum("/status/availableReplicas");
     let mut status = counts([
-        ("observedGeneration", integer(deployment, "/metadata/generation").unwrap_or(0)),
+        (
+            "observedGeneration",
+            integer(deployment, "/metadata/generation").unwrap_or(0),
+        ),
         ("replicas", replicas),
         ("updatedReplicas", updated),
         ("readyReplicas", sum("/status/readyReplicas")),
         ("availableReplicas", available),
-        ("unavailableReplicas", (sum("/spec/replicas") - available).max(0)),
+        (
+            "unavailableReplicas",
+            (sum("/spec/replicas") - available).max(0),
+        ),
     ]);
     let mut conditions = Conditions::of(deployment, true);
     let bounds = Bounds::of(deployment);
@@ -198,10 +205,19 @@ async fn status(
         None => conditions.remove("ReplicaFailure"),
     }
     let done = updated == bounds.wanted && replicas == bounds.wanted && available >= bounds.wanted;
-    let moved = ["replicas", "updatedReplicas", "readyReplicas", "availableReplicas"]
-        .into_iter()
-        .any(|field| deployment["status"].get(field) != status.get(field));
-    let progress = Progress { created, done, moved };
+    let moved = [
+        "replicas",
+        "updatedReplicas",
+        "readyReplicas",
+        "availableReplicas",
+    ]
+    .into_iter()
+    .any(|field| deployment["status"].get(field) != status.get(field));
+    let progress = Progress {
+        created,
+        done,
+        moved,
+    };
     let again = match new {
         Some(new) if deployment["spec"]["paused"] != true => {
             progress.judge(deployment, new, &mut conditions)
@@ -233,7 +249,10 @@ impl Progress {
             return None;
         }
         if self.created {
-            let message = format!("Created new replica set \"{}\"", text(new, "/metadata/name"));
+            let message = format!(
+                "Created new replica set \"{}\"",
+                text(new, "/metadata/name")
+            );
             conditions.set_at(kind, true, "NewReplicaSetCreated", &message, true);
         } else if self.moved || conditions.get(kind).is_none() {
             let message = format!("{set} is progressing.");

@@ -107,7 +107,9 @@ fn belongs_to(top: &Value, pod: &Value, release: &str, hook: bool) -> bool {
     }
     let instance = |object: &Value| {
         let labels = &object["metadata"]["labels"];
-        labels["app.kubernetes.io/instance"].as_str().map(str::to_owned)
+        labels["app.kubernetes.io/instance"]
+            .as_str()
+            .map(str::to_owned)
     };
     match instance(top).or_else(|| instance(pod)) {
         Some(instance) => instance == release,

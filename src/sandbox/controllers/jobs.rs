@@ -60,7 +60,10 @@ pub(super) async fn reconcile(world: &World, job: &Value) -> Result<Again, Refus
 }
 
 fn in_phase(pods: &[Arc<Value>], phase: &str) -> i64 {
-    let count = pods.iter().filter(|pod| text(pod, "/status/phase") == phase).count();
+    let count = pods
+        .iter()
+        .filter(|pod| text(pod, "/status/phase") == phase)
+        .count();
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 
@@ -107,7 +110,9 @@ impl Run<'_> {
 
     async fn stop(&mut self) -> Result<(), Refusal> {
         for pod in self.active.drain(..) {
-            self.world.delete("pods", &pod, Propagation::Background).await?;
+            self.world
+                .delete("pods", &pod, Propagation::Background)
+                .await?;
         }
         Ok(())
     }
@@ -123,7 +128,10 @@ impl Run<'_> {
 
     async fn complete(&mut self) -> Result<(), Refusal> {
         self.stop().await?;
-        let (reason, message) = ("CompletionsReached", "Reached expected number of succeeded pods");
+        let (reason, message) = (
+            "CompletionsReached",
+            "Reached expected number of succeeded pods",
+        );
         let mut conditions = Conditions::of(self.job, false);
         conditions.set("SuccessCriteriaMet", true, reason, message);
         conditions.set("Complete", true, reason, message);
@@ -151,7 +159,8 @@ impl Run<'_> {
                 }
                 pod["metadata"]["generateName"] = prefix.into();
                 let namespace = text(job, "/metadata/namespace");
-                self.active.push(self.world.create("pods", namespace, pod).await?);
+                self.active
+                    .push(self.world.create("pods", namespace, pod).await?);
             }
         }
         let mut conditions = Conditions::of(job, false);
@@ -159,7 +168,8 @@ impl Run<'_> {
             conditions.set("Suspended", false, "JobResumed", "Job resumed");
         }
         if let Some(deadline) = integer(job, "/spec/activeDeadlineSeconds") {
-            let left = seconds(deadline - seconds_since(&self.started)) + Duration::from_millis(500);
+            let left =
+                seconds(deadline - seconds_since(&self.started)) + Duration::from_millis(500);
             again = Some(again.map_or(left, |pause| pause.min(left)));
         }
         self.write(conditions, false).await?;
@@ -168,10 +178,16 @@ impl Run<'_> {
 
     /// How long the next pod still has to wait for.
     fn pause(&self) -> Again {
-        let failures = u32::try_from(self.failed).unwrap_or(u32::MAX).checked_sub(1)?;
-        let whole = BACK_OFF.saturating_mul(2_u32.saturating_pow(failures)).min(LONGEST);
+        let failures = u32::try_from(self.failed)
+            .unwrap_or(u32::MAX)
+            .checked_sub(1)?;
+        let whole = BACK_OFF
+            .saturating_mul(2_u32.saturating_pow(failures))
+            .min(LONGEST);
         let pods = self.world.controlled("pods", self.job);
-        let failed = pods.iter().filter(|pod| text(pod, "/status/phase") == "Failed");
+        let failed = pods
+            .iter()
+            .filter(|pod| text(pod, "/status/phase") == "Failed");
         let youngest = failed.map(|pod| self.world.age(pod)).min()?;
         let left = whole.checked_sub(youngest)?;
         (!left.is_zero()).then_some(left)
@@ -180,7 +196,10 @@ impl Run<'_> {
     async fn write(&self, conditions: Conditions, completed: bool) -> Result<(), Refusal> {
         let ready = self.active.iter().filter(|pod| is_ready(pod)).count();
         let mut status = counts([
-            ("active", i64::try_from(self.active.len()).unwrap_or(i64::MAX)),
+            (
+                "active",
+                i64::try_from(self.active.len()).unwrap_or(i64::MAX),
+            ),
             ("succeeded", self.succeeded),
             ("failed", self.failed),
         ]);

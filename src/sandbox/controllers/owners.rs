@@ -74,7 +74,9 @@ pub(super) async fn collect(world: &World, key: &Key, object: &Value) -> Result<
         return Ok(true);
     }
     let gone: Vec<&str> = gone.iter().map(|owner| text(owner, "/uid")).collect();
-    world.write(&key.resource, without_owners(object, &gone)).await?;
+    world
+        .write(&key.resource, without_owners(object, &gone))
+        .await?;
     Ok(false)
 }
 

@@ -56,14 +56,21 @@ pub(super) async fn run(world: &World, pod: &Value) -> Result<Again, Refusal> {
 /// A pod that is being deleted, in its own time.
 pub(super) async fn end(world: &World, pod: &Value) -> Result<Again, Refusal> {
     let held = pod.pointer("/metadata/finalizers");
-    if held.and_then(Value::as_array).is_some_and(|held| !held.is_empty()) {
+    if held
+        .and_then(Value::as_array)
+        .is_some_and(|held| !held.is_empty())
+    {
         return Ok(None);
     }
     let at = text(pod, "/metadata/deletionTimestamp").parse::<jiff::Timestamp>();
-    let grace = pod["metadata"]["deletionGracePeriodSeconds"].as_i64().unwrap_or(0);
+    let grace = pod["metadata"]["deletionGracePeriodSeconds"]
+        .as_i64()
+        .unwrap_or(0);
     let since = at.map(|at| at - jiff::SignedDuration::from_secs(grace));
     let elapsed = since.map(|since| jiff::Timestamp::now().duration_since(since));
-    let elapsed = elapsed.ok().and_then(|elapsed| Duration::try_from(elapsed).ok());
+    let elapsed = elapsed
+        .ok()
+        .and_then(|elapsed| Duration::try_from(elapsed).ok());
     let left = faults::delete_after(pod).saturating_sub(elapsed.unwrap_or_default());
     if !left.is_zero() {
         return Ok(Some(left));
@@ -106,7 +113,11 @@ async fn finish(world: &World, pod: &Value, exit_code: i64) -> Result<Again, Ref
     let status = Status {
         phase,
         ready: false,
-        reason: if exit_code == 0 { "PodCompleted" } else { "PodFailed" },
+        reason: if exit_code == 0 {
+            "PodCompleted"
+        } else {
+            "PodFailed"
+        },
         containers: containers(pod, "containers", &ended, false, 0),
     };
     world.set_status(RESOURCE, pod, status.of(pod)).await?;

@@ -78,7 +78,10 @@ async fn status(
     let (all, ready) = (count(&|_| true), count(&is_ready));
     let available = count(&|pod| is_available(pod, min_ready));
     let mut status = counts([
-        ("observedGeneration", integer(set, "/metadata/generation").unwrap_or(0)),
+        (
+            "observedGeneration",
+            integer(set, "/metadata/generation").unwrap_or(0),
+        ),
         ("fullyLabeledReplicas", all),
         ("readyReplicas", ready),
         ("availableReplicas", available),

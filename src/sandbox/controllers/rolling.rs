@@ -44,11 +44,7 @@ impl Bounds {
         Self {
             wanted,
             surge: if recreate { 0 } else { surge },
-            unavailable: if recreate {
-                0
-            } else {
-                unavailable.min(wanted)
-            },
+            unavailable: if recreate { 0 } else { unavailable.min(wanted) },
             recreate,
         }
     }
@@ -64,12 +60,21 @@ impl Bounds {
         let total: i64 = new.wanted + olds.iter().sum::<i64>();
         if self.recreate {
             let left: i64 = old.iter().map(|it| it.wanted + it.there).sum();
-            let new = if left == 0 { self.wanted } else { new.wanted.min(self.wanted) };
+            let new = if left == 0 {
+                self.wanted
+            } else {
+                new.wanted.min(self.wanted)
+            };
             return (new, vec![0; old.len()]);
         }
         let room = (self.wanted + self.surge - total).max(0);
         let missing = self.wanted - new.wanted;
-        let next = new.wanted + if missing < 0 { missing } else { missing.min(room) };
+        let next = new.wanted
+            + if missing < 0 {
+                missing
+            } else {
+                missing.min(room)
+            };
 
         // First old ones that cannot be used anyway, then as many as may be missed.
         let total = next + olds.iter().sum::<i64>();
@@ -140,13 +145,19 @@ mod tests {
         assert_eq!((one.surge, one.unavailable), (1, 0));
         let ten = bounds(10, &percent);
         assert_eq!((ten.surge, ten.unavailable), (3, 2));
-        let stuck = bounds(3, &json!({"rollingUpdate": {"maxSurge": 0, "maxUnavailable": 0}}));
+        let stuck = bounds(
+            3,
+            &json!({"rollingUpdate": {"maxSurge": 0, "maxUnavailable": 0}}),
+        );
         assert_eq!((stuck.surge, stuck.unavailable), (0, 1));
     }
 
     #[test]
     fn a_roll_goes_step_by_step_to_its_end() {
-        let bounds = bounds(3, &json!({"rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}));
+        let bounds = bounds(
+            3,
+            &json!({"rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}),
+        );
         let (mut new, mut old) = (Replicas::default(), all(3));
         let mut steps = Vec::new();
         while (new.wanted, old.wanted) != (3, 0) {
@@ -164,7 +175,10 @@ mod tests {
         let percent = json!({"rollingUpdate": {"maxSurge": "25%", "maxUnavailable": "25%"}});
         assert_eq!(bounds(1, &percent).next(broken(1), &[all(1)]), (1, vec![1]));
         // Old ones that never got ready either make room.
-        assert_eq!(bounds(1, &percent).next(broken(1), &[broken(1)]), (1, vec![0]));
+        assert_eq!(
+            bounds(1, &percent).next(broken(1), &[broken(1)]),
+            (1, vec![0])
+        );
     }
 
     #[test]
@@ -183,7 +197,10 @@ mod tests {
     fn scaling_needs_no_roll() {
         let bounds = bounds(5, &json!({}));
         assert_eq!(bounds.next(all(2), &[]), (5, vec![]));
-        let fewer = Bounds { wanted: 1, ..bounds };
+        let fewer = Bounds {
+            wanted: 1,
+            ..bounds
+        };
         assert_eq!(fewer.next(all(5), &[]), (1, vec![]));
     }
 }

@@ -174,7 +174,11 @@ fn claim_of(set: &Value, template: &Value, name: &str) -> Value {
     for (label, value) in selected.and_then(Value::as_object).into_iter().flatten() {
         claim["metadata"]["labels"][label] = value.clone();
     }
-    if text(set, "/spec/persistentVolumeClaimRetentionPolicy/whenDeleted") == "Delete" {
+    if text(
+        set,
+        "/spec/persistentVolumeClaimRetentionPolicy/whenDeleted",
+    ) == "Delete"
+    {
         claim["metadata"]["ownerReferences"] = json!([reference_to(set)]);
     }
     claim
@@ -197,7 +201,9 @@ async fn status(
         "" => revision,
         current => current,
     };
-    let current = if done && count(&|pod| is_current(pod, revision)).cmp(&count(&|_| true)) == Ordering::Equal {
+    let current = if done
+        && count(&|pod| is_current(pod, revision)).cmp(&count(&|_| true)) == Ordering::Equal
+    {
         revision
     } else {
         before
@@ -205,7 +211,10 @@ async fn status(
     let ready = count(&is_ready);
     let available = count(&|pod| is_available(pod, min_ready));
     let mut status = counts([
-        ("observedGeneration", integer(set, "/metadata/generation").unwrap_or(0)),
+        (
+            "observedGeneration",
+            integer(set, "/metadata/generation").unwrap_or(0),
+        ),
         ("readyReplicas", ready),
         ("currentReplicas", count(&|pod| is_current(pod, current))),
         ("updatedReplicas", count(&|pod| is_current(pod, revision))),

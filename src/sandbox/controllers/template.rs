@@ -82,10 +82,17 @@ pub(super) fn selects(selector: &Value, object: &Value) -> bool {
     let labels = &object["metadata"]["labels"];
     let equal = selector["matchLabels"].as_object().into_iter().flatten();
     let mut equal = equal.map(|(name, value)| labels.get(name) == Some(value));
-    let terms = selector["matchExpressions"].as_array().into_iter().flatten();
+    let terms = selector["matchExpressions"]
+        .as_array()
+        .into_iter()
+        .flatten();
     let mut terms = terms.map(|term| {
         let value = labels.get(text(term, "/key"));
-        let listed = || term["values"].as_array().is_some_and(|all| all.iter().any(|it| Some(it) == value));
+        let listed = || {
+            term["values"]
+                .as_array()
+                .is_some_and(|all| all.iter().any(|it| Some(it) == value))
+        };
         match text(term, "/operator") {
             "In" => listed(),
             "NotIn" => !listed(),
@@ -118,10 +125,22 @@ mod tests {
             (json!({}), true),
             (json!({"matchLabels": {"app": "x"}}), true),
             (json!({"matchLabels": {"app": "y"}}), false),
-            (json!({"matchExpressions": [{"key": "tier", "operator": "In", "values": ["a", "b"]}]}), true),
-            (json!({"matchExpressions": [{"key": "tier", "operator": "NotIn", "values": ["a"]}]}), false),
-            (json!({"matchExpressions": [{"key": "x", "operator": "Exists"}]}), false),
-            (json!({"matchExpressions": [{"key": "x", "operator": "DoesNotExist"}]}), true),
+            (
+                json!({"matchExpressions": [{"key": "tier", "operator": "In", "values": ["a", "b"]}]}),
+                true,
+            ),
+            (
+                json!({"matchExpressions": [{"key": "tier", "operator": "NotIn", "values": ["a"]}]}),
+                false,
+            ),
+            (
+                json!({"matchExpressions": [{"key": "x", "operator": "Exists"}]}),
+                false,
+            ),
+            (
+                json!({"matchExpressions": [{"key": "x", "operator": "DoesNotExist"}]}),
+                true,
+            ),
         ] {
             assert_eq!(selects(&selector, &object), chosen, "{selector}");
         }

@@ -41,7 +41,8 @@ impl World {
 
     /// What a cluster has before anyone uses it, and what only controllers need.
     pub(super) async fn begin(&self) {
-        let amounts = json!({"cpu": "256", "memory": "1Ti", "pods": "5000", "ephemeral-storage": "1Ti"});
+        let amounts =
+            json!({"cpu": "256", "memory": "1Ti", "pods": "5000", "ephemeral-storage": "1Ti"});
         let node = json!({
             "metadata": {
                 "name": NODE,
@@ -152,13 +153,17 @@ impl World {
             name: "",
             subresource: "",
         };
-        let written = self.objects.create(&place, object, &Writing::SERVER).await?;
+        let written = self
+            .objects
+            .create(&place, object, &Writing::SERVER)
+            .await?;
         Ok(written.object)
     }
 
     /// Replaces an object that was read before; refused if somebody wrote it since.
     pub(super) async fn write(&self, resource: &str, next: Value) -> Result<Arc<Value>, Refusal> {
-        self.update(resource, next, "", "kube-controller-manager").await
+        self.update(resource, next, "", "kube-controller-manager")
+            .await
     }
 
     /// Replaces the status of an object that was read before, if it is another one.
@@ -216,7 +221,8 @@ impl World {
         propagation: Propagation,
     ) -> Result<(), Refusal> {
         let grace = None;
-        self.delete_within(resource, object, propagation, grace).await
+        self.delete_within(resource, object, propagation, grace)
+            .await
     }
 
     /// As [`Self::delete`]; a pod may be given seconds to end in.

@@ -195,7 +195,11 @@ impl Kinds {
 
 fn with(crds: &[Arc<Value>]) -> Vec<Arc<Kind>> {
     let custom = crds.iter().flat_map(|crd| Kind::of_crd(crd));
-    BUILT_IN.iter().cloned().chain(custom.map(Arc::new)).collect()
+    BUILT_IN
+        .iter()
+        .cloned()
+        .chain(custom.map(Arc::new))
+        .collect()
 }
 
 #[cfg(test)]

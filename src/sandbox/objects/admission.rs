@@ -13,18 +13,19 @@ use crate::sandbox::{
 /// Namespaces that are always there.
 pub(super) const KEPT: [&str; 3] = ["default", "kube-public", "kube-system"];
 
-/// Judges the fields by the kind's schema. Fields that the kind does not have are gone afterwards, and
-/// defaults are filled in; answers the warnings.
+/// Judges the fields by the kind's schema. Fields that the kind does not have are gone afterwards,
+/// and defaults are filled in; answers the warnings. An object that was not `sent` but merged by
+/// an apply is pruned already.
 pub(super) fn fields(
     kind: &Kind,
     object: &mut Value,
     validation: Validation,
+    sent: bool,
 ) -> Result<Vec<String>, Refusal> {
     let Some(schema) = &kind.schema else {
         return Ok(Vec::new());
     };
     let mut unknown = Vec::new();
-    let mut causes = Vec::new();
     for error in schema.check(object) {
         if error.problem == Problem::Unknown {
             unknown.push(error.to_string());
@@ -35,7 +36,6 @@ pub(super) fn fields(
         if let Some(why) = decoding.filter(|_| kind.custom.is_none()) {
             return Err(undecodable(kind, &why));
         }
-        causes.push(Cause::new(error.reason(), &*error.path, error.message()));
     }
     if validation == Validation::Strict && !unknown.is_empty() {
         let list = unknown.join(", ");
@@ -46,12 +46,19 @@ pub(super) fn fields(
             undecodable(kind, &message)
         });
     }
+    if sent {
+        schema.prune(object);
+    }
+    schema.default(object);
+    // Nulls that prune and default take away are no error.
+    let errors = schema.check(object).into_iter();
+    let causes = errors.filter(|error| error.problem != Problem::Unknown);
+    let causes = causes.map(|error| Cause::new(error.reason(), &*error.path, error.message()));
+    let causes: Vec<Cause> = causes.collect();
     if !causes.is_empty() {
         let name = meta::text(object, "name");
         return Err(Refusal::invalid(kind, name, &causes));
     }
-    schema.prune(object);
-    schema.default(object);
     if validation == Validation::Ignore {
         unknown.clear();
     }

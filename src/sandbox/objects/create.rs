@@ -38,7 +38,7 @@ impl Objects {
     ) -> Result<Written, Refusal> {
         let kind = place.kind;
         meta::settle(place, &mut object)?;
-        let warnings = admission::fields(kind, &mut object, writing.validation)?;
+        let warnings = admission::fields(kind, &mut object, writing.validation, track)?;
         if !matches!(meta::text(&object, "resourceVersion"), "" | "0") {
             let message = "resourceVersion should not be set on objects to be created";
             return Err(Refusal::plain(500, message));

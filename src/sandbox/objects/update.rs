@@ -130,7 +130,7 @@ fn next(
     let kind = place.kind;
     let mut object = sent;
     meta::settle(place, &mut object)?;
-    let warnings = admission::fields(kind, &mut object, writing.validation)?;
+    let warnings = admission::fields(kind, &mut object, writing.validation, track)?;
     meta::carry(live, &mut object);
     if let Some(metadata) = meta::of(&mut object)
         && track

@@ -119,6 +119,10 @@ fn workload(object: &Value, causes: &mut Vec<Cause>) {
             detail,
         ));
     }
+    if spec["strategy"]["type"] == "Recreate" && !spec["strategy"]["rollingUpdate"].is_null() {
+        let detail = "may not be specified when strategy `type` is 'Recreate'";
+        causes.push(Cause::forbidden("spec.strategy.rollingUpdate", detail));
+    }
     template(&spec["template"], causes);
     let restart = &spec["template"]["spec"]["restartPolicy"];
     if restart.as_str().is_some_and(|policy| policy != "Always") {
@@ -168,6 +172,39 @@ fn pod(field: &str, spec: &Value, causes: &mut Vec<Cause>) {
         seen.push(name);
         if container["image"].as_str().unwrap_or_default().is_empty() {
             causes.push(Cause::required(format!("{field}.image"), ""));
+        }
+        let variables = container["env"].as_array().into_iter().flatten();
+        for (index, variable) in variables.enumerate() {
+            let said = !variable["value"].as_str().unwrap_or_default().is_empty();
+            if said && !variable["valueFrom"].is_null() {
+                let field = format!("{field}.env[{index}].valueFrom");
+                let detail = "may not be specified when `value` is not empty";
+                causes.push(Cause::invalid(field, &json!(""), detail));
+            }
+        }
+        let ports = container["ports"].as_array().map_or(&[][..], Vec::as_slice);
+        for (index, port) in ports.iter().enumerate() {
+            let named = !port["name"].is_null();
+            if named
+                && ports[..index]
+                    .iter()
+                    .any(|other| other["name"] == port["name"])
+            {
+                let field = format!("{field}.ports[{index}].name");
+                let message = format!("Duplicate value: {}", port["name"]);
+                causes.push(Cause::new("FieldValueDuplicate", field, message));
+            }
+        }
+        for probe in ["livenessProbe", "readinessProbe", "startupProbe"] {
+            let handlers = ["exec", "httpGet", "tcpSocket", "grpc"].into_iter();
+            let mut handlers = handlers.filter(|it| !container[probe][it].is_null());
+            if handlers.next().is_some()
+                && let Some(second) = handlers.next()
+            {
+                let field = format!("{field}.{probe}.{second}");
+                let detail = "may not specify more than 1 handler type";
+                causes.push(Cause::forbidden(field, detail));
+            }
         }
         let volumes = spec["volumes"].as_array().into_iter().flatten();
         let volumes: Vec<&Value> = volumes.map(|volume| &volume["name"]).collect();

@@ -1,4 +1,6 @@
-//! A real server, and what of its answers can be compared.
+//! A server, real or the sandbox, and what of its answers can be compared.
+
+use std::path::Path;
 
 use http::{Method, header::CONTENT_TYPE};
 use kube::{
@@ -7,29 +9,62 @@ use kube::{
     config::{KubeConfigOptions, Kubeconfig},
 };
 use serde_json::{Value, json};
+use stackctl::sandbox::{Options, Sandbox};
+use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
 use super::generate::{Change, Request, Subject};
-use crate::{sandbox::model::Refusal, target::Target};
+use crate::target::Target;
 
 /// A server that objects are sent to.
 pub(crate) struct Server {
     client: Client,
+    /// Stopped before its runtime is.
+    #[expect(dead_code, reason = "held, with its folder, as long as it is used")]
+    sandbox: Option<(Sandbox, TempDir)>,
     runtime: Runtime,
+}
+
+/// Why a request was refused: the code of its Status and its message.
+pub(super) type Refusal = (u16, String);
+
+fn client(runtime: &Runtime, kubeconfig: &Path) -> Client {
+    runtime.block_on(async {
+        let kubeconfig = Kubeconfig::read_from(kubeconfig).expect("it is ours");
+        let options = KubeConfigOptions::default();
+        let config = Config::from_custom_kubeconfig(kubeconfig, &options).await;
+        Client::try_from(config.expect("it is whole")).expect("a client")
+    })
 }
 
 impl Server {
     /// The control plane of this process.
     pub(crate) fn shared() -> Self {
-        let target = Target::shared();
         let runtime = Runtime::new().expect("a runtime");
-        let client = runtime.block_on(async {
-            let kubeconfig = Kubeconfig::read_from(&target.kubeconfig).expect("it is ours");
-            let options = KubeConfigOptions::default();
-            let config = Config::from_custom_kubeconfig(kubeconfig, &options).await;
-            Client::try_from(config.expect("it is whole")).expect("a client")
-        });
-        Self { client, runtime }
+        let client = client(&runtime, &Target::shared().kubeconfig);
+        Self {
+            client,
+            runtime,
+            sandbox: None,
+        }
+    }
+
+    /// A sandbox of its own.
+    pub(super) fn sandbox() -> Self {
+        let runtime = Runtime::new().expect("a runtime");
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let options = Options {
+            dir: dir.path().to_owned(),
+            ..Options::default()
+        };
+        let sandbox = runtime.block_on(Sandbox::start(&options));
+        let sandbox = sandbox.expect("an empty folder can be used");
+        let client = client(&runtime, sandbox.kubeconfig());
+        Self {
+            client,
+            runtime,
+            sandbox: Some((sandbox, dir)),
+        }
     }
 
     /// Sends the request about the object of that name.
@@ -106,12 +141,17 @@ impl Server {
             .header(CONTENT_TYPE, content_type)
             .body(Body::from(body))
             .expect("a request");
-        let answer = self.runtime.block_on(async {
+        let (status, answer) = self.runtime.block_on(async {
             let answer = self.client.send(request).await.expect("the server answers");
+            let status = answer.status().as_u16();
             let body = answer.into_body().collect_bytes().await;
-            body.expect("the whole answer")
+            (status, body.expect("the whole answer"))
         });
-        let answer: Value = serde_json::from_slice(&answer).expect("JSON");
+        // A path that is not served yet is refused in plain words.
+        let Ok(answer) = serde_json::from_slice::<Value>(&answer) else {
+            let words = String::from_utf8_lossy(&answer);
+            return Err((status, words.into_owned()));
+        };
         if answer["kind"] == "Status" && answer["status"] == "Failure" {
             let code = answer["code"]
                 .as_u64()
