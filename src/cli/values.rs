@@ -6,7 +6,7 @@ use super::settings::{
     ChartValue, ChartValuesFile, Failure, FailurePolicy, InputValue, SandboxDir,
 };
 use crate::{
-    name::ChartName,
+    name::{ChartName, parse_version},
     run::{FaultKind, Rehearsal},
 };
 
@@ -82,7 +82,14 @@ pub(super) fn failure_policy(text: &str) -> Result<FailurePolicy, String> {
     }
 }
 
-/// A duration as Helm writes it (`90s`, `5m`, `1h30m`), or a number of seconds.
+/// `--kube-version`.
+pub(super) fn kube_version(text: &str) -> Result<String, String> {
+    match parse_version(text) {
+        Some(_) => Ok(text.to_owned()),
+        None => Err("expected a Kubernetes version such as `1.33` or `v1.33.2`".to_owned()),
+    }
+}
+
 /// `--sandbox=DIR`; from the environment also as a switch.
 pub(super) fn sandbox(text: &str) -> Result<SandboxDir, String> {
     Ok(SandboxDir(match text {
@@ -114,6 +121,7 @@ pub(super) fn failure(text: &str) -> Result<Failure, String> {
     })
 }
 
+/// A duration as Helm writes it (`90s`, `5m`, `1h30m`), or a number of seconds.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let expected = || "expected a duration such as `90s`, `5m` or `1h30m`".to_owned();
     if let Ok(seconds) = text.parse::<u64>() {

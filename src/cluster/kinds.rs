@@ -21,6 +21,8 @@ use super::{ClusterError, gate::Gate};
 pub(super) struct Kind {
     pub(super) resource: ApiResource,
     pub(super) namespaced: bool,
+    /// All its objects can be listed; some kinds (`TokenReview`) are only questions.
+    pub(super) listable: bool,
 }
 
 impl Kind {
@@ -54,7 +56,8 @@ impl Kinds {
         };
         let served = serve(gate, api_version).await?.ok_or_else(unknown)?;
         let mut kinds = self.lock();
-        for (name, found) in served {
+        for found in served {
+            let name = found.resource.kind.clone();
             kinds.insert((api_version.to_owned(), name), found);
         }
         kinds.get(&key).cloned().ok_or_else(unknown)
@@ -66,10 +69,10 @@ impl Kinds {
 }
 
 /// The kinds of a group version; `None` if the server does not serve it.
-async fn serve(
+pub(super) async fn serve(
     gate: &Gate,
     api_version: &str,
-) -> Result<Option<Vec<(String, Kind)>>, ClusterError> {
+) -> Result<Option<Vec<Kind>>, ClusterError> {
     let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
     let path = if group.is_empty() {
         format!("/api/{version}")
@@ -88,21 +91,16 @@ async fn serve(
         .resources
         .into_iter()
         .filter(|resource| !resource.name.contains('/'));
-    let kinds = kinds.map(|served| {
-        let resource = ApiResource {
+    let kinds = kinds.map(|served| Kind {
+        resource: ApiResource {
             group: group.to_owned(),
             version: version.to_owned(),
             api_version: api_version.to_owned(),
-            kind: served.kind.clone(),
+            kind: served.kind,
             plural: served.name,
-        };
-        (
-            served.kind,
-            Kind {
-                resource,
-                namespaced: served.namespaced,
-            },
-        )
+        },
+        namespaced: served.namespaced,
+        listable: served.verbs.iter().any(|verb| verb == "list"),
     });
     Ok(Some(kinds.collect()))
 }

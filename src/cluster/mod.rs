@@ -5,6 +5,8 @@
 //!                                   │
 //!            kinds · objects · namespaces · lease · service_proxy · access
 //!                                   │
+//!            crds (apply, with `marks` of ours) · discovery (what is served) · remains (what is left)
+//!                                   │
 //!            ready (pure rules) ─ watches (one per kind) ─ investigate ─ dossier (pure)
 //! ```
 //!
@@ -13,6 +15,8 @@
 mod access;
 mod connect;
 mod connect_error;
+mod crds;
+mod discovery;
 mod dossier;
 mod error;
 mod evidence;
@@ -22,10 +26,12 @@ mod investigate;
 mod kinds;
 mod kubeconfig;
 mod lease;
+mod marks;
 mod namespaces;
 mod objects;
 mod proxy;
 pub mod ready;
+mod remains;
 mod service_proxy;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -36,6 +42,7 @@ use std::{fmt, path::Path, sync::Arc};
 pub use access::{Access, ServerVersion};
 use connect::Identity;
 pub use connect_error::ConnectError;
+pub use crds::{CrdMarks, LiveCrd};
 pub use dossier::dossier;
 pub use error::ClusterError;
 pub use evidence::{ContainerState, EventLine, Finding, PodState};
@@ -44,9 +51,11 @@ pub use guard::{Guarded, guard};
 use kinds::{Kind, Kinds};
 pub use kubeconfig::Options;
 pub use lease::Lease;
-pub use namespaces::Ensured;
+pub use marks::Owner;
+pub use namespaces::{Ensured, LiveNamespace, Standing};
 pub use objects::ObjectRef;
 pub use ready::Readiness;
+pub use remains::{Contents, Remaining};
 pub use service_proxy::ProxyAnswer;
 pub use watches::{NotReady, Progress, Watches};
 

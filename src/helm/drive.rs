@@ -6,8 +6,8 @@ use std::{
 };
 
 use super::{
-    Aftermath, Cause, Helm, Operation, Rollback, Surroundings, Uninstall, Upgrade, answer, args,
-    classify, deadline, words,
+    Aftermath, Cause, Helm, Imagined, Operation, Rollback, Surroundings, Uninstall, Upgrade,
+    answer, args, classify, deadline, words,
 };
 use crate::{
     event::Stream,
@@ -104,12 +104,12 @@ impl Helm {
         &self,
         call: Call<'_>,
         op: &Upgrade,
-        kube_version: &str,
+        cluster: Imagined<'_>,
     ) -> Result<String, HelmError> {
         let asked = Asked {
             operation: Operation::Template,
             release: &op.release,
-            args: args::template(op, kube_version),
+            args: args::template(op, cluster),
             stdin: Some(op.values.clone()),
             deadline: deadline::TEMPLATE,
             on_terminate: OnTerminate::Signal,

@@ -5,7 +5,7 @@ use std::panic::AssertUnwindSafe;
 use async_trait::async_trait;
 use futures::FutureExt as _;
 
-use super::{Context, Payload, StepError, common, deploy, ready, rollback};
+use super::{Context, Payload, StepError, common, deploy, late, purge, ready, rollback};
 use crate::{
     engine::Done,
     event::Failure,
@@ -16,7 +16,7 @@ use crate::{
 ///
 /// Every default does what the stack file declares, by calling the free function of the same name
 /// in [`common`]; an override that wants more than the default calls that function itself. The
-/// order of the steps, and the phases that are built in (namespace, reinstall, ready, dossier,
+/// order of the steps, and the phases that are built in (fetch, namespace, reinstall, ready, dossier,
 /// rollback), are not the trait's: overriding a step never drops a feature.
 ///
 /// | step | default | an error |
@@ -78,6 +78,9 @@ impl dyn HelmChart + '_ {
     /// Runs the whole lifecycle of one chart. Not a trait method, so that the order holds for
     /// every implementation.
     pub async fn run(&self, cx: &Context<'_>) -> Result<Done, Failure> {
+        if cx.action.deploys() {
+            late::fetch(cx).await?;
+        }
         let payload = cx
             .phase("check_prerequisites", || self.check_prerequisites(cx))
             .await?;
@@ -89,6 +92,9 @@ impl dyn HelmChart + '_ {
         };
         let payload = cx.phase("post", || self.post_exec(cx, payload)).await?;
         cx.phase("validate", || self.validate(cx, payload)).await?;
+        if cx.action == Action::Uninstall && purge::is_due(cx) {
+            cx.phase("namespace", || purge::namespace(cx)).await?;
+        }
         match cx.action {
             Action::Uninstall => cx.reached(Milestone::Gone),
             _ => cx.reached(Milestone::Validated),

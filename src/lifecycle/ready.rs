@@ -92,7 +92,10 @@ pub async fn wait_gone(cx: &Context<'_>, objects: &[ObjectRef]) -> Result<(), St
     result.map_err(|error| late(cx, &error, "gone"))
 }
 
-async fn interruptible<T>(cx: &Context<'_>, work: impl Future<Output = T>) -> Result<T, StepError> {
+pub(super) async fn interruptible<T>(
+    cx: &Context<'_>,
+    work: impl Future<Output = T>,
+) -> Result<T, StepError> {
     tokio::select! {
         result = work => Ok(result),
         () = cx.run.shutdown.reached(Level::Terminate) => Err(Cancelled.into()),

@@ -6,23 +6,21 @@ use std::{
     path::PathBuf,
 };
 
-use futures::StreamExt as _;
+use futures::TryFutureExt as _;
+use tokio::{join, try_join};
 
-use super::{Problem, RunError, Session, check::Library, render::Renderer};
+use super::{
+    Problem, RunError, Session, check::Library, crds, namespaces, render::Renderer, rights,
+    values::unmade,
+};
 use crate::{
     chart,
-    cluster::{Access, ClusterError},
-    name::{Action, ChartName, Namespace},
+    diagnostic::Diagnostic,
+    name::{Action, ChartName},
     plan::{Node, Plan},
     release::manifest_objects,
     stack::{self, Composed, FailurePolicy, Scope},
 };
-
-/// Requests at once.
-const AT_ONCE: usize = 8;
-
-/// What Helm does with its records (`pkg/storage/driver/secrets.go`).
-const VERBS: [&str; 4] = ["list", "create", "update", "delete"];
 
 /// Kinds whose loss is the user's to decide: data, other people's objects.
 const PRECIOUS: [&str; 3] = [
@@ -38,32 +36,36 @@ pub(super) async fn run(
     scope: &Scope,
     renderer: &Renderer<'_>,
 ) -> Result<BTreeMap<ChartName, chart::Chart>, RunError> {
-    let mut problems = Vec::new();
     let deployed = || {
-        let entries = plan.nodes.iter().filter(|node| node.action.deploys());
-        entries.filter_map(|node| session.stack.charts.get(&node.key))
+        let entries = charts_of(plan).filter(|node| node.action.deploys());
+        entries.filter_map(|node| session.stack.charts.get(&node.key.chart))
     };
-    let fetched = session.fetched();
-    let (mut charts, findings) = Library::new(&fetched).open_all(deployed());
-    problems.extend(findings.into_iter().map(|(chart, finding)| Problem {
-        chart: Some(chart),
-        message: finding.message,
-        hint: finding.help.into_iter().next(),
-    }));
-    let mut sound = Vec::new();
-    for entry in deployed() {
-        match values(entry, scope) {
-            Ok(composed) => sound.push((entry, composed)),
-            Err(wrong) => problems.extend(wrong),
-        }
+    // A chart whose release is in the way may still bring its CRDs.
+    let mut seen = BTreeSet::new();
+    let read = plan.nodes.iter().filter(|node| node.action.deploys());
+    let names = read.map(|node| &node.key.chart);
+    let names = names.filter(|name| seen.insert(*name));
+    let read = names.filter_map(|name| session.stack.charts.get(name));
+    let fetched = session.gathered().local;
+    let (mut charts, findings) = Library::new(&fetched).under(scope).open_all(read);
+    let (sound, mut problems) = sound(deployed(), findings, scope);
+    let (cluster, stack) = (&session.cluster, &*session.stack);
+    let asked = async {
+        try_join!(
+            rights::problems(cluster, stack, plan).map_err(RunError::from),
+            namespaces::problems(cluster, stack, plan).map_err(RunError::from),
+            data_at_risk(session, plan)
+        )
+    };
+    // Helm keeps the processors busy, the API server answers meanwhile.
+    let (unfit, answers) = join!(renderer.render_all(&mut charts, sound), asked);
+    let (denied, obstructed, at_risk) = answers?;
+    problems.extend(unfit);
+    if stack.settings.failure_policy == FailurePolicy::Stop {
+        problems.extend(charts_of(plan).filter_map(blocked));
     }
-    problems.extend(renderer.render_all(&mut charts, sound).await);
-    if session.stack.settings.failure_policy == FailurePolicy::Stop {
-        problems.extend(plan.nodes.iter().filter_map(blocked));
-    }
-    problems.extend(rights(session, plan).await?);
-    problems.extend(namespaces_on_their_way_out(session, plan).await?);
-    problems.extend(data_at_risk(session, plan).await?);
+    problems.extend(crds::problems(stack, plan, scope, &charts));
+    problems.extend(denied.into_iter().chain(obstructed).chain(at_risk));
     if problems.is_empty() {
         Ok(charts)
     } else {
@@ -71,7 +73,35 @@ pub(super) async fn run(
     }
 }
 
-fn values(entry: &stack::Chart, scope: &Scope) -> Result<Composed, Vec<Problem>> {
+/// The plan's charts, without the nodes of their CRDs.
+fn charts_of(plan: &Plan) -> impl Iterator<Item = &Node> {
+    plan.nodes.iter().filter(|node| !node.key.is_crds())
+}
+
+/// The entries with their values; as problems, those that cannot be made, and what was found wrong
+/// with charts when they were opened.
+pub(super) fn sound<'e>(
+    entries: impl Iterator<Item = &'e stack::Chart>,
+    findings: Vec<(ChartName, Diagnostic)>,
+    scope: &Scope,
+) -> (Vec<(&'e stack::Chart, Composed)>, Vec<Problem>) {
+    let problem = |(chart, finding): (ChartName, Diagnostic)| Problem {
+        chart: Some(chart),
+        message: finding.message,
+        hint: finding.help.into_iter().next(),
+    };
+    let mut problems: Vec<Problem> = findings.into_iter().map(problem).collect();
+    let mut sound = Vec::new();
+    for entry in entries {
+        match values(entry, scope) {
+            Ok(composed) => sound.push((entry, composed)),
+            Err(wrong) => problems.extend(wrong),
+        }
+    }
+    (sound, problems)
+}
+
+pub(super) fn values(entry: &stack::Chart, scope: &Scope) -> Result<Composed, Vec<Problem>> {
     let problem = |message| Problem {
         chart: Some(entry.name.clone()),
         message,
@@ -88,7 +118,7 @@ fn values(entry: &stack::Chart, scope: &Scope) -> Result<Composed, Vec<Problem>>
     match entry.values.compose(scope) {
         Ok(composed) if problems.is_empty() => return Ok(composed),
         Ok(_) => {}
-        Err(error) => problems.push(problem(format!("its values cannot be made: {error}"))),
+        Err(error) => problems.push(problem(unmade(&error))),
     }
     Err(problems)
 }
@@ -96,83 +126,10 @@ fn values(entry: &stack::Chart, scope: &Scope) -> Result<Composed, Vec<Problem>>
 /// With `stop`, a chart that is known to fail would only leave the run half done.
 fn blocked(node: &Node) -> Option<Problem> {
     (node.action == Action::Blocked).then(|| Problem {
-        chart: Some(node.key.clone()),
+        chart: Some(node.key.chart.clone()),
         message: node.reason.clone(),
         hint: None,
     })
-}
-
-async fn rights(session: &Session, plan: &Plan) -> Result<Vec<Problem>, RunError> {
-    let at_work = plan.nodes.iter().filter(|node| node.action != Action::Skip);
-    let namespaces: BTreeSet<&Namespace> = at_work.map(|node| &node.release.namespace).collect();
-    let asked = namespaces
-        .into_iter()
-        .flat_map(|ns| VERBS.map(|verb| (ns, verb)));
-    let mut answers = futures::stream::iter(asked)
-        .map(|(namespace, verb)| async move {
-            let namespace_text = Some(namespace.as_str());
-            let access = Access {
-                verb,
-                group: "",
-                resource: "secrets",
-                namespace: namespace_text,
-            };
-            session
-                .cluster
-                .can(access)
-                .await
-                .map(|allowed| (namespace, verb, allowed))
-        })
-        .buffered(AT_ONCE);
-    let mut denied: BTreeMap<&Namespace, Vec<&str>> = BTreeMap::new();
-    while let Some(answer) = answers.next().await {
-        let (namespace, verb, allowed) = answer?;
-        if !allowed {
-            denied.entry(namespace).or_default().push(verb);
-        }
-    }
-    Ok(denied.into_iter().map(no_right).collect())
-}
-
-fn no_right((namespace, verbs): (&Namespace, Vec<&str>)) -> Problem {
-    let said = verbs.join(", ");
-    Problem {
-        chart: None,
-        message: format!(
-            "you may not {said} secrets in namespace {namespace}, where Helm keeps its records"
-        ),
-        hint: Some(format!(
-            "check with `kubectl auth can-i {} secrets -n {namespace}`",
-            verbs[0]
-        )),
-    }
-}
-
-/// Nothing can be made in a namespace that is being deleted.
-async fn namespaces_on_their_way_out(
-    session: &Session,
-    plan: &Plan,
-) -> Result<Vec<Problem>, RunError> {
-    let deployed = plan.nodes.iter().filter(|node| node.action.deploys());
-    let namespaces: BTreeSet<&Namespace> = deployed.map(|node| &node.release.namespace).collect();
-    let mut answers = futures::stream::iter(namespaces)
-        .map(|namespace| async move { (namespace, session.cluster.is_leaving(namespace).await) })
-        .buffered(AT_ONCE);
-    let mut problems = Vec::new();
-    while let Some((namespace, answer)) = answers.next().await {
-        match answer {
-            Ok(false) | Err(ClusterError::Forbidden { .. }) => {}
-            Ok(true) => problems.push(Problem {
-                chart: None,
-                message: format!("namespace {namespace} is being deleted"),
-                hint: Some(format!(
-                    "wait until it is gone, or find out what holds it: kubectl get namespace {namespace} -o yaml"
-                )),
-            }),
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Ok(problems)
 }
 
 /// A reinstall removes what the release holds; for some kinds that needs consent.
@@ -183,7 +140,7 @@ async fn data_at_risk(session: &Session, plan: &Plan) -> Result<Vec<Problem>, Ru
         .iter()
         .filter(|node| node.action == Action::Reinstall)
     {
-        let Some(entry) = session.stack.charts.get(&node.key) else {
+        let Some(entry) = session.stack.charts.get(&node.key.chart) else {
             continue;
         };
         if entry
@@ -196,7 +153,7 @@ async fn data_at_risk(session: &Session, plan: &Plan) -> Result<Vec<Problem>, Ru
         let held = held_by(session, node).await?;
         if !held.is_empty() {
             problems.push(Problem {
-                chart: Some(node.key.clone()),
+                chart: Some(node.key.chart.clone()),
                 message: format!("a reinstall would delete {}", held.join(", ")),
                 hint: Some(
                     "if that is fine: reinstall_below = { version = …, accept_data_loss = true }"

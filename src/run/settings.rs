@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, ffi::OsString, path::PathBuf, time::Duration};
 
 use super::Rehearsal;
-use crate::name::Direction;
+use crate::{inputs::Given, name::Direction, secret::Redactor, shutdown::Shutdown};
 
 /// How to reach the cluster and Helm, and where to keep run folders.
 #[derive(Debug, Clone)]
@@ -45,6 +45,16 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// What inputs are resolved from.
+    pub(super) fn given<'a>(&'a self, redactor: &'a Redactor, shutdown: &'a Shutdown) -> Given<'a> {
+        Given {
+            env: &self.env,
+            inputs: &self.inputs,
+            redactor,
+            shutdown,
+        }
+    }
+
     /// A variable of the environment, when it is text.
     pub(crate) fn var(&self, name: &str) -> Option<&str> {
         self.env
@@ -73,6 +83,7 @@ impl Settings {
 
 /// Which charts, which way.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "one field a flag")]
 pub struct PlanRequest {
     /// Up or down.
     pub direction: Direction,
@@ -86,6 +97,8 @@ pub struct PlanRequest {
     pub with_dependents: bool,
     /// `down` may take protected charts.
     pub include_protected: bool,
+    /// `down` also removes CRDs, and namespaces if empty, that stackctl made.
+    pub purge: bool,
 }
 
 impl PlanRequest {
@@ -98,6 +111,7 @@ impl PlanRequest {
             with_needs: false,
             with_dependents: false,
             include_protected: false,
+            purge: false,
         }
     }
 }

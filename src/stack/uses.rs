@@ -8,9 +8,10 @@ use crate::{
     stack::{
         findings::Finding,
         layers::origin::Sources,
-        model::{Chart, DataCommand, HttpTarget, Stack, Step, ValuesCommand, Verb},
+        model::{Chart, DataCommand, HttpTarget, Stack, Step, Verb},
         template::{Reference, Template},
         validate::known,
+        values::ValuesCommand,
     },
 };
 
@@ -24,11 +25,19 @@ impl Stack {
                 continue;
             };
             if action.deploys() {
-                uses.add_templates(chart.values.templates());
-                uses.add_commands(chart.values.commands());
+                uses.add_values(chart);
             }
             let may_run = |step: &&Step| action == Action::Decide || step.actions.contains(&action);
             uses.add_templates(steps(chart).filter(may_run).flat_map(templates_of));
+        }
+        uses
+    }
+
+    /// What the values of some of the charts refer to.
+    pub fn uses_of_values(&self, wanted: impl Fn(&ChartName) -> bool) -> Uses<'_> {
+        let mut uses = Uses::default();
+        for chart in self.charts.values().filter(|chart| wanted(&chart.name)) {
+            uses.add_values(chart);
         }
         uses
     }
@@ -60,6 +69,11 @@ pub struct Uses<'a> {
 }
 
 impl<'a> Uses<'a> {
+    fn add_values(&mut self, chart: &'a Chart) {
+        self.add_templates(chart.values.templates());
+        self.add_commands(chart.values.commands());
+    }
+
     fn add_templates(&mut self, templates: impl Iterator<Item = &'a Template>) {
         self.references
             .extend(templates.flat_map(Template::references));

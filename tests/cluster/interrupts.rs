@@ -42,21 +42,20 @@ values = { readyAfter = "600s" }
 timeout = "600s"
 "#;
 
-fn started(lab: &Lab, stack: &str, until: &str) -> Running {
-    lab.stack(stack);
+/// A run whose Helm waits for a hook. Helm writes its record once more right before it makes the
+/// hook's Job, with the status it has then; only after that a signal finds it quiet.
+fn helm_at_work(lab: &Lab) -> Running {
+    lab.stack(HELM_AT_WORK);
     let mut up = lab.start(&["up"]);
-    up.until(until, || {
-        lab.releases()
-            .iter()
-            .any(|(name, release)| format!("{name} {}", release.status) == until)
-    });
+    up.until("the hook's job", || !lab.objects("jobs").is_empty());
+    lab.has_releases(&["web 1 pending-install"]);
     up
 }
 
 fn a_child_never_outlives_a_killed_stackctl() {
     for (name, helm) in [("killed-4", Helm::Four), ("killed-3", Helm::Three)] {
         let lab = Lab::on(Target::shared(), helm, name);
-        let up = started(&lab, HELM_AT_WORK, "web pending-install");
+        let up = helm_at_work(&lab);
         assert_ne!(lab.helm_processes(), [""; 0], "helm is at work");
         up.signal(Signal::SIGKILL);
         let up = up.end();
@@ -80,7 +79,7 @@ fn a_terminate_signal_ends_helm_in_order_with_143() {
 }
 
 fn ends_in_order(lab: &Lab, signal: Signal, code: i32) {
-    let up = started(lab, HELM_AT_WORK, "web pending-install");
+    let up = helm_at_work(lab);
     up.signal(signal);
     let up = up
         .end()

@@ -21,13 +21,25 @@ macro_rules! tests {
 
 mod changes;
 mod commands;
+mod crds;
+#[path = "../it/sources/docker_registry.rs"]
+#[expect(
+    clippy::unwrap_used,
+    reason = "shared with tests that are steered by constants"
+)]
+mod docker_registry;
 mod environments;
 mod failures;
 mod interrupts;
+mod late;
 mod offline;
 mod order;
 mod patches;
+mod platform;
+mod proof;
 mod quickstart;
+mod registry;
+mod rights;
 mod rollback;
 mod schemas;
 mod seed;
@@ -42,6 +54,7 @@ mod sources;
 mod steps;
 mod support;
 mod target;
+mod values;
 
 use std::process::ExitCode;
 
@@ -68,18 +81,25 @@ fn main() -> ExitCode {
     }
     let on_a_cluster = [
         quickstart::TESTS,
+        platform::TESTS,
         environments::TESTS,
         failures::TESTS,
+        rights::TESTS,
         rollback::TESTS,
         changes::TESTS,
         order::TESTS,
         interrupts::TESTS,
         commands::TESTS,
         seed::TESTS,
+        proof::TESTS,
         sources::TESTS,
+        crds::TESTS,
+        registry::TESTS,
+        late::TESTS,
         steps::TESTS,
         patches::TESTS,
         schemas::TESTS,
+        values::TESTS,
     ];
     let mut trials: Vec<Trial> = on_a_cluster
         .into_iter()

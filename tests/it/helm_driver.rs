@@ -8,7 +8,10 @@ use std::{collections::BTreeMap, ffi::OsString, time::Duration};
 
 use stackctl::{
     event::Stream,
-    helm::{Call, Helm, HelmError, Rollback, Surroundings, Uninstall, Upgrade, Upgraded, WaitMode},
+    helm::{
+        Call, Helm, HelmError, Imagined, Rollback, Surroundings, Uninstall, Upgrade, Upgraded,
+        WaitMode,
+    },
     name::{Namespace, ReleaseId, ReleaseName},
     secret::Secret,
     shutdown::{Level, Reason, Shutdown, Trigger},
@@ -142,7 +145,14 @@ impl Run {
 
     async fn template(&self) -> Result<String, HelmError> {
         let template = self.start(Box::new(|helm: Helm, call| {
-            Box::pin(async move { helm.template(call, &upgrade(), "v1.37.2").await })
+            Box::pin(async move {
+                let cluster = Imagined {
+                    kube_version: Some("v1.37.2"),
+                    include_crds: false,
+                    api_versions: &[],
+                };
+                helm.template(call, &upgrade(), cluster).await
+            })
         }));
         template.await.unwrap()
     }

@@ -43,7 +43,6 @@ fn patches_mean_the_same_in_the_sandbox_and_on_a_cluster() {
         // One sequence is found again without those before it.
         let mut random = StdRng::seed_from_u64(seed.wrapping_add(index));
         if let Err(difference) = sequence([&server, &sandbox], &mut random, index, &mut counts) {
-            eprintln!("DIFF {difference}\n");
             wrong.push(format!(
                 "STACKCTL_TEST_SEED={} STACKCTL_TEST_SEQUENCES=1\n{difference}",
                 seed.wrapping_add(index)

@@ -6,9 +6,12 @@
 )]
 
 mod charts;
+mod docker_registry;
 mod faults;
 mod folders;
+mod program;
 mod registry;
+mod registry_faults;
 mod repository;
 mod server;
 mod ways;
