@@ -90,9 +90,9 @@ fn annotated(pod: &Value, name: &str) -> Option<Duration> {
 fn top_of(world: &World, pod: &Value) -> Value {
     let mut top = pod.clone();
     while let Some(owner) = controller(&top).cloned() {
-        let above = world.owners_of(&top).into_iter();
-        let above = above.filter(|(_, it)| **it == owner);
-        let Some(above) = above.filter_map(|(key, _)| world.store().get(&key)).next() else {
+        let mut above = world.owners_of(&top).into_iter();
+        let found = above.find(|(_, it)| **it == owner);
+        let Some(above) = found.and_then(|(key, _)| world.store().get(&key)) else {
             break;
         };
         top = Value::clone(&above);
@@ -111,13 +111,11 @@ fn belongs_to(top: &Value, pod: &Value, release: &str, hook: bool) -> bool {
             .as_str()
             .map(str::to_owned)
     };
-    match instance(top).or_else(|| instance(pod)) {
-        Some(instance) => instance == release,
-        // Helm does not mark hooks: only their names say whose they are.
-        None => {
-            let name = text(top, "/metadata/name");
-            let rest = name.strip_prefix(release);
-            hook && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
-        }
+    if let Some(instance) = instance(top).or_else(|| instance(pod)) {
+        return instance == release;
     }
+    // Helm does not mark hooks: only their names say whose they are.
+    let name = text(top, "/metadata/name");
+    let rest = name.strip_prefix(release);
+    hook && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
 }

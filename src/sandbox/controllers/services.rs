@@ -15,10 +15,10 @@ const ACCOUNT: &str = "default";
 const ROOT_CA: &str = "kube-root-ca.crt";
 
 pub(super) async fn service(world: &World, service: &Value) -> Result<Again, Refusal> {
-    let balanced = text(service, "/spec/type") == "LoadBalancer";
+    let wanted = text(service, "/spec/type") == "LoadBalancer";
     let there = service.pointer("/status/loadBalancer/ingress").is_some();
-    if balanced != there {
-        let balancer = if balanced {
+    if wanted != there {
+        let balancer = if wanted {
             json!({"ingress": [{"ip": OUTSIDE, "ipMode": "VIP"}]})
         } else {
             json!({})

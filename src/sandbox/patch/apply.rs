@@ -148,12 +148,12 @@ pub(in crate::sandbox) fn apply(
     keep_other_part(schema, Some(&before), &mut after, manager.subresource);
 
     let changes = compare(place, &before, &after);
-    let changed = part.of_fields(changes.modified.union(&changes.added));
+    let touched = part.of_fields(changes.modified.union(&changes.added));
     let others = managers.others(&id);
-    let taken = others.map(|(id, owned)| (id, owned.fields.intersection(&changed)));
+    let taken = others.map(|(id, owned)| (id, owned.fields.intersection(&touched)));
     match Conflicts::new(taken) {
         Some(conflicts) if !force => return Err(ApplyError::Conflicts(conflicts)),
-        _ => managers.take_from_others(Some(&id), &changed),
+        _ => managers.take_from_others(Some(&id), &touched),
     }
     managers.take_from_others(Some(&id), &part.of_fields(changes.removed));
     // Who only joins in has no time, as in the real server.
@@ -205,10 +205,10 @@ fn own_changes(
 ) {
     let part = Part::of(schema, manager.subresource);
     let changes = compare(schema.map(Schema::root), before, after);
-    let changed = part.of_fields(changes.modified.union(&changes.added));
-    managers.take_from_others(None, &changed);
+    let touched = part.of_fields(changes.modified.union(&changes.added));
+    managers.take_from_others(None, &touched);
     managers.take_from_others(None, &part.of_fields(changes.removed));
-    let mine = changed.difference(&never_owned());
+    let mine = touched.difference(&never_owned());
     if mine.is_empty() {
         return;
     }

@@ -112,13 +112,13 @@ impl Scalar {
 impl Ord for Scalar {
     fn cmp(&self, other: &Self) -> Ordering {
         match (&self.0, &other.0) {
-            (Value::Number(one), Value::Number(two)) => match (one.as_i64(), two.as_i64()) {
-                (Some(one), Some(two)) => one.cmp(&two),
-                _ => {
-                    let [one, two] = [one, two].map(|number| number.as_f64().unwrap_or_default());
-                    one.total_cmp(&two)
+            (Value::Number(one), Value::Number(two)) => {
+                if let (Some(one), Some(two)) = (one.as_i64(), two.as_i64()) {
+                    return one.cmp(&two);
                 }
-            },
+                let [one, two] = [one, two].map(|number| number.as_f64().unwrap_or_default());
+                one.total_cmp(&two)
+            }
             (Value::String(one), Value::String(two)) => one.cmp(two),
             (Value::Bool(one), Value::Bool(two)) => one.cmp(two),
             (one, two) => self

@@ -26,10 +26,10 @@ impl Schema {
     fn default_value(&self, place: Place<'_>, value: &mut Value) {
         match value {
             Value::Object(fields) if !place.is_scalar() => {
-                if self.built_in {
-                    if let Some(definition) = place.definition() {
-                        of_definition(definition, fields);
-                    }
+                if self.built_in
+                    && let Some(definition) = place.definition()
+                {
+                    of_definition(definition, fields);
                 }
                 for (name, below) in place.properties() {
                     self.default_property(name, below, fields);
@@ -89,7 +89,9 @@ fn complete(place: Place<'_>, value: &mut Value) {
         }
         Value::Array(items) => {
             if let Some(below) = place.items() {
-                items.iter_mut().for_each(|item| complete(below, item));
+                for item in items {
+                    complete(below, item);
+                }
             }
         }
         _ => {}
@@ -199,13 +201,12 @@ fn rolling(fields: &mut Fields, strategy: &str, parameters: &Value) {
         return;
     };
     fill(strategy, [("type", json!("RollingUpdate"))]);
-    if is(strategy, "type", "RollingUpdate") {
-        if let (Some(rolling), Some(parameters)) =
+    if is(strategy, "type", "RollingUpdate")
+        && let (Some(rolling), Some(parameters)) =
             (below(strategy, "rollingUpdate"), parameters.as_object())
-        {
-            for (name, value) in parameters {
-                fill(rolling, [(name, value.clone())]);
-            }
+    {
+        for (name, value) in parameters {
+            fill(rolling, [(name, value.clone())]);
         }
     }
 }
@@ -310,17 +311,12 @@ fn of_core(name: &str, fields: &mut Fields) {
         }
         "v1.Secret" => fill(fields, [("type", json!("Opaque"))]),
         "v1.ServiceSpec" => of_service(fields),
-        "v1.PersistentVolumeClaim" => {
+        "v1.PersistentVolumeClaim" | "v1.PersistentVolume" => {
             if let Some(status) = below(fields, "status") {
                 fill(status, [("phase", json!("Pending"))]);
             }
         }
         "v1.PersistentVolumeClaimSpec" => fill(fields, [("volumeMode", json!("Filesystem"))]),
-        "v1.PersistentVolume" => {
-            if let Some(status) = below(fields, "status") {
-                fill(status, [("phase", json!("Pending"))]);
-            }
-        }
         "v1.PersistentVolumeSpec" => fill(
             fields,
             [

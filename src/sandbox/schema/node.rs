@@ -16,6 +16,10 @@ const OBJECT_META: &str = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta";
 const RAW_EXTENSION: &str = "io.k8s.apimachinery.pkg.runtime.RawExtension";
 
 /// A part of a schema. Only what changes how objects are merged and checked.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "they are the extensions that OpenAPI has"
+)]
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(super) struct Node {

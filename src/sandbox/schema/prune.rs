@@ -42,7 +42,9 @@ impl Pruning {
             Value::Object(fields) if !place.is_scalar() => self.fields(place, fields),
             Value::Array(items) => {
                 if let Some(place) = place.items() {
-                    items.iter_mut().for_each(|item| self.value(place, item));
+                    for item in items {
+                        self.value(place, item);
+                    }
                 }
             }
             _ => {}

@@ -554,10 +554,10 @@ impl Generator<'_> {
                     fields.insert(format!("$setElementOrder/{list}"), order.into());
                 }
                 _ => {
-                    if let Some(list) = fields.get_mut(list).and_then(Value::as_array_mut) {
-                        if !list.is_empty() {
-                            list.push(json!({"$patch": "replace"}));
-                        }
+                    if let Some(list) = fields.get_mut(list).and_then(Value::as_array_mut)
+                        && !list.is_empty()
+                    {
+                        list.push(json!({"$patch": "replace"}));
                     }
                 }
             }
@@ -580,7 +580,7 @@ impl Generator<'_> {
             match self.random.random_range(0..4) {
                 0 => operations.push(json!({"op": "add", "path": path, "value": value})),
                 1 if there => {
-                    operations.push(json!({"op": "replace", "path": path, "value": value}))
+                    operations.push(json!({"op": "replace", "path": path, "value": value}));
                 }
                 2 if there
                     && !["selector", "template", "ports", "paused"].contains(&name.as_str()) =>
