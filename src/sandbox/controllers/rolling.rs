@@ -174,11 +174,10 @@ mod tests {
     fn a_roll_that_never_gets_ready_keeps_the_old_ones() {
         let percent = json!({"rollingUpdate": {"maxSurge": "25%", "maxUnavailable": "25%"}});
         assert_eq!(bounds(1, &percent).next(broken(1), &[all(1)]), (1, vec![1]));
-        // Old ones that never got ready either make room.
-        assert_eq!(
-            bounds(1, &percent).next(broken(1), &[broken(1)]),
-            (1, vec![0])
-        );
+        // Old ones that never got ready either make room, as far as the new ones leave any.
+        let next = |wanted, new, old| bounds(wanted, &percent).next(broken(new), &[broken(old)]);
+        assert_eq!(next(4, 1, 4), (1, vec![3]));
+        assert_eq!(next(1, 1, 1), (1, vec![1]));
     }
 
     #[test]
