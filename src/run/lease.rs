@@ -314,8 +314,10 @@ impl Keeper {
             .as_ref()
             .filter(|seen| seen.holder.as_ref() == Some(&self.identity));
         let others = self.seen.as_ref().map_or(0, |seen| seen.transitions);
+        let uid = self.seen.as_ref().map(|seen| seen.uid.clone());
         Lease {
             resource_version,
+            uid: uid.unwrap_or_default(),
             holder: Some(self.identity.clone()),
             duration: lock::DURATION,
             acquired: ours.map_or(Some(now), |seen| seen.acquired),

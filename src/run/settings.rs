@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use super::Rehearsal;
 use crate::{
     inputs::Given,
     lifecycle::Validation,
@@ -24,6 +25,8 @@ pub struct Settings {
     pub kubeconfig: Option<PathBuf>,
     /// `--kube-context`; else the stack's, else the kubeconfig's current one.
     pub context: Option<String>,
+    /// `--sandbox`: instead of any cluster.
+    pub sandbox: Option<Rehearsal>,
     /// `--helm-binary`; else `HELM_BINARY`, else `helm` of `PATH`.
     pub helm: Option<PathBuf>,
     /// `--input`.
@@ -46,6 +49,7 @@ impl Default for Settings {
             env: BTreeMap::new(),
             kubeconfig: None,
             context: None,
+            sandbox: None,
             helm: None,
             inputs: Vec::new(),
             state_dir: PathBuf::from(".stackctl"),

@@ -5,8 +5,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{
-    PlanRequest, RunError, Session, check::Library, fetch, 
-    ownership::owner, session::select,
+    PlanRequest, RunError, Session, check::Library, fetch, ownership::owner, session::select,
 };
 use crate::{
     graph::Graph,

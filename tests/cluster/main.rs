@@ -35,6 +35,7 @@ mod late;
 mod locks;
 mod offline;
 mod order;
+mod patches;
 mod platform;
 mod proof;
 mod quickstart;
@@ -42,6 +43,7 @@ mod recovery;
 mod registry;
 mod rights;
 mod rollback;
+mod schemas;
 mod seed;
 #[path = "../it/sources/server.rs"]
 #[expect(
@@ -99,6 +101,8 @@ fn main() -> ExitCode {
         registry::TESTS,
         late::TESTS,
         steps::TESTS,
+        patches::TESTS,
+        schemas::TESTS,
         values::TESTS,
     ];
     let mut trials: Vec<Trial> = on_a_cluster

@@ -21,7 +21,7 @@ const LEAVES: [&str; 6] = [
 ];
 
 /// Module, and what else it may use.
-const TABLE: [(&str, &[&str]); 23] = [
+const TABLE: [(&str, &[&str]); 24] = [
     ("name", &[]),
     ("secret", &[]),
     ("diagnostic", &[]),
@@ -65,10 +65,15 @@ const TABLE: [(&str, &[&str]); 23] = [
             "lock",
             "journal",
             "lifecycle",
+            "sandbox",
         ],
     ),
     ("report", &[]),
-    ("cli", &["run", "report", "plan", "graph", "stack"]),
+    ("sandbox", &[]),
+    (
+        "cli",
+        &["run", "report", "plan", "graph", "stack", "sandbox"],
+    ),
 ];
 
 #[test]

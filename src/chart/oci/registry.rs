@@ -10,12 +10,12 @@ use serde::Deserialize;
 
 use super::{Keyring, Reference, challenge::Challenge, keyring::Credentials, token::authorize};
 use crate::{
-    digest::Digest,
     chart::{
         Access, FetchError,
         error::Kind,
         net::{DOWNLOAD, Net, Reporter},
     },
+    digest::Digest,
     http::{Ask, Authorization, Received, Sink, TransferError, is_same_origin, parse, resolve},
 };
 

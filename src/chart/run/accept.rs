@@ -9,13 +9,13 @@ use super::{
     target::{Bytes, Target},
 };
 use crate::{
-    digest::Digest,
     chart::{
         FetchError, LocalChart, LockEntry, archive,
         error::Kind,
         net::{DOWNLOAD, basic},
         remote::Remote,
     },
+    digest::Digest,
     http::{Ask, TransferError::Refused},
     name::parse_version,
     stack::VersionRange,

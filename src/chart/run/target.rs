@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use super::{Asker, Run, blocking};
 use crate::{
-    digest::Digest,
     chart::{
         Access, FetchError, LockEntry,
         error::Kind,
@@ -14,6 +13,7 @@ use crate::{
         pick::{self, pick},
         remote::{Identity, Place, Remote, inherited},
     },
+    digest::Digest,
     http::{Ask, is_same_origin, resolve},
     name::parse_version,
     stack::VersionRange,

@@ -6,15 +6,16 @@ use anyhow::Context as _;
 
 use crate::{
     cli::{
-        console::Console,
+        console::{Console, UsageError},
         settings::{
-            ClusterSettings, RunSettings, SelectionSettings, StackFile, StackSettings, Validate, Verbosity,
+            ClusterSettings, RunSettings, SelectionSettings, StackFile, StackSettings, Validate,
+            Verbosity,
         },
     },
     diagnostic::{self, Problems},
     name::Direction,
     plan::Removal,
-    run::{PlanRequest, Session, Settings, Validation},
+    run::{PlanRequest, Rehearsal, Session, Settings, Validation},
     stack::{self, FileSource, LoadOptions, Loaded, Overrides, Stack},
 };
 
@@ -122,7 +123,7 @@ pub(super) async fn open_for_run(
             Validate::All => Validation::All,
             Validate::None => Validation::None,
         },
-        ..session_settings(&run.stack, &run.cluster, console)
+        ..session_settings(&run.stack, &run.cluster, console)?
     };
     Ok(Session::open(stack, settings, console.redactor.clone()).await?)
 }
@@ -132,14 +133,34 @@ pub(super) fn session_settings(
     stack: &StackSettings,
     cluster: &ClusterSettings,
     console: &Console,
-) -> Settings {
-    Settings {
+) -> Result<Settings, UsageError> {
+    Ok(Settings {
         env: console.environment.clone(),
         kubeconfig: cluster.kubeconfig.clone(),
         context: cluster.context.clone(),
         inputs: inputs(stack),
+        sandbox: rehearsal(cluster)?,
         ..Settings::default()
-    }
+    })
+}
+
+/// The sandbox, if it is to be used.
+fn rehearsal(cluster: &ClusterSettings) -> Result<Option<Rehearsal>, UsageError> {
+    let Some(dir) = &cluster.sandbox else {
+        if cluster.ready_after.is_some() || !cluster.failures.is_empty() {
+            let message = "--rehearse-ready-after and --rehearse-fail need --sandbox";
+            return Err(UsageError(message.to_owned()));
+        }
+        return Ok(None);
+    };
+    let failures = cluster.failures.iter();
+    Ok(Some(Rehearsal {
+        dir: dir.clone(),
+        ready_after: cluster.ready_after.unwrap_or_default(),
+        failures: failures
+            .map(|failure| (failure.chart.to_string(), failure.kind))
+            .collect(),
+    }))
 }
 
 fn inputs(settings: &StackSettings) -> Vec<(String, String)> {
