@@ -56,6 +56,7 @@ mod sources;
 mod steps;
 mod support;
 mod target;
+mod unchanged;
 mod values;
 
 use std::process::ExitCode;
@@ -103,6 +104,7 @@ fn main() -> ExitCode {
         steps::TESTS,
         patches::TESTS,
         schemas::TESTS,
+        unchanged::TESTS,
         values::TESTS,
     ];
     let mut trials: Vec<Trial> = on_a_cluster
