@@ -3,7 +3,7 @@
 //! ```text
 //! kubeconfig ─ proxy ─ connect ─▶ Cluster ─▶ gate (deadline, second attempts) ─▶ API server
 //!                                   │
-//!            kinds · objects · namespaces · lease · service_proxy · access
+//!            kinds · discovery · objects · change · namespaces · lease · service_proxy · access
 //!                                   │
 //!            ready (pure rules) ─ watches (one per kind) ─ investigate ─ dossier (pure)
 //! ```
@@ -11,8 +11,10 @@
 //! Uses only leaves. `release` builds on it; `lifecycle` and `run` use both.
 
 mod access;
+mod change;
 mod connect;
 mod connect_error;
+mod discovery;
 mod dossier;
 mod error;
 mod evidence;
@@ -34,8 +36,10 @@ mod watches;
 use std::{fmt, path::Path, sync::Arc};
 
 pub use access::{Access, ServerVersion};
+pub use change::{Deletion, Patched, Propagation};
 use connect::Identity;
 pub use connect_error::ConnectError;
+pub use discovery::ServedKind;
 pub use dossier::dossier;
 pub use error::ClusterError;
 pub use evidence::{ContainerState, EventLine, Finding, PodState};
