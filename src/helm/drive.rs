@@ -6,8 +6,8 @@ use std::{
 };
 
 use super::{
-    Aftermath, Cause, Helm, Operation, Rollback, Surroundings, Uninstall, Upgrade, answer, args,
-    classify, deadline, words,
+    Aftermath, Cause, Helm, Operation, Rollback, Surroundings, Test, Uninstall, Upgrade, answer,
+    args, classify, deadline, words,
 };
 use crate::{
     event::Stream,
@@ -95,6 +95,19 @@ impl Helm {
             stdin: None,
             deadline: op.deadline(),
             on_terminate: OnTerminate::Finish,
+        };
+        asked.put_to(&self.binary, call).await.map(drop)
+    }
+
+    /// `helm test`. At `Level::Terminate` helm gets SIGTERM.
+    pub async fn test(&self, call: Call<'_>, op: &Test) -> Result<(), HelmError> {
+        let asked = Asked {
+            operation: Operation::Test,
+            release: &op.release,
+            args: args::test(op),
+            stdin: None,
+            deadline: op.deadline(),
+            on_terminate: OnTerminate::Signal,
         };
         asked.put_to(&self.binary, call).await.map(drop)
     }

@@ -1,12 +1,15 @@
 //! What an implementation of a lifecycle step may see and use.
 
 use std::{
+    borrow::Cow,
     collections::BTreeMap,
     future::Future,
     path::Path,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
+
+use tokio::sync::OnceCell;
 
 use super::StepError;
 use crate::{
@@ -16,11 +19,11 @@ use crate::{
     event::{Failure, Stream},
     helm::{Call, Helm, Surroundings},
     journal::RunFolder,
-    name::{Action, ChartName, Milestone, RunId},
+    name::{Action, ChartName, Milestone, ReleaseStatus, RunId},
     release::Releases,
     secret::Redactor,
     shutdown::{Level, Shutdown},
-    stack::{self, Scope, Stack},
+    stack::{self, Late, Resolved, Scope, Stack},
 };
 
 /// Between `Level::Kill` and the end of a step that does not end by itself.
@@ -65,6 +68,7 @@ pub struct Context<'a> {
     progress: &'a Progress,
     current: Mutex<String>,
     memory: Mutex<Memory>,
+    installed: OnceCell<bool>,
 }
 
 /// What the built-in phases tell each other.
@@ -76,6 +80,8 @@ pub(super) struct Memory {
     pub made_revision: Option<u32>,
     /// Lines of the dossier for the terminal.
     pub dossier: Vec<String>,
+    /// What was read from the cluster for this chart's texts.
+    pub late: BTreeMap<Late, Resolved>,
 }
 
 /// A release right before Helm changes it.
@@ -101,6 +107,7 @@ impl<'a> Context<'a> {
             progress,
             current: Mutex::default(),
             memory: Mutex::default(),
+            installed: OnceCell::new(),
         }
     }
 
@@ -204,6 +211,30 @@ impl<'a> Context<'a> {
                 Err(crate::engine::Cancelled.into())
             }
         }
+    }
+
+    /// What this chart's texts are expanded with: inputs, environment, and what was read from the
+    /// cluster for it so far.
+    pub fn scope(&self) -> Cow<'_, Scope> {
+        let late = self.memory().late;
+        if late.is_empty() {
+            return Cow::Borrowed(&self.run.scope);
+        }
+        Cow::Owned(Scope {
+            late,
+            ..self.run.scope.clone()
+        })
+    }
+
+    /// Whether the release had a `deployed` revision when this was asked first. Asked before
+    /// anything is changed, if anybody wants to know.
+    pub(super) async fn was_installed(&self) -> Result<bool, StepError> {
+        let installed = self.installed.get_or_try_init(|| async {
+            let history = self.run.releases.history(&self.chart.release).await?;
+            let mut statuses = history.iter().map(|revision| revision.status);
+            Ok::<_, StepError>(statuses.any(|status| status == ReleaseStatus::Deployed))
+        });
+        installed.await.copied()
     }
 
     pub(super) fn remember(&self, change: impl FnOnce(&mut Memory)) {

@@ -134,7 +134,7 @@ fn tells_failure(description: &str) -> bool {
 type ComposedValues = (Vec<PathBuf>, Secret);
 
 fn compose(cx: &Context<'_>) -> Result<ComposedValues, StepError> {
-    let composed = cx.chart.values.compose(&cx.run.scope).map_err(|error| {
+    let composed = cx.chart.values.compose(&cx.scope()).map_err(|error| {
         StepError::new(format!(
             "the values of chart {} cannot be made",
             cx.chart.name

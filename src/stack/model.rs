@@ -4,13 +4,15 @@
 //! `${…}` is kept as [`Template`], since inputs are resolved once, after the whole stack is known
 //! to be sound, and never for `check`.
 
+mod objects;
 mod steps;
+mod verbs;
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use indexmap::IndexMap;
 
-pub use self::steps::*;
+pub use self::{objects::*, steps::*, verbs::*};
 use crate::{
     diagnostic::Place,
     name::{ChartName, EnvironmentName, Milestone, Namespace, ReleaseId, StackName},

@@ -8,7 +8,10 @@ use crate::{
     stack::{
         findings::Finding,
         layers::origin::Sources,
-        model::{Chart, DataCommand, HttpTarget, Stack, Step, ValuesCommand, Verb},
+        model::{
+            CaptureSource, DataCommand, HttpTarget, Objects, Run, Stack, Step, Until,
+            ValuesCommand, Verb, Which, Within,
+        },
         template::{Reference, Template},
         validate::known,
     },
@@ -27,8 +30,10 @@ impl Stack {
                 uses.add_templates(chart.values.templates());
                 uses.add_commands(chart.values.commands());
             }
-            let may_run = |step: &&Step| action == Action::Decide || step.actions.contains(&action);
-            uses.add_templates(steps(chart).filter(may_run).flat_map(templates_of));
+            let may_run =
+                |step: &&Step| action == Action::Decide || step.when.actions.contains(&action);
+            let steps = chart.steps.iter().filter(may_run);
+            uses.add_templates(steps.flat_map(templates_of));
         }
         uses
     }
@@ -53,7 +58,7 @@ impl Stack {
 /// What part of a stack refers to.
 #[derive(Debug, Default)]
 pub struct Uses<'a> {
-    /// Inputs and environment variables.
+    /// Inputs and environment variables; not what is known only while a chart is at work.
     pub references: BTreeSet<&'a Reference>,
     /// Commands among `values_files`. One that is said several times is secret if it is once.
     pub commands: BTreeMap<&'a DataCommand, &'a ValuesCommand>,
@@ -61,8 +66,9 @@ pub struct Uses<'a> {
 
 impl<'a> Uses<'a> {
     fn add_templates(&mut self, templates: impl Iterator<Item = &'a Template>) {
-        self.references
-            .extend(templates.flat_map(Template::references));
+        let references = templates.flat_map(Template::references);
+        let known_first = |reference: &&Reference| !matches!(reference, Reference::Late(_));
+        self.references.extend(references.filter(known_first));
     }
 
     fn add_commands(&mut self, commands: impl Iterator<Item = &'a ValuesCommand>) {
@@ -75,36 +81,105 @@ impl<'a> Uses<'a> {
     }
 }
 
-fn steps(chart: &Chart) -> impl Iterator<Item = &Step> {
-    let steps = &chart.steps;
-    [&steps.pre, &steps.post, &steps.validate, &steps.on_failure]
-        .into_iter()
-        .flatten()
+fn templates_of(step: &Step) -> Vec<&Template> {
+    let mut found = step.verb.templates();
+    found.extend(step.when.inputs.iter().map(|(input, _)| input));
+    found
 }
 
-fn templates_of(step: &Step) -> Vec<&Template> {
-    match &step.verb {
-        Verb::Run { command, env, .. } => command.iter().chain(env.values()).collect(),
-        Verb::Pods {
-            selector,
-            namespace,
-            ..
-        } => std::iter::once(selector).chain(namespace).collect(),
-        Verb::Http { target, body, .. } => {
-            let mut found: Vec<&Template> = body.iter().collect();
-            match target {
-                HttpTarget::Url(url) => found.push(url),
-                HttpTarget::Service {
-                    service,
-                    namespace,
-                    path,
-                    ..
-                } => {
-                    found.extend([service, path]);
-                    found.extend(namespace);
+impl Verb {
+    /// Every text that may refer to something.
+    pub(crate) fn templates(&self) -> Vec<&Template> {
+        let mut found = Vec::new();
+        match self {
+            Self::Adopt { objects, .. }
+            | Self::Delete { objects, .. }
+            | Self::Restart { objects, .. }
+            | Self::Exists { objects }
+            | Self::Absent { objects } => {
+                objects.iter().for_each(|one| one.templates(&mut found));
+            }
+            Self::Scale {
+                objects, replicas, ..
+            } => {
+                objects.templates(&mut found);
+                replicas.templates(&mut found);
+            }
+            Self::Apply { manifests, .. } => {
+                manifests.iter().for_each(|one| one.templates(&mut found));
+            }
+            Self::Patch { objects, patch, .. } => {
+                objects.templates(&mut found);
+                patch.templates(&mut found);
+            }
+            Self::Run(run) => run.templates(&mut found),
+            Self::Capture {
+                source, default, ..
+            } => {
+                match source {
+                    CaptureSource::Field { objects, .. } => objects.templates(&mut found),
+                    CaptureSource::Command { run, .. } => run.templates(&mut found),
+                }
+                default.iter().for_each(|one| one.templates(&mut found));
+            }
+            Self::Wait { objects, until } => {
+                objects.templates(&mut found);
+                if let Until::Field { value, .. } = until {
+                    value.templates(&mut found);
                 }
             }
-            found
+            Self::Count { objects, .. } | Self::Pods { objects, .. } => {
+                objects.templates(&mut found);
+            }
+            Self::Equals { objects, value, .. } | Self::Contains { objects, value, .. } => {
+                objects.templates(&mut found);
+                value.templates(&mut found);
+            }
+            Self::Http { target, body, .. } => {
+                found.extend(body);
+                target.templates(&mut found);
+            }
+            Self::HelmTest { .. } => {}
+        }
+        found
+    }
+}
+
+impl Run {
+    fn templates<'a>(&'a self, found: &mut Vec<&'a Template>) {
+        found.extend(self.command.iter().chain(self.env.values()));
+    }
+}
+
+impl HttpTarget {
+    fn templates<'a>(&'a self, found: &mut Vec<&'a Template>) {
+        match self {
+            Self::Url(url) => found.push(url),
+            Self::Service {
+                service,
+                namespace,
+                path,
+                ..
+            } => {
+                found.extend([service, path]);
+                found.extend(namespace);
+            }
+        }
+    }
+}
+
+impl Objects {
+    /// Every text that may refer to something.
+    pub(crate) fn templates<'a>(&'a self, found: &mut Vec<&'a Template>) {
+        if let Within::Namespace(namespace) = &self.within {
+            found.push(namespace);
+        }
+        match &self.which {
+            Which::Named(names) => found.extend(names),
+            Which::Matching { selector, fields } => {
+                found.extend(selector);
+                fields.iter().for_each(|(_, value)| value.templates(found));
+            }
         }
     }
 }

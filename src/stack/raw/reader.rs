@@ -64,6 +64,11 @@ impl<'a> Reader<'a> {
         self.table.get(key).map_or(whole, |node| node.origin)
     }
 
+    /// Where a key of the table itself stands.
+    pub(crate) fn key_origin(&self, key: &str) -> Option<Origin> {
+        self.table.key_origin(key)
+    }
+
     /// The value of a key, as the layers together say it.
     pub(crate) fn node(&mut self, key: &'static str) -> Option<&'a Node> {
         debug_assert!(!self.asked.contains(&key), "`{key}` is read twice");
@@ -126,6 +131,23 @@ impl<'a> Reader<'a> {
                 f.add(Finding::error(format!("`{key}` is not valid")).at(node.origin, reason));
             })
             .ok()
+    }
+
+    /// A factor, at least 1.
+    pub(crate) fn factor(&mut self, key: &'static str, f: &mut Findings) -> Option<f64> {
+        let node = self.node(key)?;
+        let factor = match node.value {
+            #[expect(clippy::cast_precision_loss, reason = "a factor is small")]
+            Value::Integer(Some(integer)) => integer as f64,
+            Value::Float(float) => float,
+            _ => return wrong(f, key, "a number", node),
+        };
+        if !(1.0..=100.0).contains(&factor) {
+            let message = format!("`{key}` must be from 1 to 100");
+            f.add(Finding::error(message).at(node.origin, ""));
+            return None;
+        }
+        Some(factor)
     }
 
     /// One of a few words.

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use crate::stack::{
     findings::{Finding, Findings},
     layers::origin::{Origin, Text},
-    model::{Chart, Edit, ReinstallBelow, ValuePath, Values, ValuesCommand, ValuesLayer},
+    model::{Chart, Edit, ReinstallBelow, Steps, ValuePath, Values, ValuesCommand, ValuesLayer},
     range,
     raw::{
         chart::{RawChart, RawReinstall},
@@ -15,9 +15,11 @@ use crate::stack::{
         self,
         disk::Disk,
         edges::{self, Edge},
-        known::Known,
+        known::{Here, Known},
         names::Identity,
-        source, steps, tree,
+        source,
+        steps::{Phase, Reading},
+        tree,
     },
 };
 
@@ -64,12 +66,26 @@ pub(crate) fn chart(
     let (needs, after) = edges::of_chart(parts.edges, parts.identities, f);
     let timeout = raw.timeout.unwrap_or(TIMEOUT);
     let labels = labels(raw, known, f);
+    known.here.replace(Some(Here::default()));
+    let pre = reading(parts, timeout).phase(Phase::Pre, &raw.steps.pre, f);
+    let before_exec = known.here.borrow().clone();
     let values = values(raw, parts, f);
     let reinstall_below = raw
         .reinstall_below
         .as_ref()
         .and_then(|said| reinstall_below(said, known, f));
-    let steps = steps::steps(&raw.steps, timeout, known, f);
+    let mut reading = reading(parts, timeout);
+    let steps = Steps {
+        pre,
+        post: reading.phase(Phase::Post, &raw.steps.post, f),
+        validate: reading.phase(Phase::Validate, &raw.steps.validate, f),
+        on_failure: {
+            // What came after exec did not take place.
+            known.here.replace(before_exec);
+            reading.phase(Phase::OnFailure, &raw.steps.on_failure, f)
+        },
+    };
+    known.here.take();
     let identity = parts.identities.get(index)?.as_ref()?;
     Some(Chart {
         name: identity.name.clone(),
@@ -91,6 +107,14 @@ pub(crate) fn chart(
         steps,
         place: f.sources.place(raw.name.origin),
     })
+}
+
+fn reading<'p>(parts: &'p mut Parts<'_>, timeout: Duration) -> Reading<'p> {
+    Reading {
+        known: parts.known,
+        disk: parts.disk,
+        timeout,
+    }
 }
 
 /// Labels for `-l`, whose grammar they must not break.

@@ -2,6 +2,7 @@
 
 use std::{
     borrow::Cow,
+    cell::RefCell,
     collections::{BTreeSet, HashMap},
     time::Duration,
 };
@@ -13,7 +14,8 @@ use crate::{
         layers::origin::{Located, Text},
         model::DataCommand,
         raw::data::RawCommand,
-        template::{ExpandError, Part, Piece, Reference, Scope, Template, is_name, scan},
+        scope::{ExpandError, Scope},
+        template::{Late, Part, Piece, Reference, Template, is_name, scan},
     },
 };
 
@@ -34,6 +36,16 @@ pub(crate) struct Known<'a> {
     pub(crate) from_commands: BTreeSet<&'a str>,
     /// Charts; filled once their own names are known.
     pub(crate) charts: HashMap<&'a str, ChartNames<'a>>,
+    /// What the chart that is being read may refer to of itself and of those before it.
+    /// Nothing elsewhere.
+    pub(crate) here: RefCell<Option<Here>>,
+}
+
+/// The chart that is being read.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Here {
+    /// What its steps captured before the place that is being read.
+    pub(crate) captures: Vec<String>,
 }
 
 /// What `${charts.NAME.…}` offers.
@@ -74,6 +86,17 @@ impl Known<'_> {
             }
         }
         sound.then_some(template)
+    }
+
+    /// A declared input, alone.
+    pub(crate) fn input(&self, name: Text<'_>, f: &mut Findings) -> Option<Template> {
+        match self.refer_to_input(name.value) {
+            Ok(part) => Some(Template { parts: vec![part] }),
+            Err(finding) => {
+                f.add(finding.at(name.origin, ""));
+                None
+            }
+        }
     }
 
     /// A command whose output is data, in the folder of the file that says it.
@@ -137,6 +160,9 @@ impl Known<'_> {
                     ExpandError::Env(name) => {
                         format!("set `{name}`, or use an input with a default")
                     }
+                    ExpandError::Late { .. } => {
+                        "what is read from the cluster may be used in values and steps".into()
+                    }
                 };
                 f.add(
                     Finding::error(error.to_string())
@@ -151,17 +177,24 @@ impl Known<'_> {
     fn refer(&self, inner: &str) -> Result<Part, Finding> {
         match inner.split('.').collect::<Vec<_>>().as_slice() {
             ["inputs", name] => self.refer_to_input(name),
-            ["env", name] if is_name(name) => Ok(Part::Reference(Reference::Env((*name).to_owned()))),
-            ["charts", chart, field @ ("namespace" | "release")] => self.refer_to_chart(chart, field),
-            ["capture", ..] | ["charts", _, "outputs", ..] => Err(Finding::error(format!(
+            ["env", name] if is_name(name) => {
+                Ok(Part::Reference(Reference::Env((*name).to_owned())))
+            }
+            ["charts", chart, field @ ("namespace" | "release")] => {
+                self.refer_to_chart(chart, field)
+            }
+            ["capture", name] => self.refer_to_capture(name),
+            ["charts", _, "outputs", ..] => Err(Finding::error(format!(
                 "`${{{inner}}}` is not supported by this version of stackctl"
             ))),
-            _ => Err(Finding::error(format!("undefined reference `${{{inner}}}`"))
-                .help(
-                    "defined are `${inputs.NAME}`, `${env.NAME}`, `${charts.NAME.namespace}` and \
-                     `${charts.NAME.release}`",
-                )
-                .help("write `$${` for the text itself")),
+            _ => Err(
+                Finding::error(format!("undefined reference `${{{inner}}}`"))
+                    .help(
+                        "defined are `${inputs.NAME}`, `${env.NAME}`, `${capture.NAME}`, \
+                     `${charts.NAME.namespace}` and `${charts.NAME.release}`",
+                    )
+                    .help("write `$${` for the text itself"),
+            ),
         }
     }
 
@@ -170,6 +203,32 @@ impl Known<'_> {
             return Ok(Part::Reference(Reference::Input(name.to_owned())));
         }
         Err(undefined_input(name, &self.inputs))
+    }
+
+    fn refer_to_capture(&self, name: &str) -> Result<Part, Finding> {
+        let here = self.here.borrow();
+        let Some(here) = &*here else {
+            return Err(
+                Finding::error(format!("`${{capture.{name}}}` cannot be used here")).help(
+                    "what is read from the cluster may be used in a chart's values and steps",
+                ),
+            );
+        };
+        if here.captures.iter().any(|known| known == name) {
+            let late = Late::Capture(name.to_owned());
+            return Ok(Part::Reference(Reference::Late(late)));
+        }
+        let before = here.captures.iter().map(String::as_str);
+        let finding = Finding::error(format!("undefined capture `{name}`"));
+        Err(if before.len() == 0 {
+            finding.help(format!(
+                "nothing is captured before this; add a step `capture = {{ name = \"{name}\", … }}`"
+            ))
+        } else {
+            finding
+                .suggest(name, before.clone())
+                .help(format!("captured before this: {}", list(before)))
+        })
     }
 
     fn refer_to_chart(&self, chart: &str, field: &str) -> Result<Part, Finding> {

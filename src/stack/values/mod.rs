@@ -7,6 +7,7 @@
 //! document, where it makes Helm drop the key from the chart's own values.
 
 pub(crate) mod edit;
+mod resolve;
 mod scalar;
 pub(crate) mod yaml;
 
@@ -22,7 +23,8 @@ use crate::{
     secret::Secret,
     stack::{
         model::{Edit, PathPart, TemplatedValue, ValuePath, Values, ValuesCommand, ValuesLayer},
-        template::{ExpandError, Scope, Template},
+        scope::{ExpandError, Scope},
+        template::Template,
     },
 };
 
@@ -139,26 +141,15 @@ impl Values {
             let mut found = Vec::new();
             match layer {
                 ValuesLayer::Command(_) | ValuesLayer::File(_) => {}
-                ValuesLayer::Merge(tree) => collect(tree, &mut found),
+                ValuesLayer::Merge(tree) => tree.templates(&mut found),
                 ValuesLayer::Edit(edit) => {
-                    edit.value.iter().for_each(|tree| collect(tree, &mut found));
+                    edit.value
+                        .iter()
+                        .for_each(|tree| tree.templates(&mut found));
                 }
             }
             found
         })
-    }
-}
-
-fn collect<'a>(tree: &'a TemplatedValue, found: &mut Vec<&'a Template>) {
-    match tree {
-        TemplatedValue::Plain(_) => {}
-        TemplatedValue::Text(template) => found.push(template),
-        TemplatedValue::List(items) => items.iter().for_each(|item| collect(item, found)),
-        TemplatedValue::Table(entries) => {
-            for (_, value) in entries {
-                collect(value, found);
-            }
-        }
     }
 }
 
@@ -187,19 +178,11 @@ fn expand(
     Ok(match tree {
         TemplatedValue::Plain(value) => value.clone(),
         TemplatedValue::Text(template) => {
-            if let Some(name) = template.as_input() {
-                let input = scope.input(name)?;
-                if input.secret {
-                    secrets_of(&input.value, secrets);
-                }
-                input.value.clone()
-            } else {
-                let expanded = template.expand(scope)?;
-                if expanded.secret {
-                    secrets.push(Secret::new(expanded.text.as_str()));
-                }
-                Value::String(expanded.text)
+            let resolved = template.resolve(scope)?;
+            if resolved.secret {
+                secrets_of(&resolved.value, secrets);
             }
+            resolved.value
         }
         TemplatedValue::List(items) => {
             let items = items.iter().map(|item| expand(item, scope, secrets));

@@ -1,0 +1,46 @@
+//! `contains`: a field holds what it must hold.
+
+use serde_json::Value;
+
+use super::{
+    StepError,
+    attempt::Attempt,
+    exists::as_mismatch,
+    field::{contains, read, shown},
+};
+use crate::stack::{ErrorClass, Objects, TemplatedValue, ValuePath, Which};
+
+/// Of an object that is named, its field; of a selection, the list of all their fields.
+pub(super) async fn check<'a>(
+    at: &Attempt<'a>,
+    objects: &'a Objects,
+    field: &ValuePath,
+    value: &TemplatedValue,
+) -> Result<(), StepError> {
+    let wanted = at.value(value)?;
+    let live = at.need(objects).await.map_err(as_mismatch)?;
+    let secret = wanted.secret || live.iter().any(|one| one.secret);
+    let lacks = |whom: &str, found: &Value| {
+        StepError::new(format!(
+            "`{field}` of {whom} is {}, which does not contain {}",
+            shown(found, secret),
+            shown(&wanted.value, secret)
+        ))
+        .of_class(ErrorClass::Mismatch)
+    };
+    if let Which::Matching { .. } = objects.which {
+        let all: Value = live.iter().filter_map(|one| read(one, field)).collect();
+        if contains(&all, &wanted.value) {
+            return Ok(());
+        }
+        let whom = at.named(objects).await?.to_string();
+        return Err(lacks(&whom, &all));
+    }
+    for one in &live {
+        let found = read(one, field).unwrap_or_default();
+        if !contains(&found, &wanted.value) {
+            return Err(lacks(&one.to_string(), &found));
+        }
+    }
+    Ok(())
+}
