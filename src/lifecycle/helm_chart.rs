@@ -81,6 +81,10 @@ impl dyn HelmChart + '_ {
         let payload = cx
             .phase("check_prerequisites", || self.check_prerequisites(cx))
             .await?;
+        if cx.action.deploys() {
+            cx.phase("namespace", || deploy::ensure_namespace(cx))
+                .await?;
+        }
         let payload = cx.phase("pre", || self.pre_exec(cx, payload)).await?;
         let before_exec = payload.clone();
         let payload = match self.act(cx, payload).await {
@@ -100,7 +104,7 @@ impl dyn HelmChart + '_ {
         })
     }
 
-    /// Exec with the phases around it that belong to it: namespace, reinstall, ready.
+    /// Exec with the phases around it that belong to it: reinstall, ready.
     async fn act(
         &self,
         cx: &Context<'_>,
@@ -109,11 +113,6 @@ impl dyn HelmChart + '_ {
         if cx.action == Action::Skip {
             cx.reached(Milestone::Ready);
             return Ok(payload);
-        }
-        if cx.action.deploys() {
-            cx.step("namespace", deploy::ensure_namespace(cx))
-                .await
-                .map_err(at("namespace"))?;
         }
         if cx.action == Action::Reinstall {
             cx.step("reinstall", deploy::remove_old(cx))

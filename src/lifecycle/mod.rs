@@ -4,7 +4,7 @@
 //! program may implement, [`CommonChart`] for everybody else) in a [`Context`]:
 //!
 //! ```text
-//! check_prerequisites → pre → [namespace] → [reinstall] → exec → [ready] → post → validate
+//! check_prerequisites → [namespace] → pre → [reinstall] → exec → [ready] → post → validate
 //!                                                           └ failed ┴→ on_failure → [rollback]
 //! ```
 //!
@@ -46,6 +46,8 @@ pub mod ready;
 pub mod remove;
 mod rollback;
 mod steps;
+#[cfg(test)]
+pub(crate) mod testing;
 mod words;
 
 pub use context::{Context, RunContext};

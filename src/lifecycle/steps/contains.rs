@@ -20,13 +20,16 @@ pub(super) async fn check<'a>(
     let wanted = at.value(value)?;
     let live = at.need(objects).await.map_err(as_mismatch)?;
     let secret = wanted.secret || live.iter().any(|one| one.secret);
-    let lacks = |whom: &str, found: &Value| {
-        StepError::new(format!(
-            "`{field}` of {whom} is {}, which does not contain {}",
-            shown(found, secret),
-            shown(&wanted.value, secret)
-        ))
-        .of_class(ErrorClass::Mismatch)
+    let lacks = |whom: &str, found: Option<&Value>| {
+        let wanted = shown(&wanted.value, secret);
+        let message = match found {
+            Some(found) => {
+                let found = shown(found, secret);
+                format!("`{field}` of {whom} is {found}, which does not contain {wanted}")
+            }
+            None => format!("`{field}` of {whom} is not there, it must contain {wanted}"),
+        };
+        StepError::new(message).of_class(ErrorClass::Mismatch)
     };
     if let Which::Matching { .. } = objects.which {
         let all: Value = live.iter().filter_map(|one| read(one, field)).collect();
@@ -34,12 +37,13 @@ pub(super) async fn check<'a>(
             return Ok(());
         }
         let whom = at.named(objects).await?.to_string();
-        return Err(lacks(&whom, &all));
+        return Err(lacks(&whom, Some(&all)));
     }
     for one in &live {
-        let found = read(one, field).unwrap_or_default();
-        if !contains(&found, &wanted.value) {
-            return Err(lacks(&one.to_string(), &found));
+        let found = read(one, field);
+        let holds = |found: &Value| contains(found, &wanted.value);
+        if !found.as_ref().is_some_and(holds) {
+            return Err(lacks(&one.to_string(), found.as_ref()));
         }
     }
     Ok(())

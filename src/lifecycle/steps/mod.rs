@@ -25,6 +25,8 @@ mod pods;
 mod restart;
 mod run;
 mod scale;
+#[cfg(test)]
+mod tests;
 mod wait;
 mod when;
 
