@@ -78,9 +78,9 @@ pub(super) fn rollback(op: &Rollback) -> Vec<OsString> {
     args.0
 }
 
-/// `helm test`. The notes of the chart say nothing about its tests.
+/// `helm test`. Not with `--hide-notes`, which only some versions of 3 know.
 pub(super) fn test(op: &Test) -> Vec<OsString> {
-    let mut args = Args::of(&["test", op.release.name.as_str(), "--hide-notes"]);
+    let mut args = Args::of(&["test", op.release.name.as_str()]);
     args.namespace(&op.release).timeout(op.timeout);
     if !op.filter.is_empty() {
         let names: Vec<String> = op
@@ -278,7 +278,7 @@ mod tests {
             filter: Vec::new(),
             logs: false,
         };
-        let plain = "test web --hide-notes --namespace shop --timeout 90s";
+        let plain = "test web --namespace shop --timeout 90s";
         assert_eq!(line(&test(&op)), plain);
         let op = Test {
             filter: vec!["a".to_owned(), "b".to_owned()],

@@ -12,12 +12,16 @@ const POLICY: [&str; 3] = [
     "because it is being terminated",
 ];
 
+/// Words about a body that does not fit its kind; applied, it comes as HTTP 500.
+const NOT_THE_KIND: [&str; 1] = ["failed to create typed patch object"];
+
 /// Of a failed request.
 pub(super) fn of_request(error: &ClusterError) -> ErrorClass {
     let text = error.to_string();
     let says = |words: &[&str]| words.iter().any(|word| text.contains(word));
     match error {
         _ if says(&WEBHOOK) => ErrorClass::Webhook,
+        _ if says(&NOT_THE_KIND) => ErrorClass::Refused,
         ClusterError::Unreachable { .. }
         | ClusterError::Timeout { .. }
         | ClusterError::Server { .. }
@@ -92,6 +96,10 @@ mod tests {
                 ErrorClass::Webhook,
             ),
             (server("etcd is away"), ErrorClass::Network),
+            (
+                server("failed to create typed patch object (a/b; v1, Kind=X): .y: not declared"),
+                ErrorClass::Refused,
+            ),
             (
                 forbidden("admission webhook \"a\" denied the request: no"),
                 ErrorClass::Refused,

@@ -11,7 +11,7 @@ use crate::{
     name::{Action, ChartName},
     plan::{Node, Plan},
     release::manifest_objects,
-    stack::{self, Composed, FailurePolicy, Scope},
+    stack::{self, Composed, ExpandError, FailurePolicy, Scope, ValuesError},
 };
 
 /// Kinds whose loss is the user's to decide: data, other people's objects.
@@ -43,7 +43,8 @@ pub(super) async fn run(
     let mut sound = Vec::new();
     for entry in deployed() {
         match values(entry, scope) {
-            Ok(composed) => sound.push((entry, composed)),
+            Ok(Some(composed)) => sound.push((entry, composed)),
+            Ok(None) => {}
             Err(wrong) => problems.extend(wrong),
         }
     }
@@ -70,7 +71,9 @@ pub(super) async fn run(
     }
 }
 
-fn values(entry: &stack::Chart, scope: &Scope) -> Result<Composed, Vec<Problem>> {
+/// The values of a chart; `None` if they hold something that is known only when its turn comes: it
+/// is not rendered beforehand.
+fn values(entry: &stack::Chart, scope: &Scope) -> Result<Option<Composed>, Vec<Problem>> {
     let problem = |message| Problem {
         chart: Some(entry.name.clone()),
         message,
@@ -85,8 +88,11 @@ fn values(entry: &stack::Chart, scope: &Scope) -> Result<Composed, Vec<Problem>>
     };
     let mut problems: Vec<Problem> = entry.values.files.iter().filter_map(unreadable).collect();
     match entry.values.compose(scope) {
-        Ok(composed) if problems.is_empty() => return Ok(composed),
-        Ok(_) => {}
+        Ok(composed) if problems.is_empty() => return Ok(Some(composed)),
+        Err(ValuesError::Expand(ExpandError::Late { .. })) if problems.is_empty() => {
+            return Ok(None);
+        }
+        Ok(_) | Err(ValuesError::Expand(ExpandError::Late { .. })) => {}
         Err(error) => problems.push(problem(format!("its values cannot be made: {error}"))),
     }
     Err(problems)

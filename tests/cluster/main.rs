@@ -41,6 +41,7 @@ mod sources;
 mod steps;
 mod support;
 mod target;
+mod verbs;
 
 use std::process::ExitCode;
 
@@ -78,6 +79,7 @@ fn main() -> ExitCode {
         seed::TESTS,
         sources::TESTS,
         steps::TESTS,
+        verbs::TESTS,
     ];
     let mut trials: Vec<Trial> = on_a_cluster
         .into_iter()

@@ -1,7 +1,9 @@
 //! `adopt`: objects that were made without Helm are handed to the release.
 //!
 //! Helm refuses to change an object that does not carry its marks; with them, its next upgrade of
-//! the release takes it over (`pkg/action/validate.go`).
+//! the release takes it over (`pkg/action/validate.go`). Helm 4 applies server-side, and then the
+//! API server refuses to change fields that somebody else manages: so whoever managed the object
+//! is taken out of its `managedFields` as well. Nothing else of it changes.
 
 use serde_json::{Value, json};
 
@@ -37,11 +39,15 @@ pub(super) async fn adopt<'a>(
         }
     }
     for one in &live {
-        if !is_marked(&one.value, release) {
-            let cluster = &at.cx.run.cluster;
-            cluster
-                .patch(&one.object, Patched::Merge, &marks(release))
-                .await?;
+        if is_marked(&one.value, release) {
+            continue;
+        }
+        let cluster = &at.cx.run.cluster;
+        let marked = cluster
+            .patch(&one.object, Patched::Merge, &marks(release))
+            .await?;
+        if let Some(freed) = freed(&marked) {
+            cluster.patch(&one.object, Patched::Merge, &freed).await?;
         }
     }
     if !live.is_empty() {
@@ -73,4 +79,30 @@ fn marks(release: &ReleaseId) -> Value {
         "annotations": { NAME: release.name, NAMESPACE: release.namespace },
         "labels": { MANAGED_BY: "Helm" },
     } })
+}
+
+/// The patch after which nobody manages a field of the object but Helm's marks; `None` if that is
+/// so. With the object's resourceVersion: in between somebody may write.
+fn freed(marked: &Value) -> Option<Value> {
+    let metadata = &marked["metadata"];
+    // Those of subresources are controllers at work (`status`, `scale`).
+    let entries = metadata["managedFields"].as_array()?;
+    let (plain, of_subresources): (Vec<&Value>, Vec<&Value>) = entries
+        .iter()
+        .partition(|entry| entry["subresource"].is_null());
+    let newest = plain.last()?;
+    // None at all would mean: managed by `before-first-apply`, who is somebody else, too.
+    let mut own = (*newest).clone();
+    own["manager"] = "stackctl".into();
+    own["operation"] = "Update".into();
+    own["fieldsV1"] = json!({ "f:metadata": {
+        "f:annotations": { (format!("f:{NAME}")): {}, (format!("f:{NAMESPACE}")): {} },
+        "f:labels": { (format!("f:{MANAGED_BY}")): {} },
+    } });
+    let kept: Vec<Value> = std::iter::once(own)
+        .chain(of_subresources.into_iter().cloned())
+        .collect();
+    Some(json!({ "metadata": {
+        "resourceVersion": metadata["resourceVersion"], "managedFields": kept,
+    } }))
 }

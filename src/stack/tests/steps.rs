@@ -403,4 +403,9 @@ fn manifests_come_from_files_and_folders() {
         .map(|one| one.resolve(&Scope::default()).unwrap().value["metadata"]["name"].clone())
         .collect();
     assert_eq!(names, ["a", "b", "c", "d"]);
+    let first = manifests[0].resolve(&Scope::default()).unwrap().value;
+    assert_eq!(
+        first,
+        serde_json::json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": "a" } })
+    );
 }

@@ -117,13 +117,10 @@ fn accept(
 
 /// The objects of a document: a `List`, as kubectl prints several, is its items.
 fn items(mut object: Json) -> Vec<Json> {
-    match object["items"].take() {
-        Json::Array(items) if object["kind"] == "List" => items,
-        Json::Null => vec![object],
-        items => {
-            object["items"] = items;
-            vec![object]
-        }
+    let is_list = object["kind"] == "List";
+    match object.get_mut("items") {
+        Some(Json::Array(items)) if is_list => std::mem::take(items),
+        _ => vec![object],
     }
 }
 
