@@ -62,6 +62,7 @@ fn chart(name: &str, edges: &[&str]) -> Chart {
         force_replace: false,
         reinstall_below: None,
         history_max: 10,
+        outputs: std::collections::BTreeMap::default(),
         steps: Steps::default(),
         place: None,
     }

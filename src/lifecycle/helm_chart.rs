@@ -5,7 +5,7 @@ use std::panic::AssertUnwindSafe;
 use async_trait::async_trait;
 use futures::FutureExt as _;
 
-use super::{Context, Payload, StepError, common, deploy, ready, rollback};
+use super::{Context, Payload, StepError, common, deploy, outputs, ready, rollback};
 use crate::{
     engine::Done,
     event::Failure,
@@ -81,6 +81,9 @@ impl dyn HelmChart + '_ {
         let payload = cx
             .phase("check_prerequisites", || self.check_prerequisites(cx))
             .await?;
+        if outputs::are_used(cx) {
+            cx.phase("outputs", || outputs::read(cx)).await?;
+        }
         if cx.action.deploys() {
             cx.phase("namespace", || deploy::ensure_namespace(cx))
                 .await?;

@@ -41,6 +41,7 @@ mod dossier;
 mod error;
 mod executor;
 mod helm_chart;
+mod outputs;
 mod payload;
 pub mod ready;
 pub mod remove;

@@ -1,11 +1,11 @@
 //! From a selection to a plan: orientation of the edges, and the runs that are refused.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Barred, Desired, MissingNeed, Node, NodeIx, Observed, Plan, PlanError, Wait};
 use crate::{
     graph::{Graph, Selection},
-    name::{ChartName, Direction, Milestone, ReleaseStatus},
+    name::{Action, ChartName, Direction, Milestone, ReleaseStatus},
     stack::{Chart, Intent},
 };
 
@@ -243,6 +243,7 @@ impl<'a> Draft<'a> {
             None => desired.guess(self.direction),
             Some(observed) => desired.decide(self.direction, observed.releases.get(&chart.release)),
         };
+        let reason = with_known_after(chart, action, reason);
         let learned = self.known.durations.get(&chart.name);
         Node {
             key: chart.name.clone(),
@@ -267,6 +268,20 @@ impl<'a> Draft<'a> {
         });
         sum.checked_div(n).unwrap_or(1).max(1)
     }
+}
+
+/// Says what a plan cannot know: what of the cluster a chart refers to.
+fn with_known_after(chart: &Chart, action: Action, reason: String) -> String {
+    let outputs = chart.outputs_in_use(action);
+    let charts: BTreeSet<&str> = outputs.iter().map(|(chart, _)| chart.as_str()).collect();
+    if charts.is_empty() {
+        return reason;
+    }
+    let charts: Vec<&str> = charts.into_iter().collect();
+    format!(
+        "{reason}; refers to what is known after {}",
+        charts.join(", ")
+    )
 }
 
 /// All reasons at once, or none.

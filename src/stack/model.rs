@@ -198,6 +198,8 @@ pub struct Chart {
     pub reinstall_below: Option<ReinstallBelow>,
     /// Revisions Helm keeps; 0 = all.
     pub history_max: u32,
+    /// What charts that need this one may refer to.
+    pub outputs: BTreeMap<String, Output>,
     /// Declared lifecycle steps.
     pub steps: Steps,
     /// Its table's header, for messages.

@@ -9,10 +9,10 @@ use crate::{
         findings::Finding,
         layers::origin::Sources,
         model::{
-            CaptureSource, DataCommand, HttpTarget, Objects, Run, Stack, Step, Until,
+            CaptureSource, Chart, DataCommand, HttpTarget, Objects, Run, Stack, Step, Until,
             ValuesCommand, Verb, Which, Within,
         },
-        template::{Reference, Template},
+        template::{Late, Reference, Template},
         validate::known,
     },
 };
@@ -27,13 +27,18 @@ impl Stack {
                 continue;
             };
             if action.deploys() {
-                uses.add_templates(chart.values.templates());
                 uses.add_commands(chart.values.commands());
             }
-            let may_run =
-                |step: &&Step| action == Action::Decide || step.when.actions.contains(&action);
-            let steps = chart.steps.iter().filter(may_run);
-            uses.add_templates(steps.flat_map(templates_of));
+            uses.add_templates(chart.templates(action).into_iter());
+            for (chart, name) in chart.outputs_in_use(action) {
+                let outputs = self.charts.get(chart).map(|chart| &chart.outputs);
+                let output = outputs.and_then(|outputs| outputs.get(name));
+                let mut found = Vec::new();
+                output
+                    .iter()
+                    .for_each(|output| output.objects.templates(&mut found));
+                uses.add_templates(found.into_iter());
+            }
         }
         uses
     }
@@ -52,6 +57,29 @@ impl Stack {
         let declared: Vec<&str> = self.inputs.keys().map(String::as_str).collect();
         let finding: Finding = known::undefined_input(name, &declared);
         finding.into_diagnostic(&Sources::default())
+    }
+}
+
+impl Chart {
+    /// The outputs of other charts that this one's texts refer to when an action is done to it.
+    pub fn outputs_in_use(&self, action: Action) -> BTreeSet<(&ChartName, &str)> {
+        let references = self.templates(action).into_iter();
+        let references = references.flat_map(Template::references);
+        references
+            .filter_map(|reference| match reference {
+                Reference::Late(Late::Output(chart, name)) => Some((chart, name.as_str())),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// Texts of its values, if an action deploys it, and of the steps that it may run.
+    fn templates(&self, action: Action) -> Vec<&Template> {
+        let may_run =
+            |step: &&Step| action == Action::Decide || step.when.actions.contains(&action);
+        let values = action.deploys().then(|| self.values.templates());
+        let steps = self.steps.iter().filter(may_run).flat_map(templates_of);
+        values.into_iter().flatten().chain(steps).collect()
     }
 }
 

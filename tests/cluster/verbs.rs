@@ -32,6 +32,7 @@ spec:
 const WORK: &str = r#"
 [charts.web]
 chart = "./charts/app"
+outputs.version = { kind = "ConfigMap", object = "web", field = "data.chart" }
 
 [charts.objects]
 chart = "./charts/app"
@@ -155,11 +156,12 @@ helm_test = { filter = ["tested-hook"] }
 
 [charts.fed]
 chart = "./charts/app"
-values = { kind = "none", note = "${capture.uid}" }
+needs = ["web"]
+values = { kind = "none", note = "${capture.uid} ${charts.web.outputs.version}" }
 [[charts.fed.pre]]
 capture = { name = "uid", kind = "Namespace", object = "verbs", field = "metadata.uid" }
 [[charts.fed.validate]]
-equals = { kind = "ConfigMap", object = "fed", field = "data.note", value = "${capture.uid}" }
+equals = { kind = "ConfigMap", object = "fed", field = "data.note", value = "${capture.uid} 1.0.0" }
 "#;
 
 fn every_verb_does_its_work() {
@@ -173,6 +175,9 @@ fn every_verb_does_its_work() {
         .expect("a path of ours")
         .to_owned();
     let path = format!("{kubectl}:/usr/bin:/bin");
+    lab.stackctl(&["plan"])
+        .exits(0)
+        .says(&["not installed; refers to what is known after web"]);
     let up = lab.stackctl_with(&[("PATH", &path)], &["up"]).exits(0);
     for (chart, step, ran) in [
         ("workloads", "post/changed", true),

@@ -5,7 +5,7 @@ use crate::stack::{ErrorClass, Objects};
 
 /// A kind that the cluster does not know has no objects.
 pub(super) async fn check<'a>(at: &Attempt<'a>, objects: &'a [Objects]) -> Result<(), StepError> {
-    let live = at.find_any(objects).await?;
+    let live = at.view.find_any(objects).await?;
     if live.is_empty() {
         return Ok(());
     }

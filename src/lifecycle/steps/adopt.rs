@@ -27,7 +27,7 @@ pub(super) async fn adopt<'a>(
     objects: &'a [Objects],
     optional: bool,
 ) -> Result<(), StepError> {
-    let live = at.need_all(objects, optional).await?;
+    let live = at.view.need_all(objects, optional).await?;
     let release = &at.cx.chart.release;
     // Nothing is changed unless all of it may be.
     for one in &live {

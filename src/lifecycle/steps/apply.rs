@@ -16,9 +16,9 @@ pub(super) async fn apply(
 ) -> Result<(), StepError> {
     let mut bodies = Vec::with_capacity(manifests.len());
     for manifest in manifests {
-        let manifest = at.value(manifest)?;
+        let manifest = at.view.value(manifest)?;
         if manifest.secret {
-            at.hide(&manifest.value);
+            at.view.hide(&manifest.value);
         }
         let object = object_of(&manifest.value, at.cx.chart.release.namespace.as_str())?;
         bodies.push((object, manifest.value));

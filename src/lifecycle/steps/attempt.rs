@@ -5,19 +5,17 @@ use std::{
     time::Duration,
 };
 
-use serde_json::Value;
 use tokio::time::{Instant, sleep_until};
 
 use super::{
-    absent, adopt, apply, capture, contains, count, delete, equals, exists, helm_test, http, patch,
-    pods, restart, run, scale, wait,
+    absent, adopt, apply, capture, contains, count, delete, equals, exists, helm_test, http,
+    objects::View, patch, pods, restart, run, scale, wait,
 };
 use crate::{
     engine::Cancelled,
     lifecycle::{Context, Payload, StepError, ready::Limit, words::in_words},
-    secret::Secret,
     shutdown::Level,
-    stack::{ErrorClass, Resolved, Step, Template, TemplatedValue, Verb, secrets_of},
+    stack::{ErrorClass, Step, Verb},
 };
 
 /// First pause between two looks at something that is waited for.
@@ -33,6 +31,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 /// One attempt of one step.
 pub(super) struct Attempt<'a> {
     pub(super) cx: &'a Context<'a>,
+    pub(super) view: View<'a>,
     pub(super) phase: &'a str,
     pub(super) step: &'a Step,
     pub(super) payload: &'a Payload,
@@ -50,6 +49,10 @@ impl<'a> Attempt<'a> {
     ) -> Self {
         Self {
             cx,
+            view: View {
+                cx,
+                namespace: &cx.chart.release.namespace,
+            },
             phase,
             step,
             payload,
@@ -175,24 +178,5 @@ impl<'a> Attempt<'a> {
             self.cx.status(&error.message);
         }
         *seen = Some(error);
-    }
-
-    /// A text of the step.
-    pub(super) fn text(&self, template: &Template) -> Result<String, StepError> {
-        Ok(template.expand(&self.cx.scope())?.text)
-    }
-
-    /// A value of the step. What is secret in it will be masked wherever it turns up.
-    pub(super) fn value(&self, tree: &TemplatedValue) -> Result<Resolved, StepError> {
-        Ok(tree.resolve(&self.cx.scope())?)
-    }
-
-    /// Masks a value from now on.
-    pub(super) fn hide(&self, value: &Value) {
-        let mut secrets: Vec<Secret> = Vec::new();
-        secrets_of(value, &mut secrets);
-        for secret in &secrets {
-            self.cx.run.redactor.add(secret);
-        }
     }
 }

@@ -3,7 +3,13 @@
 use ring::digest::{SHA256, digest};
 use serde_json::Value;
 
-use super::{Context, Payload, StepError, attempt::Attempt, field::read, objects::Live, run};
+use super::{
+    Context, Payload, StepError,
+    attempt::Attempt,
+    field::read,
+    objects::{Live, View},
+    run,
+};
 use crate::stack::{CaptureSource, ErrorClass, Late, Objects, Resolved, Step, ValuePath, Verb};
 
 /// Takes the value into the payload, and keeps it for `${capture.NAME}`.
@@ -38,20 +44,24 @@ async fn take(at: &Attempt<'_>) -> Result<Resolved, StepError> {
         return Err(StepError::new("this is no capture"));
     };
     let found = match source {
-        CaptureSource::Field { objects, field } => field_of(at, objects, field).await,
+        CaptureSource::Field { objects, field } => field_of(at.view, objects, field).await,
         CaptureSource::Command { run, parse } => run::read(at, run, *parse, *secret).await,
     };
     let mut taken = match (found, default) {
         (Err(error), Some(default))
             if matches!(error.class(), ErrorClass::NotFound | ErrorClass::NoMatch) =>
         {
-            at.value(default)?
+            at.view.value(default)?
+        }
+        (Err(error), None) if error.class() == ErrorClass::NotFound => {
+            let hint = "`default = …` is taken where a field or its object may be missing";
+            return Err(error.hint(hint));
         }
         (found, _) => found?,
     };
     taken.secret |= secret;
     if taken.secret {
-        at.hide(&taken.value);
+        at.view.hide(&taken.value);
     }
     if *hash {
         taken.value = hash_of(&taken.value).into();
@@ -60,12 +70,12 @@ async fn take(at: &Attempt<'_>) -> Result<Resolved, StepError> {
 }
 
 /// A field of the one object that is named.
-pub(super) async fn field_of<'a>(
-    at: &Attempt<'a>,
+pub(in crate::lifecycle) async fn field_of<'a>(
+    view: View<'a>,
     objects: &'a Objects,
     field: &ValuePath,
 ) -> Result<Resolved, StepError> {
-    let live = at.need(objects).await?;
+    let live = view.need(objects).await?;
     let found = live.first().map(|one: &Live| (one, read(one, field)));
     match found {
         Some((one, Some(value))) => Ok(Resolved {
@@ -74,9 +84,7 @@ pub(super) async fn field_of<'a>(
         }),
         Some((one, None)) => {
             let message = format!("`{field}` of {one} is not there");
-            Err(StepError::new(message)
-                .of_class(ErrorClass::NotFound)
-                .hint("`default = …` is taken where a field or its object may be missing"))
+            Err(StepError::new(message).of_class(ErrorClass::NotFound))
         }
         None => Err(StepError::new("there is no such object").of_class(ErrorClass::NotFound)),
     }

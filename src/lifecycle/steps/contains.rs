@@ -17,8 +17,8 @@ pub(super) async fn check<'a>(
     field: &ValuePath,
     value: &TemplatedValue,
 ) -> Result<(), StepError> {
-    let wanted = at.value(value)?;
-    let live = at.need(objects).await.map_err(as_mismatch)?;
+    let wanted = at.view.value(value)?;
+    let live = at.view.need(objects).await.map_err(as_mismatch)?;
     let secret = wanted.secret || live.iter().any(|one| one.secret);
     let lacks = |whom: &str, found: Option<&Value>| {
         let wanted = shown(&wanted.value, secret);
@@ -36,7 +36,7 @@ pub(super) async fn check<'a>(
         if contains(&all, &wanted.value) {
             return Ok(());
         }
-        let whom = at.named(objects).await?.to_string();
+        let whom = at.view.named(objects).await?.to_string();
         return Err(lacks(&whom, Some(&all)));
     }
     for one in &live {

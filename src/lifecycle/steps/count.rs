@@ -8,8 +8,8 @@ pub(super) async fn check<'a>(
     objects: &'a Objects,
     count: Count,
 ) -> Result<(), StepError> {
-    let named = at.named(objects).await?;
-    let found = at.find(&named).await?;
+    let named = at.view.named(objects).await?;
+    let found = at.view.find(&named).await?;
     let n = found.live.len();
     if count.holds(n) {
         return Ok(());

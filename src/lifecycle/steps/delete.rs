@@ -24,7 +24,7 @@ pub(super) async fn delete(at: &Attempt<'_>) -> Result<(), StepError> {
     else {
         return Ok(());
     };
-    let mut live = at.find_any(objects).await?;
+    let mut live = at.view.find_any(objects).await?;
     if let Some(min) = min_restarts {
         live.retain(|pod| crashes(&pod.value, *min));
     }

@@ -15,8 +15,8 @@ pub(super) async fn check<'a>(
     field: &ValuePath,
     value: &TemplatedValue,
 ) -> Result<(), StepError> {
-    let wanted = at.value(value)?;
-    let live = at.need(objects).await.map_err(as_mismatch)?;
+    let wanted = at.view.value(value)?;
+    let live = at.view.need(objects).await.map_err(as_mismatch)?;
     let mut wrong = live.iter().filter_map(|one| {
         let found = read(one, field);
         if found

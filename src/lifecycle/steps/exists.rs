@@ -6,7 +6,7 @@ use crate::stack::{ErrorClass, Objects};
 /// Every name, and something of each selection.
 pub(super) async fn check<'a>(at: &Attempt<'a>, objects: &'a [Objects]) -> Result<(), StepError> {
     for one in objects {
-        at.need(one).await.map_err(as_mismatch)?;
+        at.view.need(one).await.map_err(as_mismatch)?;
     }
     Ok(())
 }

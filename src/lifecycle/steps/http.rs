@@ -31,7 +31,7 @@ pub(super) async fn check(
             .cause(shown));
     }
     if let Some(text) = body {
-        let text = at.text(text)?;
+        let text = at.view.text(text)?;
         if !answer.body.contains(&text) {
             let message = format!("the answer of {whom} does not hold `{text}`");
             return Err(StepError::new(message)
@@ -45,7 +45,7 @@ pub(super) async fn check(
 async fn ask(at: &Attempt<'_>, target: &HttpTarget) -> Result<(String, http::Answer), StepError> {
     match target {
         HttpTarget::Url(url) => {
-            let url = at.text(url)?;
+            let url = at.view.text(url)?;
             let answer = http::get(&url, at.step.timeout).await;
             Ok((
                 url,
@@ -60,9 +60,9 @@ async fn ask(at: &Attempt<'_>, target: &HttpTarget) -> Result<(String, http::Ans
             port,
             path,
         } => {
-            let service = at.text(service)?;
+            let service = at.view.text(service)?;
             let namespace = namespace_of(at, namespace.as_ref())?;
-            let path = at.text(path)?;
+            let path = at.view.text(path)?;
             let answer = at
                 .cx
                 .run
@@ -86,6 +86,6 @@ fn namespace_of(at: &Attempt<'_>, namespace: Option<&Template>) -> Result<Namesp
     let Some(template) = namespace else {
         return Ok(at.cx.chart.release.namespace.clone());
     };
-    let namespace = Namespace::new(&at.text(template)?);
+    let namespace = Namespace::new(&at.view.text(template)?);
     namespace.map_err(|error| StepError::new(error.to_string()).of_class(ErrorClass::Template))
 }

@@ -32,6 +32,8 @@ mod when;
 
 use attempt::Attempt;
 
+pub(super) use self::{capture::field_of, objects::View};
+
 use super::{Context, Payload, StepError, words::in_words};
 use crate::stack::{OnError, Step};
 

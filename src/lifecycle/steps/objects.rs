@@ -5,14 +5,16 @@ use std::fmt;
 use futures::StreamExt as _;
 use serde_json::Value;
 
-use super::{
-    attempt::Attempt,
-    field::{self, same},
-};
+use super::field::{self, same};
 use crate::{
     cluster::{ClusterError, ObjectRef, ServedKind},
-    lifecycle::StepError,
-    stack::{ErrorClass, Objects, ValuePath, Which, Within},
+    lifecycle::{Context, StepError},
+    name::Namespace,
+    secret::Secret,
+    stack::{
+        ErrorClass, Objects, Resolved, Template, TemplatedValue, ValuePath, Which, Within,
+        secrets_of,
+    },
 };
 
 /// Objects read at once.
@@ -28,6 +30,14 @@ pub(super) struct Live {
     pub(super) value: Value,
     /// What it holds must not be seen.
     pub(super) secret: bool,
+}
+
+/// What one chart sees of the cluster.
+#[derive(Clone, Copy)]
+pub(in crate::lifecycle) struct View<'a> {
+    pub(in crate::lifecycle) cx: &'a Context<'a>,
+    /// Where objects are whose namespace is not said.
+    pub(in crate::lifecycle) namespace: &'a Namespace,
 }
 
 /// What a step names, with texts filled in, of a kind that the cluster knows.
@@ -56,7 +66,26 @@ pub(super) struct Found {
     pub(super) missing: Vec<String>,
 }
 
-impl<'a> Attempt<'a> {
+impl<'a> View<'a> {
+    /// A text of the step.
+    pub(in crate::lifecycle) fn text(&self, template: &Template) -> Result<String, StepError> {
+        Ok(template.expand(&self.cx.scope())?.text)
+    }
+
+    /// A value of the step. What is secret in it will be masked wherever it turns up.
+    pub(in crate::lifecycle) fn value(&self, tree: &TemplatedValue) -> Result<Resolved, StepError> {
+        Ok(tree.resolve(&self.cx.scope())?)
+    }
+
+    /// Masks a value from now on.
+    pub(in crate::lifecycle) fn hide(&self, value: &Value) {
+        let mut secrets: Vec<Secret> = Vec::new();
+        secrets_of(value, &mut secrets);
+        for secret in &secrets {
+            self.cx.run.redactor.add(secret);
+        }
+    }
+
     /// What a step names.
     pub(super) async fn named(&self, objects: &'a Objects) -> Result<Named<'a>, StepError> {
         let which = match &objects.which {
@@ -81,7 +110,7 @@ impl<'a> Attempt<'a> {
             .resolve_kind(&objects.kind, objects.api_version.as_deref())
             .await?;
         let namespace = match &objects.within {
-            Within::Release => Some(self.cx.chart.release.namespace.to_string()),
+            Within::Release => Some(self.namespace.to_string()),
             Within::Namespace(namespace) => Some(self.name(namespace)?),
             Within::Everywhere => None,
         };
@@ -106,7 +135,7 @@ impl<'a> Attempt<'a> {
     }
 
     /// The name of an object, or of a namespace.
-    fn name(&self, template: &crate::stack::Template) -> Result<String, StepError> {
+    fn name(&self, template: &Template) -> Result<String, StepError> {
         let name = self.text(template)?;
         let bad = |c: char| "/%?#".contains(c) || c.is_whitespace() || c.is_control();
         if name.is_empty() || name.contains(bad) {

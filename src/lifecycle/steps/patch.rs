@@ -15,16 +15,16 @@ pub(super) async fn patch<'a>(
     patch: &TemplatedValue,
     optional: bool,
 ) -> Result<(), StepError> {
-    let patch = at.value(patch)?;
+    let patch = at.view.value(patch)?;
     if patch.secret {
-        at.hide(&patch.value);
+        at.view.hide(&patch.value);
     }
     let how = match kind {
         PatchKind::Merge => Patched::Merge,
         PatchKind::Strategic => Patched::Strategic,
         PatchKind::Json => Patched::Json,
     };
-    for one in at.need_all(slice::from_ref(objects), optional).await? {
+    for one in at.view.need_all(slice::from_ref(objects), optional).await? {
         at.cx.status(&format!("patching {one}"));
         let patched = at
             .cx

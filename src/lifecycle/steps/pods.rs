@@ -12,8 +12,8 @@ pub(super) async fn check<'a>(
     objects: &'a Objects,
     min: u32,
 ) -> Result<(), StepError> {
-    let named = at.named(objects).await?;
-    let found = at.find(&named).await?;
+    let named = at.view.named(objects).await?;
+    let found = at.view.find(&named).await?;
     // A pod on its way out says nothing about the ones that replace it.
     let leaving = |pod: &&Live| pod.value["metadata"]["deletionTimestamp"].is_string();
     let live: Vec<&Live> = found.live.iter().filter(|pod| !leaving(pod)).collect();

@@ -16,7 +16,7 @@ pub(super) async fn restart<'a>(
     wait_rollout: bool,
     optional: bool,
 ) -> Result<(), StepError> {
-    let live = at.need_all(objects, optional).await?;
+    let live = at.view.need_all(objects, optional).await?;
     if live.is_empty() {
         return Ok(());
     }

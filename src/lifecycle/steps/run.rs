@@ -140,7 +140,7 @@ fn environment(
         env.insert("STACKCTL_ENVIRONMENT".into(), environment.as_str().into());
     }
     for (name, template) in own {
-        env.insert(name.into(), at.text(template)?.into());
+        env.insert(name.into(), at.view.text(template)?.into());
     }
     Ok(env)
 }

@@ -22,12 +22,12 @@ pub(super) async fn scale<'a>(
     wait_rollout: bool,
     optional: bool,
 ) -> Result<(), StepError> {
-    let replicas = at.value(replicas)?;
+    let replicas = at.view.value(replicas)?;
     let replicas = number(&replicas.value).ok_or_else(|| {
         let shown = shown(&replicas.value, replicas.secret);
         StepError::new(format!("{shown} is no number of replicas")).of_class(ErrorClass::Template)
     })?;
-    let live = at.need_all(slice::from_ref(objects), optional).await?;
+    let live = at.view.need_all(slice::from_ref(objects), optional).await?;
     if live.is_empty() {
         return Ok(());
     }

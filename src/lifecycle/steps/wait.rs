@@ -25,7 +25,7 @@ pub(super) async fn wait<'a>(
             Until::Count(wanted) => count::check(at, objects, *wanted).await,
             Until::Field { field, value } => equals::check(at, objects, field, value).await,
             Until::Condition { name, status } => condition(at, objects, name, status).await,
-            Until::Rollout => match at.need(objects).await {
+            Until::Rollout => match at.view.need(objects).await {
                 Ok(live) => {
                     return ready::ready_within(at.cx, &refs(&live), at.limit).await;
                 }
@@ -45,7 +45,7 @@ async fn condition<'a>(
     name: &str,
     status: &str,
 ) -> Result<(), StepError> {
-    let live = at.need(objects).await?;
+    let live = at.view.need(objects).await?;
     let wrong = live.iter().find_map(|one| {
         let seen = seen(one, name, status)?;
         Some(format!(

@@ -18,6 +18,17 @@ pub struct Objects {
     pub which: Which,
 }
 
+/// `outputs.NAME` of a chart: a field of a live object, for the texts of charts that need it.
+#[derive(Debug, Clone)]
+pub struct Output {
+    /// The object, by name.
+    pub objects: Objects,
+    /// The field.
+    pub field: ValuePath,
+    /// Never shown. What comes from a Secret never is.
+    pub secret: bool,
+}
+
 /// Where objects are looked for.
 #[derive(Debug, Clone)]
 pub enum Within {

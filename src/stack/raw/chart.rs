@@ -46,6 +46,7 @@ pub(crate) struct RawChart<'a> {
     pub(crate) force_replace: bool,
     pub(crate) reinstall_below: Option<RawReinstall<'a>>,
     pub(crate) history_max: Option<u32>,
+    pub(crate) outputs: Vec<(Text<'a>, &'a Node)>,
     pub(crate) steps: RawSteps<'a>,
 }
 
@@ -57,7 +58,7 @@ pub(crate) struct RawReinstall<'a> {
 }
 
 /// Keys of the design that come with later versions.
-const LATER: &[&str] = &["adopt", "crds", "outputs", "retry"];
+const LATER: &[&str] = &["crds", "retry"];
 
 /// Finds what is wrong with `[defaults]` itself, whether or not a chart uses it.
 pub(crate) fn check_defaults(table: &Table, f: &mut Findings) {
@@ -110,7 +111,7 @@ pub(crate) fn read<'a>(
             .node("values_yaml")
             .and_then(|node| one_or_more(node, "values_yaml", f))
             .unwrap_or_default(),
-        set: read_set(&mut chart, f),
+        set: read_pairs(&mut chart, "set", f),
         unset: chart.texts("unset", f).unwrap_or_default(),
         timeout: chart.duration("timeout", f),
         wait: read_wait(&mut chart, f),
@@ -120,6 +121,7 @@ pub(crate) fn read<'a>(
             .node("reinstall_below")
             .and_then(|node| read_reinstall(node, f)),
         history_max: history_max(&mut chart, f),
+        outputs: read_pairs(&mut chart, "outputs", f),
         steps: read_steps(&mut chart, f),
     };
     chart.finish(f);
@@ -132,8 +134,13 @@ fn read_values<'a>(chart: &mut Reader<'a>, f: &mut Findings) -> Option<&'a Node>
     Some(node)
 }
 
-fn read_set<'a>(chart: &mut Reader<'a>, f: &mut Findings) -> Vec<(Text<'a>, &'a Node)> {
-    let Some(node) = chart.node("set") else {
+/// A table whose keys mean something.
+fn read_pairs<'a>(
+    chart: &mut Reader<'a>,
+    key: &'static str,
+    f: &mut Findings,
+) -> Vec<(Text<'a>, &'a Node)> {
+    let Some(node) = chart.node(key) else {
         return Vec::new();
     };
     let pairs = |table: &'a Table| {
@@ -145,7 +152,7 @@ fn read_set<'a>(chart: &mut Reader<'a>, f: &mut Findings) -> Vec<(Text<'a>, &'a 
             })
             .collect()
     };
-    table(node, "set", f).map(pairs).unwrap_or_default()
+    table(node, key, f).map(pairs).unwrap_or_default()
 }
 
 fn read_wait(chart: &mut Reader<'_>, f: &mut Findings) -> Wait {

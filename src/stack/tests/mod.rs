@@ -4,6 +4,7 @@ mod commands;
 mod edges;
 mod environments;
 mod keys;
+mod outputs;
 mod parse;
 mod problems;
 mod sources;

@@ -171,7 +171,7 @@ enabled = false
     stack.toml:11: input `domain` has no value: give it with `--input domain=…` (this must be known while loading) | give input `domain` a default
     stack.toml:12: environment variable `NOPE` is not set (this must be known while loading) | set `NOPE`, or use an input with a default
     stack.toml:13: undefined input `regoin` | did you mean `region`? | defined inputs: `region`, `domain`, `api_token` and `bad`
-    stack.toml:13: undefined reference `${foo}` | defined are `${inputs.NAME}`, `${env.NAME}`, `${capture.NAME}`, `${charts.NAME.namespace}` and `${charts.NAME.release}` | write `$${` for the text itself
+    stack.toml:13: undefined reference `${foo}` | defined are `${inputs.NAME}`, `${env.NAME}`, `${capture.NAME}`, `${charts.NAME.namespace}`, `${charts.NAME.release}` and `${charts.NAME.outputs.NAME}` | write `$${` for the text itself
     stack.toml:15: undefined chart `wbe` | did you mean `web`? | defined charts: `off` and `web`
     stack.toml:15: chart `off` is disabled
     stack.toml:17: a secret cannot be part of a name (this is shown in plans, events and labels)

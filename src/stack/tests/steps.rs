@@ -111,7 +111,7 @@ size = {}
 }
 
 /// An address in one line.
-fn told(objects: &Objects) -> String {
+pub(super) fn told(objects: &Objects) -> String {
     let Objects {
         kind,
         api_version,

@@ -17,7 +17,7 @@ use crate::stack::{
         edges::{self, Edge},
         known::{Here, Known},
         names::Identity,
-        source,
+        outputs, source,
         steps::{Phase, Reading},
         tree,
     },
@@ -66,7 +66,11 @@ pub(crate) fn chart(
     let (needs, after) = edges::of_chart(parts.edges, parts.identities, f);
     let timeout = raw.timeout.unwrap_or(TIMEOUT);
     let labels = labels(raw, known, f);
-    known.here.replace(Some(Here::default()));
+    let outputs = outputs::read(&raw.outputs, &reading(parts, timeout), f);
+    known.here.replace(Some(Here {
+        chart: raw.name.value.to_owned(),
+        captures: Vec::new(),
+    }));
     let pre = reading(parts, timeout).phase(Phase::Pre, &raw.steps.pre, f);
     let before_exec = known.here.borrow().clone();
     let values = values(raw, parts, f);
@@ -104,6 +108,7 @@ pub(crate) fn chart(
         force_replace: raw.force_replace,
         reinstall_below,
         history_max: raw.history_max.unwrap_or(parts.history_max),
+        outputs,
         steps,
         place: f.sources.place(raw.name.origin),
     })

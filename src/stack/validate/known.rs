@@ -8,7 +8,7 @@ use std::{
 };
 
 use crate::{
-    name::ReleaseId,
+    name::{ChartName, ReleaseId},
     stack::{
         findings::{Finding, Findings, list},
         layers::origin::{Located, Text},
@@ -16,6 +16,7 @@ use crate::{
         raw::data::RawCommand,
         scope::{ExpandError, Scope},
         template::{Late, Part, Piece, Reference, Template, is_name, scan},
+        validate::outputs::Outputs,
     },
 };
 
@@ -36,6 +37,8 @@ pub(crate) struct Known<'a> {
     pub(crate) from_commands: BTreeSet<&'a str>,
     /// Charts; filled once their own names are known.
     pub(crate) charts: HashMap<&'a str, ChartNames<'a>>,
+    /// What `${charts.NAME.outputs.…}` offers.
+    pub(crate) outputs: Outputs<'a>,
     /// What the chart that is being read may refer to of itself and of those before it.
     /// Nothing elsewhere.
     pub(crate) here: RefCell<Option<Here>>,
@@ -44,6 +47,8 @@ pub(crate) struct Known<'a> {
 /// The chart that is being read.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Here {
+    /// Its name.
+    pub(crate) chart: String,
     /// What its steps captured before the place that is being read.
     pub(crate) captures: Vec<String>,
 }
@@ -184,14 +189,13 @@ impl Known<'_> {
                 self.refer_to_chart(chart, field)
             }
             ["capture", name] => self.refer_to_capture(name),
-            ["charts", _, "outputs", ..] => Err(Finding::error(format!(
-                "`${{{inner}}}` is not supported by this version of stackctl"
-            ))),
+            ["charts", chart, "outputs", name] => self.refer_to_output(chart, name),
             _ => Err(
                 Finding::error(format!("undefined reference `${{{inner}}}`"))
                     .help(
                         "defined are `${inputs.NAME}`, `${env.NAME}`, `${capture.NAME}`, \
-                     `${charts.NAME.namespace}` and `${charts.NAME.release}`",
+                     `${charts.NAME.namespace}`, `${charts.NAME.release}` and \
+                     `${charts.NAME.outputs.NAME}`",
                     )
                     .help("write `$${` for the text itself"),
             ),
@@ -208,11 +212,7 @@ impl Known<'_> {
     fn refer_to_capture(&self, name: &str) -> Result<Part, Finding> {
         let here = self.here.borrow();
         let Some(here) = &*here else {
-            return Err(
-                Finding::error(format!("`${{capture.{name}}}` cannot be used here")).help(
-                    "what is read from the cluster may be used in a chart's values and steps",
-                ),
-            );
+            return Err(nowhere(&format!("capture.{name}")));
         };
         if here.captures.iter().any(|known| known == name) {
             let late = Late::Capture(name.to_owned());
@@ -229,6 +229,22 @@ impl Known<'_> {
                 .suggest(name, before.clone())
                 .help(format!("captured before this: {}", list(before)))
         })
+    }
+
+    fn refer_to_output(&self, chart: &str, name: &str) -> Result<Part, Finding> {
+        let here = self.here.borrow();
+        let Some(here) = &*here else {
+            return Err(nowhere(&format!("charts.{chart}.outputs.{name}")));
+        };
+        // Whether there is such a chart.
+        self.refer_to_chart(chart, "release")?;
+        self.outputs.check(&here.chart, chart, name)?;
+        // A name that is none is reported elsewhere.
+        let Ok(chart) = ChartName::new(chart) else {
+            return Ok(Part::Text(String::new()));
+        };
+        let late = Late::Output(chart, name.to_owned());
+        Ok(Part::Reference(Reference::Late(late)))
     }
 
     fn refer_to_chart(&self, chart: &str, field: &str) -> Result<Part, Finding> {
@@ -253,6 +269,12 @@ impl Known<'_> {
             }
         }
     }
+}
+
+/// Only a chart at work knows what is in the cluster.
+fn nowhere(inner: &str) -> Finding {
+    Finding::error(format!("`${{{inner}}}` cannot be used here"))
+        .help("what is read from the cluster may be used in a chart's values and steps")
 }
 
 /// An input nobody declared: what is declared, and the most likely meaning.

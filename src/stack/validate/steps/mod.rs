@@ -14,6 +14,8 @@ mod selector;
 
 use std::time::Duration;
 
+pub(crate) use self::objects::{Accept, Naming};
+
 use crate::stack::{
     findings::{Finding, Findings, list},
     layers::{
