@@ -61,6 +61,7 @@ async fn a_capture_that_fails_says_what_is_missing() {
     ]).await, @r#"
     capture = { name = "c", kind = "ConfigMap", object = "nope", field = "data.x" }
     post/capture: ConfigMap/nope in shop is not there
+      hint: `default = …` is taken where a field or its object may be missing
 
     capture = { name = "c", kind = "ConfigMap", object = "coredns", field = "data.y" }
     post/capture: `data.y` of ConfigMap/coredns in shop is not there
