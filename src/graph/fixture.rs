@@ -7,7 +7,7 @@ use indexmap::IndexMap;
 use crate::{
     name::{ChartName, Milestone, Namespace, ReleaseId, ReleaseName, StackName},
     stack::{
-        Chart, ChartSource, ClusterGuard, Intent, Need, RollbackOnFailure, Settings, Stack, Steps,
+        Chart, ChartSource, ClusterGuard, Intent, Need, Retry, RollbackOnFailure, Settings, Stack, Steps,
         Values, Wait,
     },
 };
@@ -57,6 +57,13 @@ fn chart(name: &str, edges: &[&str]) -> Chart {
         protected: false,
         values: Values::default(),
         timeout: Duration::from_mins(5),
+        deadline: None,
+        retry: Retry {
+            attempts: 1,
+            delay: Duration::from_secs(5),
+            backoff: 1.0,
+            on: Vec::new(),
+        },
         wait: Wait::default(),
         rollback_on_failure: RollbackOnFailure::default(),
         force_replace: false,

@@ -23,6 +23,8 @@ pub struct Call<'a> {
     pub surroundings: &'a Surroundings,
     /// Who may stop it.
     pub shutdown: &'a Shutdown,
+    /// It is ended after this, whatever its own timeout.
+    pub at_most: Option<Duration>,
     /// Sees each line as it comes, but not those that are data (`-o json`, rendered manifests).
     pub on_line: &'a mut (dyn FnMut(Stream, &str) + Send),
 }
@@ -155,7 +157,7 @@ impl Asked<'_> {
             env: call.surroundings.environment(),
             stdin: self.stdin.clone(),
             keep: Keep::Data,
-            deadline: Some(self.deadline),
+            deadline: Some(call.at_most.map_or(self.deadline, |most| self.deadline.min(most))),
             grace: deadline::GRACE,
             on_terminate: self.on_terminate,
             orphaned: Orphaned::HoldPipes,

@@ -9,9 +9,9 @@ use std::{
     time::Duration,
 };
 
-use tokio::sync::OnceCell;
+use tokio::{sync::OnceCell, time::Instant};
 
-use super::StepError;
+use super::{StepError, ready::Limit, words::in_words};
 use crate::{
     chart,
     cluster::{Cluster, Watches},
@@ -23,11 +23,13 @@ use crate::{
     release::Releases,
     secret::Redactor,
     shutdown::{Level, Shutdown},
-    stack::{self, Late, Resolved, Scope, Stack},
+    stack::{self, ErrorClass, Late, Resolved, Scope, Stack},
 };
 
 /// Between `Level::Kill` and the end of a step that does not end by itself.
 const LAST_WORDS: Duration = Duration::from_secs(3);
+
+const ONE_SECOND: Duration = Duration::from_secs(1);
 
 /// What all charts of one run share.
 pub struct RunContext {
@@ -69,6 +71,8 @@ pub struct Context<'a> {
     current: Mutex<String>,
     memory: Mutex<Memory>,
     installed: OnceCell<bool>,
+    /// When everything that is done to the chart must have ended.
+    deadline: Mutex<Option<Instant>>,
 }
 
 /// What the built-in phases tell each other.
@@ -108,6 +112,7 @@ impl<'a> Context<'a> {
             current: Mutex::default(),
             memory: Mutex::default(),
             installed: OnceCell::new(),
+            deadline: Mutex::new(chart.deadline.map(|deadline| Instant::now() + deadline)),
         }
     }
 
@@ -139,13 +144,48 @@ impl<'a> Context<'a> {
             .output(&step, stream, self.run.redactor.redact(text));
     }
 
-    /// Runs one step: reported, not begun once the run was asked to terminate, and dropped a
-    /// moment after it was told to kill, whatever it waits for.
+    /// How long something may take that may take so long: no longer than the chart has left.
+    pub(super) fn limit(&self, timeout: Duration) -> Limit {
+        let limit = Limit::of(timeout);
+        match *self.lock_deadline() {
+            Some(deadline) if deadline < limit.until => {
+                let left = deadline.saturating_duration_since(Instant::now());
+                Limit {
+                    until: deadline,
+                    // For people.
+                    timeout: Duration::from_secs(left.as_secs()).max(ONE_SECOND),
+                }
+            }
+            _ => limit,
+        }
+    }
+
+    /// Whether the chart's deadline is over at a moment.
+    pub(super) fn is_over_at(&self, moment: Instant) -> bool {
+        self.lock_deadline().is_some_and(|deadline| deadline <= moment)
+    }
+
+    /// What comes now must be done whatever time it is.
+    pub(super) fn lift_deadline(&self) {
+        *self.lock_deadline() = None;
+    }
+
+    /// Runs one step: reported, not begun once the run was asked to terminate or the chart's time
+    /// is over, and dropped a moment after it was told to kill, whatever it waits for.
     pub async fn step<T>(
         &self,
         name: &str,
         work: impl Future<Output = Result<T, StepError>>,
     ) -> Result<T, StepError> {
+        if let Some(deadline) = self.chart.deadline
+            && self.is_over_at(Instant::now())
+        {
+            let message = format!(
+                "the chart's deadline of {} is over before {name}",
+                in_words(deadline)
+            );
+            return Err(StepError::new(message).of_class(ErrorClass::Timeout));
+        }
         let guard = self.progress.step(name).await?;
         let outer = std::mem::replace(&mut *self.lock_current(), name.to_owned());
         let result = tokio::select! {
@@ -195,7 +235,9 @@ impl<'a> Context<'a> {
         call: impl AsyncFnOnce(Call<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
         let mut on_line = |stream, line: &str| self.say(stream, line);
+        let deadline = *self.lock_deadline();
         call(Call {
+            at_most: deadline.map(|deadline| deadline.saturating_duration_since(Instant::now())),
             surroundings: &self.run.surroundings,
             shutdown: &self.run.shutdown,
             on_line: &mut on_line,
@@ -251,6 +293,10 @@ impl<'a> Context<'a> {
     pub(super) fn take_dossier(&self) -> Vec<String> {
         let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
         std::mem::take(&mut memory.dossier)
+    }
+
+    fn lock_deadline(&self) -> std::sync::MutexGuard<'_, Option<Instant>> {
+        self.deadline.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock_current(&self) -> std::sync::MutexGuard<'_, String> {

@@ -46,7 +46,7 @@ pub async fn upgrade(cx: &Context<'_>) -> Result<(), StepError> {
         chart: chart.to_owned(),
         values_files: values.0,
         values: values.1,
-        timeout: cx.chart.timeout,
+        timeout: cx.limit(cx.chart.timeout).timeout,
         wait: wait_mode(cx),
         history_max: cx.chart.history_max,
         labels: labels(cx, expected)?,
@@ -99,7 +99,10 @@ async fn newest(cx: &Context<'_>) -> Result<Option<Revision>, StepError> {
         good_revision: good(cx, &history).await?,
         last_revision: history.last().map(|revision| revision.revision),
     };
-    cx.remember(|memory| memory.before = Some(before));
+    // Of the first attempt: what later ones find is what it left.
+    cx.remember(|memory| {
+        memory.before.get_or_insert(before);
+    });
     Ok(history.last().cloned())
 }
 

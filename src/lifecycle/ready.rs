@@ -95,12 +95,12 @@ pub(super) async fn objects_of(
 
 /// Waits until objects are ready, up to the chart's timeout, interruptibly.
 pub async fn wait_for(cx: &Context<'_>, objects: &[ObjectRef]) -> Result<(), StepError> {
-    ready_within(cx, objects, Limit::of(cx.chart.timeout)).await
+    ready_within(cx, objects, cx.limit(cx.chart.timeout)).await
 }
 
 /// Waits until objects are gone, up to the chart's timeout, interruptibly.
 pub async fn wait_gone(cx: &Context<'_>, objects: &[ObjectRef]) -> Result<(), StepError> {
-    gone_within(cx, objects, Limit::of(cx.chart.timeout)).await
+    gone_within(cx, objects, cx.limit(cx.chart.timeout)).await
 }
 
 /// Waits until objects are ready, interruptibly.

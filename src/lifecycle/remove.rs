@@ -30,7 +30,7 @@ pub async fn uninstall(cx: &Context<'_>) -> Result<(), StepError> {
     let record = cx.run.releases.get(release, last.revision).await?;
     let uninstall = Uninstall {
         release: release.clone(),
-        timeout: cx.chart.timeout,
+        timeout: cx.limit(cx.chart.timeout).timeout,
         // Hooks that run after the deletion would run too early.
         wait: record.as_ref().is_some_and(has_post_delete_hooks),
     };

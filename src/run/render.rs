@@ -90,6 +90,7 @@ impl Renderer<'_> {
         let call = Call {
             surroundings: self.surroundings,
             shutdown: self.shutdown,
+            at_most: None,
             on_line: &mut |_: Stream, _: &str| (),
         };
         self.helm.template(call, &upgrade, self.kube_version).await

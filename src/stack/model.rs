@@ -188,6 +188,11 @@ pub struct Chart {
     pub values: Values,
     /// Deadline of one operation (exec, ready); Helm's `--timeout` is the same.
     pub timeout: Duration,
+    /// Of everything that is done to it, from its start on; none: no limit beside those of its
+    /// operations and steps. The failure hook and a rollback come on top.
+    pub deadline: Option<Duration>,
+    /// How often exec is tried, with getting ready after it.
+    pub retry: Retry,
     /// Who waits for its workloads.
     pub wait: Wait,
     /// When a failed exec is taken back.

@@ -56,7 +56,7 @@ impl<'a> Attempt<'a> {
             phase,
             step,
             payload,
-            limit: Limit::of(step.timeout),
+            limit: cx.limit(step.timeout),
             seen: Mutex::default(),
         }
     }

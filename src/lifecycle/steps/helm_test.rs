@@ -39,7 +39,7 @@ pub(super) async fn check(
     }
     let test = Test {
         release: release.clone(),
-        timeout: at.step.timeout,
+        timeout: at.limit.timeout,
         filter: filter.to_vec(),
         logs,
     };

@@ -46,7 +46,7 @@ async fn ask(at: &Attempt<'_>, target: &HttpTarget) -> Result<(String, http::Ans
     match target {
         HttpTarget::Url(url) => {
             let url = at.view.text(url)?;
-            let answer = http::get(&url, at.step.timeout).await;
+            let answer = http::get(&url, at.limit.timeout).await;
             Ok((
                 url,
                 answer.map_err(|error| {

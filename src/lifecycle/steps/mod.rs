@@ -31,6 +31,7 @@ mod wait;
 mod when;
 
 use attempt::Attempt;
+use tokio::time::Instant;
 
 pub(super) use self::{capture::field_of, objects::View};
 
@@ -83,7 +84,10 @@ async fn attempts(
             Ok(payload) => return Ok(payload),
             Err(error) => error,
         };
-        let again = attempt < retry.attempts && retry.on.contains(&error.class());
+        let pause = retry.pause_after(attempt);
+        let again = attempt < retry.attempts
+            && retry.on.contains(&error.class())
+            && !cx.is_over_at(Instant::now() + pause);
         if error.cancelled || !again {
             return Err(match attempt {
                 1 => error,
@@ -93,7 +97,6 @@ async fn attempts(
                 },
             });
         }
-        let pause = retry.pause_after(attempt);
         cx.status(&format!(
             "attempt {attempt} of {}: {error}; again in {}",
             retry.attempts,

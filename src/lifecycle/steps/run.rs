@@ -68,7 +68,7 @@ async fn output(at: &Attempt<'_>, run: &stack::Run, says: Says) -> Result<Output
         orphaned: Orphaned::DropPipes,
         dir: Some(run.dir.clone()),
         stdin: Some(Secret::new(at.payload.to_json())),
-        deadline: Some(step.timeout),
+        deadline: Some(at.limit.timeout),
         grace: GRACE,
         on_terminate: OnTerminate::Signal,
     };
@@ -88,7 +88,7 @@ async fn output(at: &Attempt<'_>, run: &stack::Run, says: Says) -> Result<Output
         }),
         End::TimedOut => Err(StepError::new(format!(
             "`{program}` did not end within {}",
-            in_words(step.timeout)
+            in_words(at.limit.timeout)
         ))
         .of_class(ErrorClass::Timeout)
         .cause(tail)),

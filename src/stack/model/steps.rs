@@ -163,6 +163,16 @@ impl ErrorClass {
         Self::Kill,
     ];
 
+    /// Those that pass by themselves, mostly: what exec is tried again for where nothing is said.
+    /// A timeout is not one of them: what is too slow takes its whole time again.
+    pub const PASSING: [Self; 5] = [
+        Self::Webhook,
+        Self::NoMatch,
+        Self::Lock,
+        Self::Network,
+        Self::Conflict,
+    ];
+
     /// The word in the file.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -12,7 +12,7 @@ use crate::stack::{
     model::{Intent, RollbackOnFailure, Wait},
     raw::{
         data::{RawValuesFile, read_values_files},
-        history_max, one_or_more,
+        RawRetry, history_max, one_or_more, read_retry,
         reader::{self, Reader, table, wrong},
         steps::{RawSteps, read_steps},
     },
@@ -41,6 +41,8 @@ pub(crate) struct RawChart<'a> {
     pub(crate) set: Vec<(Text<'a>, &'a Node)>,
     pub(crate) unset: Vec<Text<'a>>,
     pub(crate) timeout: Option<Duration>,
+    pub(crate) deadline: Option<(Duration, Origin)>,
+    pub(crate) retry: RawRetry,
     pub(crate) wait: Wait,
     pub(crate) rollback_on_failure: RollbackOnFailure,
     pub(crate) force_replace: bool,
@@ -58,7 +60,7 @@ pub(crate) struct RawReinstall<'a> {
 }
 
 /// Keys of the design that come with later versions.
-const LATER: &[&str] = &["crds", "retry"];
+const LATER: &[&str] = &["crds"];
 
 /// Finds what is wrong with `[defaults]` itself, whether or not a chart uses it.
 pub(crate) fn check_defaults(table: &Table, f: &mut Findings) {
@@ -114,6 +116,11 @@ pub(crate) fn read<'a>(
         set: read_pairs(&mut chart, "set", f),
         unset: chart.texts("unset", f).unwrap_or_default(),
         timeout: chart.duration("timeout", f),
+        deadline: read_deadline(&mut chart, name.origin, f),
+        retry: chart
+            .node("retry")
+            .and_then(|node| read_retry(node, f))
+            .unwrap_or_default(),
         wait: read_wait(&mut chart, f),
         rollback_on_failure: rollback,
         force_replace: chart.flag("force_replace", f).unwrap_or_default(),
@@ -153,6 +160,15 @@ fn read_pairs<'a>(
             .collect()
     };
     table(node, key, f).map(pairs).unwrap_or_default()
+}
+
+fn read_deadline(
+    chart: &mut Reader<'_>,
+    whole: Origin,
+    f: &mut Findings,
+) -> Option<(Duration, Origin)> {
+    let origin = chart.origin_or("deadline", whole);
+    Some((chart.duration("deadline", f)?, origin))
 }
 
 fn read_wait(chart: &mut Reader<'_>, f: &mut Findings) -> Wait {

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use crate::stack::{
     findings::{Finding, Findings},
     layers::origin::{Origin, Text},
-    model::{Chart, Edit, ReinstallBelow, Steps, ValuePath, Values, ValuesCommand, ValuesLayer},
+    model::{Chart, Edit, ErrorClass, ReinstallBelow, Steps, ValuePath, Values, ValuesCommand, ValuesLayer},
     range,
     raw::{
         chart::{RawChart, RawReinstall},
@@ -18,7 +18,7 @@ use crate::stack::{
         known::{Here, Known},
         names::Identity,
         outputs, source,
-        steps::{Phase, Reading},
+        steps::{self, Phase, Reading},
         tree,
     },
 };
@@ -65,6 +65,14 @@ pub(crate) fn chart(
     let version = raw.version.and_then(|said| validate::range(said, known, f));
     let (needs, after) = edges::of_chart(parts.edges, parts.identities, f);
     let timeout = raw.timeout.unwrap_or(TIMEOUT);
+    if let Some((deadline, origin)) = raw.deadline
+        && deadline < timeout
+    {
+        f.add(
+            Finding::warning("`deadline` is shorter than `timeout`")
+                .at(origin, "no operation of the chart can take as long as `timeout` says"),
+        );
+    }
     let labels = labels(raw, known, f);
     let outputs = outputs::read(&raw.outputs, &reading(parts, timeout), f);
     known.here.replace(Some(Here {
@@ -103,6 +111,8 @@ pub(crate) fn chart(
         protected: raw.protected,
         values,
         timeout,
+        deadline: raw.deadline.map(|(deadline, _)| deadline),
+        retry: steps::retry(&raw.retry, &ErrorClass::PASSING),
         wait: raw.wait,
         rollback_on_failure: raw.rollback_on_failure,
         force_replace: raw.force_replace,
