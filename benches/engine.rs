@@ -102,7 +102,9 @@ impl World {
     async fn ratio(&self, known: bool, waves: bool) -> f64 {
         let plan = self.plan(known);
         let of_node = |node: &Node| {
-            let index: usize = node.key.as_str()[1..].parse().expect("`c` and a number");
+            let index: usize = node.key.chart.as_str()[1..]
+                .parse()
+                .expect("`c` and a number");
             Duration::from_millis(self.millis[index])
         };
         let sleeps = Arc::new(Sleeps(plan.nodes.iter().map(of_node).collect()));

@@ -3,8 +3,9 @@
 //! Events are the contract between a run and all who watch it: the journal, the terminal, line
 //! output and `--log-format json` are folds over the same stream. The engine is the only place
 //! that makes them, so their order is causal: a chart's `chart_started` comes after the milestones
-//! it waited for, its `chart_finished` after all of its steps, and every chart of the plan has
-//! exactly one `chart_finished`. Texts in events went through the redactor.
+//! it waited for, its `chart_finished` after all of its steps, and every node of the plan has
+//! exactly one `chart_finished`. What is said of charts here holds for their CRDs' nodes, too.
+//! Texts in events went through the redactor.
 //!
 //! As JSON an event is one flat object:
 //! `{"seq":4,"time":"2026-11-22T10:00:00.1Z","elapsed_ms":120,"run":"…","chart":"web","event":"step_started","step":"exec"}`.
@@ -12,7 +13,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::name::{Action, ChartName, Direction, EnvironmentName, Milestone, RunId, StackName};
+use crate::name::{Action, Direction, EnvironmentName, Milestone, NodeName, RunId, StackName};
 
 /// One thing that happened.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -25,9 +26,10 @@ pub struct Event {
     pub elapsed_ms: u64,
     /// The run.
     pub run: RunId,
-    /// The chart it is about; absent for events of the run as a whole.
+    /// The node it is about, a chart or its CRDs (`web:crds`); absent for events of the run as a
+    /// whole.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub chart: Option<ChartName>,
+    pub chart: Option<NodeName>,
     /// What happened.
     #[serde(flatten)]
     pub kind: EventKind,
@@ -48,8 +50,8 @@ pub enum EventKind {
         direction: Direction,
         /// Context of the kubeconfig, if any.
         context: Option<String>,
-        /// Every chart of the plan, in plan order.
-        charts: Vec<ChartName>,
+        /// Every node of the plan, in plan order.
+        charts: Vec<NodeName>,
     },
     /// A chart's lifecycle begins.
     ChartStarted {
@@ -90,7 +92,7 @@ pub enum EventKind {
         outcome: ChartOutcome,
         /// For `not_run`: the failed chart (or the first one not started) that is the reason.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        because: Option<ChartName>,
+        because: Option<NodeName>,
         /// From its start; 0 if it never started.
         duration_ms: u64,
         /// For `failed`, and for `cancelled` when something was under way.
@@ -204,10 +206,10 @@ mod tests {
             time: "2026-11-22T10:00:00.1Z".parse().unwrap(),
             elapsed_ms: 120,
             run: RunId::new("r1").unwrap(),
-            chart: Some(ChartName::new("web").unwrap()),
+            chart: Some("web:crds".parse().unwrap()),
             kind: EventKind::ChartFinished {
                 outcome: ChartOutcome::NotRun,
-                because: Some(ChartName::new("db").unwrap()),
+                because: Some("db".parse().unwrap()),
                 duration_ms: 0,
                 failure: None,
             },
@@ -215,7 +217,7 @@ mod tests {
         let json = serde_json::to_string(&event).unwrap();
         assert_eq!(
             json,
-            r#"{"seq":4,"time":"2026-11-22T10:00:00.1Z","elapsed_ms":120,"run":"r1","chart":"web","event":"chart_finished","outcome":"not_run","because":"db","duration_ms":0}"#
+            r#"{"seq":4,"time":"2026-11-22T10:00:00.1Z","elapsed_ms":120,"run":"r1","chart":"web:crds","event":"chart_finished","outcome":"not_run","because":"db","duration_ms":0}"#
         );
         assert_eq!(serde_json::from_str::<Event>(&json).unwrap(), event);
     }

@@ -32,8 +32,8 @@
 //! | [`release`] | Helm's records: pure codec, store, marks | `cluster` |
 //! | [`lock`] | the stack's lease as a pure state machine | – |
 //! | [`journal`] | the run folder and its write-ahead events | – |
-//! | [`lifecycle`] | one chart's run: the trait, the phases, the steps | `engine`, `plan`, `stack`, `helm`, `cluster`, `release`, `chart`, `process`, `http`, `journal` |
-//! | [`run`] | the application: session, up, down, status, check, preflight | everything but `cli` and `report` |
+//! | [`lifecycle`] | one node's run: a chart's trait, phases and steps; CRDs | `engine`, `plan`, `stack`, `helm`, `cluster`, `release`, `chart`, `process`, `http`, `journal` |
+//! | [`run`] | the application: session, up, down, status, check, values, render, preflight | everything but `cli` and `report` |
 //! | [`report`] | events to eyes | – |
 //! | [`cli`] | arguments, settings, exit codes, signals | `run`, `report`, `plan`, `graph`, `stack`; nobody uses it |
 //!

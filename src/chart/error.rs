@@ -177,6 +177,38 @@ impl FetchError {
         }
     }
 
+    /// Whether the same may succeed a little later, when what serves the chart is about to come
+    /// up: it does not answer, answers with something else, or does not have the chart yet.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Get { error, .. } => match error {
+                TransferError::Refused(refusal) => !matches!(refusal.status, 401 | 403),
+                TransferError::Transport { .. }
+                | TransferError::Timeout { .. }
+                | TransferError::Truncated { .. } => true,
+                TransferError::Redirect { .. }
+                | TransferError::TooLarge { .. }
+                | TransferError::Keep { .. }
+                | TransferError::Invalid { .. } => false,
+            },
+            Self::NotAnIndex { .. }
+            | Self::NoChart { .. }
+            | Self::NoVersion { .. }
+            | Self::Registry { .. } => true,
+            Self::Dependency { error, .. } => error.may_pass(),
+            Self::Chart(_)
+            | Self::Address(_)
+            | Self::Digest { .. }
+            | Self::Archive { .. }
+            | Self::Other { .. }
+            | Self::NotLocked { .. }
+            | Self::Offline { .. }
+            | Self::Credentials { .. }
+            | Self::Dependencies { .. }
+            | Self::Cache { .. } => false,
+        }
+    }
+
     pub(super) fn cache(path: &std::path::Path, error: impl std::fmt::Display) -> Self {
         Self::Cache {
             path: path.to_owned(),

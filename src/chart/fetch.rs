@@ -10,10 +10,11 @@ use futures::future::join_all;
 use tokio::sync::mpsc;
 
 use super::{
-    FetchError, LocalChart, LockFile, Repository, Request,
+    FetchError, LocalChart, LockEntry, LockFile, Repository, Request,
     cache::Cache,
     net::{Net, Reporter},
     oci::{Keyring, Registry},
+    remote::Remote,
     run::{Asker, Run},
 };
 use crate::{http::Patience, name::ChartName, secret::Redactor, shutdown::Shutdown};
@@ -144,6 +145,50 @@ impl Fetcher {
         })
     }
 
+    /// The entry of the lock file that fetching would follow; none if the chart is not locked, or
+    /// on this machine.
+    ///
+    /// # Errors
+    /// It must be locked (`Frozen`) and is not, or its address is none.
+    pub fn locked(
+        &self,
+        request: &Request,
+        lock: Option<&LockFile>,
+        mode: &LockMode,
+    ) -> Result<Option<LockEntry>, FetchError> {
+        let (options, range) = (&self.options, request.version.as_ref());
+        let repositories = options.repositories.values();
+        let remote = Remote::new(&request.source, range, repositories, &options.redactor)?;
+        let Some(remote) = remote else {
+            return Ok(None);
+        };
+        let nothing = LockFile::default();
+        let parts = (&self.cache, &self.net, &self.registry);
+        Run::new(options, parts, lock.unwrap_or(&nothing), mode).locked(&remote)
+    }
+
+    /// Gets one chart: what is locked exactly so, and else the newest that is wanted.
+    ///
+    /// # Errors
+    /// It could not be had.
+    pub async fn resolve(
+        &self,
+        (chart, request): (ChartName, &Request),
+        lock: Option<&LockFile>,
+        mode: &LockMode,
+        on_progress: &mut (dyn FnMut(FetchProgress) + Send),
+    ) -> Result<LocalChart, FetchError> {
+        let nothing = LockFile::default();
+        let parts = (&self.cache, &self.net, &self.registry);
+        let run = Run::new(&self.options, parts, lock.unwrap_or(&nothing), mode);
+        let (sender, progress) = mpsc::unbounded_channel();
+        let asker = Asker {
+            report: Reporter { chart, sender },
+            moves: false,
+        };
+        watched(run.get(request, &asker), progress, on_progress).await
+    }
+
     /// Gets all charts, in parallel, each distinct one and each index once. Nothing of the user's
     /// is changed. Dropping the future ends it; nothing half-written stays in the cache.
     ///
@@ -164,19 +209,9 @@ impl Fetcher {
             old,
             mode,
         );
-        let (sender, mut progress) = mpsc::unbounded_channel();
+        let (sender, progress) = mpsc::unbounded_channel();
         let all = get_all(&run, &requests, mode, sender);
-        tokio::pin!(all);
-        let outcomes = loop {
-            tokio::select! {
-                biased;
-                Some(step) = progress.recv() => on_progress(step),
-                outcomes = &mut all => break outcomes,
-            }
-        };
-        while let Ok(step) = progress.try_recv() {
-            on_progress(step);
-        }
+        let outcomes = watched(all, progress, on_progress).await;
         let mut charts = BTreeMap::new();
         let mut errors = Vec::new();
         for ((name, _), outcome) in requests.iter().zip(outcomes) {
@@ -195,6 +230,26 @@ impl Fetcher {
         };
         Ok(Fetched { charts, lock })
     }
+}
+
+/// Does something, and passes on how it gets on.
+async fn watched<T>(
+    work: impl Future<Output = T>,
+    mut progress: mpsc::UnboundedReceiver<FetchProgress>,
+    on_progress: &mut (dyn FnMut(FetchProgress) + Send),
+) -> T {
+    tokio::pin!(work);
+    let outcome = loop {
+        tokio::select! {
+            biased;
+            Some(step) = progress.recv() => on_progress(step),
+            outcome = &mut work => break outcome,
+        }
+    };
+    while let Ok(step) = progress.try_recv() {
+        on_progress(step);
+    }
+    outcome
 }
 
 /// Outcomes in the order of the requests. What moves goes first, so that what does not, and wants

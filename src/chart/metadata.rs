@@ -1,10 +1,19 @@
 //! Chart.yaml, and what the templates tell without rendering.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use serde::Deserialize;
+use serde_json::Value;
 
-use super::{ChartError, dependencies, files};
+use super::{
+    ChartError, Crd,
+    crds::is_in_template,
+    dependencies, files,
+    parts::{Parts, is_of_parts},
+};
 use crate::name::parse_version;
 
 /// What a run must know of a chart.
@@ -23,6 +32,15 @@ pub struct Chart {
     /// Its templates ask the cluster something (`lookup`, `.Capabilities`): rendered without one
     /// they may come out differently, or fail.
     pub looks_around: bool,
+    /// The CRDs that a release of it brings, each name once: those of its `crds/` and of the
+    /// subcharts that take part. Which do depends on values: on the chart's own, until
+    /// [`Chart::choose_crds`] gets others.
+    pub crds: Vec<Arc<Crd>>,
+    /// What is in these `crds/` and cannot be applied, one sentence each.
+    pub crd_findings: Vec<String>,
+    /// Its templates, subcharts included, make CRDs: Helm applies these with all the rest.
+    pub crds_in_templates: bool,
+    parts: Arc<Parts>,
 }
 
 /// What templates ask the cluster with.
@@ -55,7 +73,7 @@ impl Chart {
     /// Reads the chart in a folder or archive.
     pub fn open(path: &Path) -> Result<Self, ChartError> {
         let files = files::read(path, &|name| {
-            dependencies::is_metadata(name) || is_template(name)
+            dependencies::is_metadata(name) || is_template(name) || is_of_parts(name)
         })?;
         let top = files.iter().find(|file| file.path == "Chart.yaml");
         let top = top.ok_or_else(|| ChartError::NotAChart {
@@ -92,7 +110,7 @@ impl Chart {
             let templates = files.iter().filter(|file| is_template(&file.path));
             templates.map(|file| String::from_utf8_lossy(&file.bytes))
         };
-        Ok(Self {
+        let mut chart = Self {
             path: path.to_owned(),
             name: yaml.name,
             version,
@@ -104,7 +122,26 @@ impl Chart {
                 hooks.or(Hooks::in_text(&text))
             }),
             looks_around: templates().any(|text| LOOKING.iter().any(|word| text.contains(word))),
-        })
+            crds: Vec::new(),
+            crd_findings: Vec::new(),
+            crds_in_templates: templates().any(|text| is_in_template(&text)),
+            parts: Arc::new(Parts::read(&files).map_err(bad)?),
+        };
+        chart.choose_crds(&Value::Null);
+        Ok(chart)
+    }
+
+    /// Whether [`Self::choose_crds`] may find others.
+    pub fn crds_depend_on_values(&self) -> bool {
+        self.parts.are_conditional()
+    }
+
+    /// Finds out which CRDs a release with these values (those of its user, merged; an object)
+    /// brings: Helm's conditions and tags may leave subcharts out.
+    pub fn choose_crds(&mut self, values: &Value) {
+        let carried = self.parts.carried(values);
+        self.crds = carried.crds;
+        self.crd_findings = carried.findings;
     }
 }
 

@@ -15,13 +15,16 @@
 //! - `lockfile`: `stack.lock`;
 //! - `metadata`, `files`: [`Chart::open`] reads a folder or a packed chart once: name and version,
 //!   whether its declared dependencies are there, and which kinds of hooks it has (they decide who
-//!   waits, see [`Hooks`]). Rendering stays Helm's.
+//!   waits, see [`Hooks`]). Rendering stays Helm's;
+//! - `crds`, `parts`: the CRDs it carries, of the subcharts in use, which are nodes of their own;
+//! - `values`: what a chart and its subcharts say about values.
 //!
 //! Helm gets paths only: it fetches nothing, and nothing of the user's Helm configuration is
 //! changed.
 
 mod archive;
 mod cache;
+mod crds;
 mod dependencies;
 mod digest;
 mod error;
@@ -33,20 +36,24 @@ mod metadata;
 mod net;
 mod oci;
 mod once;
+mod parts;
 mod pick;
 mod remote;
 mod run;
 mod source;
 mod subcharts;
 mod tree;
+mod values;
 
 use std::path::{Path, PathBuf};
 
+pub use crds::Crd;
 pub use error::FetchError;
 pub use fetch::{FetchOptions, FetchProgress, FetchStep, Fetched, Fetcher, LockMode, Move};
 pub use lockfile::{LockEntry, LockFile, LockFileError};
 pub use metadata::{Chart, Hooks};
 pub use source::{Access, LocalChart, Repository, Request, Source};
+pub use values::values;
 
 /// A chart cannot be used.
 #[derive(Debug, Clone, thiserror::Error)]

@@ -10,7 +10,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use super::{
     settings::{
         ChartValue, ChartValuesFile, FailurePolicy, GraphFormat, InputValue, LogFormat,
-        OutputFormat, Schedule,
+        OutputFormat, Schedule, ValuesFormat,
     },
     values,
 };
@@ -23,6 +23,7 @@ Examples:
   stackctl up                         bring the whole stack up
   stackctl up web --with-needs        one chart, and what it needs
   stackctl fetch                      download the charts, lock their versions
+  stackctl values web --explain       what Helm gets as values, and who said it
   stackctl down --yes                 take the stack down, dependents first
 
 Environment:
@@ -95,6 +96,8 @@ pub(super) enum Command {
     Status(StatusArgs),
     Check(CheckArgs),
     Graph(GraphArgs),
+    Values(ValuesArgs),
+    Render(RenderArgs),
     /// Print a completion script
     #[command(after_help = "\
 Examples:
@@ -141,14 +144,20 @@ Examples:
   stackctl down web                   one chart; refused while installed charts need it
   stackctl down db --with-dependents  a chart, and all that need it
   stackctl down --dry-run             only say what would be removed
+  stackctl down --purge               also the CRDs and namespaces that stackctl made
 
-Namespaces and CRDs stay. Without a terminal, --yes is needed.")]
+Without --purge, namespaces and CRDs stay. With it, CRDs go when all charts are gone, unless objects
+of their kinds remain (they are named), and namespaces go if they are empty. What was there before
+stackctl came stays. Without a terminal, --yes is needed.")]
 pub(super) struct DownArgs {
     #[command(flatten)]
     pub(super) run: RunArgs,
     /// Also remove charts marked `protected`
     #[arg(long, help_heading = "Run options")]
     pub(super) include_protected: bool,
+    /// Also remove the CRDs, and the namespaces if empty, that stackctl made
+    #[arg(long, help_heading = "Run options")]
+    pub(super) purge: bool,
 }
 
 /// Show what `up` (or `down`) would do, in which order, and why
@@ -166,6 +175,9 @@ pub(super) struct PlanArgs {
     /// With --down: also charts marked `protected`
     #[arg(long, requires = "down")]
     pub(super) include_protected: bool,
+    /// With --down: also the CRDs, and the namespaces if empty, that stackctl made
+    #[arg(long, requires = "down")]
+    pub(super) purge: bool,
     /// Do not look at a cluster: every action is taken to be an install
     #[arg(long, conflicts_with_all = ["kube_context", "kubeconfig"])]
     pub(super) offline: bool,
@@ -194,6 +206,7 @@ Examples:
   stackctl fetch --update         the newest versions the stack accepts
   stackctl fetch --update db      of one chart only
   stackctl fetch --frozen         in CI: fill the cache, change nothing
+  stackctl fetch --late           also what the stack itself serves, once it is up
 
 The lock file lies beside the stack file (stack.lock) and belongs into version control. Charts are
 kept in $STACKCTL_CACHE_DIR, $XDG_CACHE_HOME/stackctl or ~/.cache/stackctl; `up` and `plan` fetch
@@ -208,6 +221,9 @@ pub(super) struct FetchArgs {
     /// Use only charts that the lock file holds, and do not write it
     #[arg(long, conflicts_with = "update")]
     pub(super) frozen: bool,
+    /// Also charts with `fetch = "late"`, which come from something that the stack installs
+    #[arg(long)]
+    pub(super) late: bool,
     #[command(flatten)]
     pub(super) stack: StackArgs,
 }
@@ -256,6 +272,72 @@ pub(super) struct GraphArgs {
     /// Form of the graph
     #[arg(short, long, value_name = "FORMAT", default_value = "text")]
     pub(super) output: GraphFormat,
+    #[command(flatten)]
+    pub(super) selection: SelectionArgs,
+    #[command(flatten)]
+    pub(super) stack: StackArgs,
+}
+
+/// Print the values that Helm gets for a chart, all layers merged
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  stackctl values web                  what Helm gets from the stack
+  stackctl values web --explain        and which file and line says it
+  stackctl values web --all            over the chart's own values, as templates see them
+  stackctl values web -e prod -o json
+
+Secrets are masked. Inputs are resolved and commands run, as for `up`; neither a cluster nor Helm
+is needed. With --all a chart from elsewhere is fetched.")]
+pub(super) struct ValuesArgs {
+    /// The chart
+    #[arg(value_name = "CHART", value_parser = values::chart_name)]
+    pub(super) chart: ChartName,
+    /// Merge over the values of the chart itself and of its subcharts
+    #[arg(long)]
+    pub(super) all: bool,
+    /// Say of each value who set it, and of the chart's values which were removed
+    #[arg(long)]
+    pub(super) explain: bool,
+    /// Form of the values
+    #[arg(short, long, value_name = "FORMAT", default_value = "yaml")]
+    pub(super) output: ValuesFormat,
+    /// With --all: use only a chart that the lock file holds
+    #[arg(long)]
+    pub(super) frozen: bool,
+    #[command(flatten)]
+    pub(super) stack: StackArgs,
+}
+
+/// Print the manifests of the stack's charts, as `helm template` would
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  stackctl render                      all charts, in the order of the graph
+  stackctl render web --with-needs     a chart, and what it needs
+  stackctl render --output-dir out     one file a chart: out/web.yaml
+  stackctl render -e prod --kube-version 1.33 --include-crds
+
+Charts are fetched, inputs resolved and commands run, as for `up`; no cluster is asked. The
+manifests hold whatever secrets the values do: files are for you alone (0600), and standard output
+is not masked. If one chart fails nothing is printed or written. A chart that is fetched late is
+rendered only if it is named.")]
+pub(super) struct RenderArgs {
+    /// Write one file a chart to this folder instead of printing
+    #[arg(long, value_name = "DIR")]
+    pub(super) output_dir: Option<PathBuf>,
+    /// Also render the CRDs in the charts' `crds/`
+    #[arg(long)]
+    pub(super) include_crds: bool,
+    /// Render as if for this Kubernetes version; default is Helm's own
+    #[arg(long, value_name = "VERSION", value_parser = values::kube_version)]
+    pub(super) kube_version: Option<String>,
+    /// Use only charts that the lock file holds
+    #[arg(long)]
+    pub(super) frozen: bool,
+    /// The Helm to use, a path or a name; default `helm` in PATH
+    #[arg(long, value_name = "HELM")]
+    pub(super) helm_binary: Option<PathBuf>,
     #[command(flatten)]
     pub(super) selection: SelectionArgs,
     #[command(flatten)]

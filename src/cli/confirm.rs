@@ -6,7 +6,7 @@ use anyhow::Context;
 
 use super::console::{Console, UsageError};
 use crate::{
-    name::Action,
+    name::{Action, Part},
     plan::{Node, Plan},
 };
 
@@ -50,20 +50,7 @@ pub(super) fn confirm(plan: &Plan, yes: bool, console: &Console) -> anyhow::Resu
 /// Decides about a plan. A plan that changes nothing needs no consent. Nobody being there, a plan
 /// may add and change releases, but not remove any.
 fn consent(plan: &Plan, answerer: Answerer) -> Consent {
-    let changes: Vec<(&'static str, usize)> = [
-        (Action::Install, "install"),
-        (Action::Upgrade, "upgrade"),
-        (Action::Reinstall, "remove and reinstall"),
-        (Action::Uninstall, "uninstall"),
-        (Action::Decide, "deploy"),
-    ]
-    .into_iter()
-    .map(|(action, word)| {
-        let of_action = |node: &&Node| node.action == action;
-        (word, plan.nodes.iter().filter(of_action).count())
-    })
-    .filter(|&(_, count)| count > 0)
-    .collect();
+    let changes = changes(plan);
     if changes.is_empty() {
         return Consent::Granted;
     }
@@ -72,27 +59,67 @@ fn consent(plan: &Plan, answerer: Answerer) -> Consent {
         Answerer::Person => Consent::Ask(question(plan, &changes)),
         Answerer::Nobody => match removed(plan).as_slice() {
             [] => Consent::Granted,
-            charts => Consent::Refused(format!(
-                "this removes releases ({}) and there is no terminal to ask: confirm it with --yes",
-                charts.join(", ")
+            removed => Consent::Refused(format!(
+                "this removes {} and there is no terminal to ask: confirm it with --yes",
+                removed.join(" and ")
             )),
         },
     }
 }
 
-fn removed(plan: &Plan) -> Vec<&str> {
-    plan.nodes
-        .iter()
-        .filter(|node| matches!(node.action, Action::Reinstall | Action::Uninstall))
-        .map(|node| node.key.as_str())
+/// What would be done, counted.
+fn changes(plan: &Plan) -> Vec<String> {
+    let words = [
+        (Action::Install, "install"),
+        (Action::Upgrade, "upgrade"),
+        (Action::Reinstall, "remove and reinstall"),
+        (Action::Uninstall, "uninstall"),
+        (Action::Decide, "deploy"),
+    ];
+    let mut changes: Vec<String> = Vec::new();
+    for (action, word) in words {
+        let n_charts = nodes(plan, Part::Chart, &[action]).count();
+        if n_charts > 0 {
+            changes.push(format!("{word} {n_charts}"));
+        }
+    }
+    let applied = [Action::Install, Action::Upgrade, Action::Decide];
+    let n_applied = nodes(plan, Part::Crds, &applied).count();
+    if n_applied > 0 {
+        changes.push(format!("apply the CRDs of {n_applied}"));
+    }
+    let deleted = nodes(plan, Part::Crds, &[Action::Uninstall]);
+    let n_deleted: usize = deleted.map(|node| node.crds.len()).sum();
+    match n_deleted {
+        0 => {}
+        1 => changes.push("delete 1 CRD".to_owned()),
+        n => changes.push(format!("delete {n} CRDs")),
+    }
+    if plan.purge && !changes.is_empty() {
+        changes.push("delete namespaces that are empty then".to_owned());
+    }
+    changes
+}
+
+fn nodes<'p>(plan: &'p Plan, part: Part, actions: &[Action]) -> impl Iterator<Item = &'p Node> {
+    let nodes = plan.nodes.iter();
+    nodes.filter(move |node| node.key.part == part && actions.contains(&node.action))
+}
+
+/// What cannot be taken back, by name.
+fn removed(plan: &Plan) -> Vec<String> {
+    let gone = [Action::Reinstall, Action::Uninstall];
+    let releases = nodes(plan, Part::Chart, &gone).map(|node| node.key.to_string());
+    let crds = nodes(plan, Part::Crds, &gone).flat_map(|node| node.crds.iter().cloned());
+    let (releases, crds): (Vec<String>, Vec<String>) = (releases.collect(), crds.collect());
+    [("releases", releases), ("CRDs", crds)]
+        .into_iter()
+        .filter(|(_, names)| !names.is_empty())
+        .map(|(kind, names)| format!("{kind} ({})", names.join(", ")))
         .collect()
 }
 
-fn question(plan: &Plan, changes: &[(&str, usize)]) -> String {
-    let changes: Vec<String> = changes
-        .iter()
-        .map(|(word, count)| format!("{word} {count}"))
-        .collect();
+fn question(plan: &Plan, changes: &[String]) -> String {
     let place = match &plan.context {
         Some(context) => format!(" in {context}"),
         None => String::new(),
@@ -120,25 +147,21 @@ fn ask(question: &str, input: &mut impl BufRead, output: &mut impl Write) -> io:
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::name::{ChartName, Direction, Namespace, ReleaseId, ReleaseName, StackName};
+    use crate::name::{Direction, NodeName, StackName};
 
     fn plan(direction: Direction, actions: &[(&str, Action)]) -> Plan {
         let nodes = actions
             .iter()
-            .map(|&(name, action)| Node {
-                key: ChartName::new(name).unwrap(),
-                release: ReleaseId {
-                    namespace: Namespace::new("shop").unwrap(),
-                    name: ReleaseName::new(name).unwrap(),
-                },
-                chart: format!("./charts/{name}"),
-                version: None,
-                action,
-                reason: String::new(),
-                waits: Vec::new(),
-                weight: 1,
-                wave: 0,
-                priority: 1,
+            .map(|&(name, action)| {
+                let key: NodeName = name.parse().unwrap();
+                let crds = key.is_crds().then(|| format!("{}.example.com", key.chart));
+                let chart = Node::install(key.chart.clone());
+                Node {
+                    action,
+                    crds: crds.into_iter().collect(),
+                    key,
+                    ..chart
+                }
             })
             .collect();
         Plan {
@@ -149,6 +172,9 @@ mod tests {
             offline: false,
             selection: "all charts".to_owned(),
             left_out: Vec::new(),
+            warnings: Vec::new(),
+            purge: false,
+            kept_crds: Vec::new(),
             nodes,
             critical_path: Vec::new(),
         }
@@ -207,6 +233,41 @@ mod tests {
         insta::assert_snapshot!(questions.join("\n"), @r"
         up platform in prod-eu: install 2, remove and reinstall 1?
         down platform in prod-eu: uninstall 1?
+        ");
+    }
+
+    #[test]
+    fn crds_are_told_from_charts() {
+        let up = plan(
+            Direction::Up,
+            &[
+                ("a:crds", Action::Upgrade),
+                ("a", Action::Unchanged),
+                ("b:crds", Action::Unchanged),
+                ("b", Action::Install),
+            ],
+        );
+        assert_eq!(consent(&up, Answerer::Nobody), Consent::Granted);
+        let down = Plan {
+            purge: true,
+            ..plan(
+                Direction::Down,
+                &[("a", Action::Uninstall), ("a:crds", Action::Uninstall)],
+            )
+        };
+        let words = [
+            consent(&up, Answerer::Person),
+            consent(&down, Answerer::Person),
+            consent(&down, Answerer::Nobody),
+        ];
+        let words = words.map(|consent| match consent {
+            Consent::Ask(words) | Consent::Refused(words) => words,
+            Consent::Granted => panic!("{consent:?}"),
+        });
+        insta::assert_snapshot!(words.join("\n"), @"
+        up platform in prod-eu: install 1, apply the CRDs of 1?
+        down platform in prod-eu: uninstall 1, delete 1 CRD, delete namespaces that are empty then?
+        this removes releases (a) and CRDs (a.example.com) and there is no terminal to ask: confirm it with --yes
         ");
     }
 

@@ -118,6 +118,9 @@ pub(super) fn explain(error: &anyhow::Error, color: bool) -> (String, ExitCode) 
         };
         return (diagnostic::render(&found.0, color), code);
     }
+    if let Some(RunError::Stack(Problems(found))) = refused {
+        return (diagnostic::render(found, color), ExitCode::BadStack);
+    }
     let usage = matches!(refused, Some(RunError::Select(_) | RunError::Selector(_)));
     let code = if usage || error.is::<UsageError>() {
         ExitCode::Usage
@@ -133,7 +136,7 @@ pub(super) fn explain(error: &anyhow::Error, color: bool) -> (String, ExitCode) 
         (Style::new(), Style::new())
     };
     let mut lines = vec![format!("{red}error{red:#}: {error:#}")];
-    if let Some(RunError::Preflight(problems)) = refused {
+    if let Some(RunError::Preflight(problems) | RunError::Charts(problems)) = refused {
         lines.extend(problems.iter().flat_map(problem));
     }
     if let Some(hint) = refused.and_then(RunError::hint) {

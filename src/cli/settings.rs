@@ -7,7 +7,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use super::args;
-use crate::name::ChartName;
+use crate::{name::ChartName, plan::Removal};
 
 /// One command with its settings.
 #[derive(Debug)]
@@ -19,6 +19,8 @@ pub(super) enum Settings {
     Status(StatusSettings),
     Check(CheckSettings),
     Graph(GraphSettings),
+    Values(ValuesSettings),
+    Render(RenderSettings),
     Completions(clap_complete::Shell),
 }
 
@@ -147,7 +149,7 @@ pub(super) enum LogFormat {
 #[derive(Debug, Clone)]
 pub(super) struct DownSettings {
     pub(super) run: RunSettings,
-    pub(super) include_protected: bool,
+    pub(super) removal: Removal,
 }
 
 /// `plan`.
@@ -158,7 +160,7 @@ pub(super) struct PlanSettings {
     pub(super) selection: SelectionSettings,
     pub(super) cluster: ClusterSettings,
     pub(super) down: bool,
-    pub(super) include_protected: bool,
+    pub(super) removal: Removal,
     pub(super) offline: bool,
     pub(super) frozen: bool,
     pub(super) output: OutputFormat,
@@ -174,6 +176,8 @@ pub(super) struct FetchSettings {
     pub(super) charts: Vec<ChartName>,
     /// Only what the lock file holds.
     pub(super) frozen: bool,
+    /// Also what a run fetches late.
+    pub(super) late: bool,
 }
 
 /// `status`.
@@ -200,6 +204,31 @@ pub(super) struct GraphSettings {
     pub(super) output: GraphFormat,
 }
 
+/// `values`.
+#[derive(Debug, Clone)]
+pub(super) struct ValuesSettings {
+    pub(super) stack: StackSettings,
+    pub(super) chart: ChartName,
+    /// Over the chart's own.
+    pub(super) all: bool,
+    pub(super) explain: bool,
+    pub(super) frozen: bool,
+    pub(super) output: ValuesFormat,
+}
+
+/// `render`.
+#[derive(Debug, Clone)]
+pub(super) struct RenderSettings {
+    pub(super) stack: StackSettings,
+    pub(super) selection: SelectionSettings,
+    /// Where files are written instead of standard output.
+    pub(super) output_dir: Option<PathBuf>,
+    pub(super) include_crds: bool,
+    pub(super) kube_version: Option<String>,
+    pub(super) frozen: bool,
+    pub(super) helm_binary: Option<PathBuf>,
+}
+
 /// Form of what goes to standard output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(super) enum OutputFormat {
@@ -222,6 +251,15 @@ pub(super) enum GraphFormat {
     Json,
 }
 
+/// Form of values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum ValuesFormat {
+    /// For people, and for Helm's `-f`
+    Yaml,
+    /// For programs
+    Json,
+}
+
 impl Settings {
     /// What the parsed command line asks for.
     pub(super) fn resolve(cli: args::Cli) -> Self {
@@ -233,14 +271,20 @@ impl Settings {
             }),
             args::Command::Down(down) => Self::Down(DownSettings {
                 run: run(down.run, file),
-                include_protected: down.include_protected,
+                removal: Removal {
+                    include_protected: down.include_protected,
+                    purge: down.purge,
+                },
             }),
             args::Command::Plan(plan) => Self::Plan(PlanSettings {
                 stack: stack(plan.stack, file),
                 selection: selection(plan.selection),
                 cluster: cluster(plan.cluster),
                 down: plan.down,
-                include_protected: plan.include_protected,
+                removal: Removal {
+                    include_protected: plan.include_protected,
+                    purge: plan.purge,
+                },
                 offline: plan.offline,
                 frozen: plan.frozen,
                 output: plan.output,
@@ -251,6 +295,7 @@ impl Settings {
                 update: fetch.update,
                 charts: fetch.charts,
                 frozen: fetch.frozen,
+                late: fetch.late,
             }),
             args::Command::Status(status) => Self::Status(StatusSettings {
                 stack: stack(status.stack, file),
@@ -266,6 +311,23 @@ impl Settings {
                 stack: stack(graph.stack, file),
                 selection: selection(graph.selection),
                 output: graph.output,
+            }),
+            args::Command::Values(values) => Self::Values(ValuesSettings {
+                stack: stack(values.stack, file),
+                chart: values.chart,
+                all: values.all,
+                explain: values.explain,
+                frozen: values.frozen,
+                output: values.output,
+            }),
+            args::Command::Render(render) => Self::Render(RenderSettings {
+                stack: stack(render.stack, file),
+                selection: selection(render.selection),
+                output_dir: render.output_dir,
+                include_crds: render.include_crds,
+                kube_version: render.kube_version,
+                frozen: render.frozen,
+                helm_binary: render.helm_binary,
             }),
             args::Command::Completions { shell } => Self::Completions(shell),
         }

@@ -10,7 +10,7 @@ use super::{
     parse,
     settings::{
         FailurePolicy, GraphFormat, LogFormat, OutputFormat, Schedule, Settings, StackFile,
-        Verbosity, verbosity,
+        ValuesFormat, Verbosity, verbosity,
     },
     usage_code,
 };
@@ -114,7 +114,7 @@ fn each_command_has_its_own_names_and_flags() {
     }
     for alias in ["down", "destroy", "delete"] {
         let line = format!("{alias} web --include-protected");
-        assert!(matches!(settings(&line), Settings::Down(down) if down.include_protected));
+        assert!(matches!(settings(&line), Settings::Down(down) if down.removal.include_protected));
     }
     assert!(matches!(
         settings("plan --down --offline -o json --detailed-exitcode"),
@@ -133,6 +133,16 @@ fn each_command_has_its_own_names_and_flags() {
     assert!(matches!(
         settings("graph -o mermaid web --with-needs"),
         Settings::Graph(graph) if graph.output == GraphFormat::Mermaid && graph.selection.with_needs
+    ));
+    assert!(matches!(
+        settings("values web --all --explain -o json --frozen -e prod"),
+        Settings::Values(values) if values.chart.as_str() == "web" && values.all && values.explain
+            && values.frozen && values.output == ValuesFormat::Json
+    ));
+    assert!(matches!(
+        settings("render web -l a=b --output-dir out --include-crds --kube-version 1.33"),
+        Settings::Render(render) if render.output_dir == Some("out".into()) && render.include_crds
+            && render.kube_version.as_deref() == Some("1.33") && render.selection.selectors == ["a=b"]
     ));
     assert!(matches!(
         settings("completions fish"),
@@ -193,11 +203,12 @@ fn no_flag_lacks_its_variable() {
             let Some(flag) = arg.get_long() else { continue };
             let variable = format!("STACKCTL_{}", flag.to_uppercase().replace('-', "_"));
             let words = ["stackctl", subcommand.get_name(), "bash"];
-            let words = &words[..if subcommand.get_name() == "completions" {
-                3
-            } else {
-                2
-            }];
+            // A shell, and a chart.
+            let n_words = match subcommand.get_name() {
+                "completions" | "values" => 3,
+                _ => 2,
+            };
+            let words = &words[..n_words];
             // No flag but one that takes any text accepts this value.
             let result = parse(
                 &words.iter().map(OsString::from).collect::<Vec<_>>(),
@@ -210,6 +221,7 @@ fn no_flag_lacks_its_variable() {
                 "kubeconfig",
                 "helm-binary",
                 "state-dir",
+                "output-dir",
                 "selector",
             ];
             assert_eq!(

@@ -3,7 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use super::settings::{ChartValue, ChartValuesFile, FailurePolicy, InputValue};
-use crate::name::ChartName;
+use crate::name::{ChartName, parse_version};
 
 /// `--input NAME=VALUE`.
 pub(super) fn input(text: &str) -> Result<InputValue, String> {
@@ -74,6 +74,14 @@ pub(super) fn failure_policy(text: &str) -> Result<FailurePolicy, String> {
         "continue" => Ok(FailurePolicy::Continue),
         "rollback" => Err("`rollback` is not supported yet; use `stop` or `continue`".to_owned()),
         _ => Err("expected `stop` or `continue`".to_owned()),
+    }
+}
+
+/// `--kube-version`.
+pub(super) fn kube_version(text: &str) -> Result<String, String> {
+    match parse_version(text) {
+        Some(_) => Ok(text.to_owned()),
+        None => Err("expected a Kubernetes version such as `1.33` or `v1.33.2`".to_owned()),
     }
 }
 

@@ -1,341 +1,266 @@
-//! Which kinds the cluster serves, by any word people use for them: what `kubectl get` does with
-//! its first argument.
+//! Which kinds the server offers just now.
 //!
-//! Asked as aggregated discovery (two small requests for everything, Kubernetes 1.27 and later),
-//! and only when a stack file names a kind without its `api_version`.
+//! Asked as Helm asks: by aggregated discovery, one answer for all groups. Servers without it
+//! answer the same question with the names of their group versions, which are then asked one by
+//! one. Nothing is kept: who asks wants to know what has just changed.
+
+use std::collections::BTreeSet;
 
 use kube::discovery::ApiResource;
 use serde::Deserialize;
+use serde_json::Value;
 
-use super::{Cluster, ClusterError, Kind, gate::Gate, ready::is_built_in};
+use super::{
+    Cluster, ClusterError,
+    gate::Gate,
+    kinds::{self, Kind, Served},
+};
 
-/// The aggregated form, in both of its versions.
+/// The newest form first; a server takes the first that it knows.
 const ACCEPT: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,\
-                      application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList";
+                      application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList,\
+                      application/json";
 
-/// A kind as the cluster serves it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ServedKind {
-    /// `apps/v1`.
-    pub api_version: String,
-    /// `Deployment`.
-    pub kind: String,
-    /// `deployments`.
-    pub plural: String,
-    /// Whether its objects live in namespaces.
-    pub namespaced: bool,
+/// What a server says of its kinds.
+enum Answer {
+    /// Aggregated: all there is.
+    Kinds(Vec<Served>),
+    /// Without aggregation: the group versions (`apps/v1`).
+    Versions(Vec<String>),
 }
 
-/// A kind and its other names.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Served {
-    pub(super) kind: Kind,
-    pub(super) singular: String,
-    pub(super) short_names: Vec<String>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+/// `APIGroupDiscoveryList`.
+#[derive(Deserialize)]
 struct Groups {
-    kind: String,
+    #[serde(default)]
     items: Vec<Group>,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[derive(Deserialize)]
 struct Group {
-    metadata: Metadata,
+    #[serde(default)]
+    metadata: Named,
+    #[serde(default)]
     versions: Vec<Version>,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Metadata {
+#[derive(Default, Deserialize)]
+struct Named {
+    #[serde(default)]
     name: String,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[derive(Deserialize)]
 struct Version {
-    version: String,
+    #[serde(rename = "version")]
+    name: String,
+    #[serde(default)]
     resources: Vec<Resource>,
+    #[serde(default)]
+    freshness: String,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Resource {
-    resource: String,
-    response_kind: ResponseKind,
+    #[serde(rename = "resource")]
+    plural: String,
+    #[serde(default)]
+    response_kind: Option<ResponseKind>,
+    #[serde(default)]
     scope: String,
-    singular_resource: String,
+    #[serde(default, rename = "singularResource")]
+    singular: String,
+    #[serde(default)]
     short_names: Vec<String>,
+    #[serde(default)]
+    verbs: Vec<String>,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[derive(Deserialize)]
 struct ResponseKind {
     kind: String,
 }
 
 impl Cluster {
-    /// The kind that a word means: its name, plural, singular or a short name, in upper or lower
-    /// case. Without `api_version` the group that has it, in its preferred version; Kubernetes'
-    /// own groups come first, as in kubectl, other groups must not leave a choice.
-    pub async fn resolve_kind(
+    /// Of these kinds, each an `apiVersion` and a `kind`, those the server does not offer.
+    pub async fn not_served(
         &self,
-        word: &str,
-        api_version: Option<&str>,
-    ) -> Result<ServedKind, ClusterError> {
-        let kinds = &self.0.kinds;
-        let served = match api_version {
-            Some(api_version) => kinds.of_version(self.gate(), api_version, word).await?,
-            None => kinds.of_any_group(self.gate(), word).await?,
+        wanted: &[(String, String)],
+    ) -> Result<Vec<(String, String)>, ClusterError> {
+        let kinds = match ask(self.gate(), "/apis").await? {
+            Answer::Kinds(kinds) => kinds,
+            Answer::Versions(versions) => {
+                let asked = wanted.iter().map(|(api_version, _)| api_version);
+                let asked: BTreeSet<_> = asked.filter(|it| versions.contains(it)).collect();
+                one_by_one(self.gate(), asked).await?
+            }
         };
-        Ok(ServedKind {
-            api_version: served.resource.api_version,
-            kind: served.resource.kind,
-            plural: served.resource.plural,
-            namespaced: served.namespaced,
-        })
+        let is_offered = |(api_version, kind): &&(String, String)| {
+            let mut resources = kinds.iter().map(|it| &it.kind.resource);
+            resources.any(|it| it.api_version == *api_version && it.kind == *kind)
+        };
+        let missing = wanted.iter().filter(|it| !is_offered(it));
+        Ok(missing.cloned().collect())
     }
 }
 
-impl Served {
-    /// Whether people call it so.
-    pub(super) fn is_called(&self, word: &str) -> bool {
-        let resource = &self.kind.resource;
-        [&resource.kind, &resource.plural, &self.singular]
-            .into_iter()
-            .chain(&self.short_names)
-            .any(|name| !name.is_empty() && name.eq_ignore_ascii_case(word))
-    }
-}
-
-/// Everything the cluster serves: groups in its order, versions by preference.
-pub(super) async fn everything(gate: &Gate) -> Result<Vec<Served>, ClusterError> {
+/// Every kind the server offers, in every version of it: groups in the server's order, versions by
+/// preference.
+pub(super) async fn offered(gate: &Gate) -> Result<Vec<Served>, ClusterError> {
     let mut all = Vec::new();
     for path in ["/api", "/apis"] {
-        let request = http::Request::get(path)
-            .header(http::header::ACCEPT, ACCEPT)
-            .body(Vec::new())
-            .map_err(kube::core::request::Error::BuildRequest);
-        let operation = format!("GET {path}");
-        let groups: Groups = gate.read(&operation, request).await?;
-        if groups.kind != "APIGroupDiscoveryList" {
-            return Err(ClusterError::Unexpected {
-                operation,
-                message: "it does not tell its kinds at once: say `api_version` in the stack file"
-                    .to_owned(),
-            });
-        }
-        all.extend(groups.items.into_iter().flat_map(Group::served));
+        all.extend(match ask(gate, path).await? {
+            Answer::Kinds(kinds) => kinds,
+            Answer::Versions(versions) => one_by_one(gate, &versions).await?,
+        });
     }
     Ok(all)
 }
 
-impl Group {
-    fn served(self) -> impl Iterator<Item = Served> {
-        let group = self.metadata.name;
-        self.versions.into_iter().flat_map(move |version| {
-            let api_version = if group.is_empty() {
-                version.version.clone()
-            } else {
-                format!("{group}/{}", version.version)
-            };
-            let group = group.clone();
-            version.resources.into_iter().map(move |served| Served {
-                kind: Kind {
-                    resource: ApiResource {
-                        group: group.clone(),
-                        version: version.version.clone(),
-                        api_version: api_version.clone(),
-                        kind: served.response_kind.kind,
-                        plural: served.resource,
-                    },
-                    namespaced: served.scope == "Namespaced",
-                },
-                singular: served.singular_resource,
-                short_names: served.short_names,
-            })
-        })
+async fn ask(gate: &Gate, path: &str) -> Result<Answer, ClusterError> {
+    let operation = format!("GET {path}");
+    let request = http::Request::get(path)
+        .header(http::header::ACCEPT, ACCEPT)
+        .body(Vec::new())
+        .map_err(kube::core::request::Error::BuildRequest);
+    let answer: Value = gate.read(&operation, request).await?;
+    if answer["kind"] == "APIGroupDiscoveryList" {
+        let groups = serde_json::from_value(answer);
+        let groups: Groups = groups.map_err(|error| ClusterError::Unexpected {
+            operation,
+            message: error.to_string(),
+        })?;
+        return Ok(Answer::Kinds(aggregated(groups)));
     }
+    // `APIVersions` at /api, `APIGroupList` at /apis.
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    let core = answer["versions"].as_array().into_iter().flatten();
+    let groups = answer["groups"].as_array().into_iter().flatten();
+    let versions = groups.filter_map(|group| group["versions"].as_array());
+    let versions = versions.flatten().map(|it| &it["groupVersion"]);
+    Ok(Answer::Versions(
+        core.chain(versions).filter_map(text).collect(),
+    ))
 }
 
-/// The one that a word means; `None` if nothing is called so.
-pub(super) fn pick<'a>(all: &'a [Served], word: &str) -> Result<Option<&'a Kind>, ClusterError> {
-    let called = || all.iter().filter(|served| served.is_called(word));
-    let built_in = called().find(|served| is_built_in(&served.kind.resource.group));
-    if let Some(served) = built_in {
-        return Ok(Some(&served.kind));
+/// What is stale is what an `APIService` said before it became unreachable: not offered.
+fn aggregated(groups: Groups) -> Vec<Served> {
+    let mut kinds = Vec::new();
+    for group in groups.items {
+        let name = group.metadata.name;
+        for version in group.versions {
+            if version.freshness == "Stale" {
+                continue;
+            }
+            let api_version = match name.as_str() {
+                "" => version.name.clone(),
+                group => format!("{group}/{}", version.name),
+            };
+            for resource in version.resources {
+                let Some(ResponseKind { kind }) = resource.response_kind else {
+                    continue;
+                };
+                let served = ApiResource {
+                    group: name.clone(),
+                    version: version.name.clone(),
+                    api_version: api_version.clone(),
+                    kind,
+                    plural: resource.plural,
+                };
+                kinds.push(Served {
+                    kind: Kind {
+                        resource: served,
+                        namespaced: resource.scope == "Namespaced",
+                        listable: resource.verbs.iter().any(|verb| verb == "list"),
+                    },
+                    singular: resource.singular,
+                    short_names: resource.short_names,
+                });
+            }
+        }
     }
-    let Some(first) = called().next() else {
-        return Ok(None);
-    };
-    let first = &first.kind.resource;
-    if called().any(|served| served.kind.resource.group != first.group) {
-        let mut served_as: Vec<String> = called()
-            .map(|served| served.kind.resource.api_version.clone())
-            .collect();
-        served_as.dedup();
-        return Err(ClusterError::AmbiguousKind {
-            kind: word.to_owned(),
-            served_as,
-        });
+    kinds
+}
+
+async fn one_by_one(
+    gate: &Gate,
+    versions: impl IntoIterator<Item = &String>,
+) -> Result<Vec<Served>, ClusterError> {
+    let mut kinds = Vec::new();
+    for version in versions {
+        // One that has gone meanwhile offers nothing.
+        let served = kinds::serve(gate, version).await?;
+        kinds.extend(served.into_iter().flatten());
     }
-    Ok(called().next().map(|served| &served.kind))
+    Ok(kinds)
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::*;
-    use crate::cluster::testing::{Answer, Script};
+    use crate::cluster::testing::{Answer as Reply, Script};
 
-    fn resource(kind: &str, plural: &str, short: &[&str]) -> Value {
-        json!({
-            "resource": plural, "responseKind": { "group": "", "version": "", "kind": kind },
-            "scope": "Namespaced", "singularResource": kind.to_lowercase(), "shortNames": short,
-            "verbs": ["get"],
-        })
+    fn wanted(kinds: &[(&str, &str)]) -> Vec<(String, String)> {
+        let owned = |(version, kind): &(&str, &str)| ((*version).to_owned(), (*kind).to_owned());
+        kinds.iter().map(owned).collect()
     }
 
-    fn group(name: &str, versions: &[(&str, Vec<Value>)]) -> Value {
-        let versions: Vec<Value> = versions
-            .iter()
-            .map(|(version, resources)| {
-                json!({ "version": version, "resources": resources, "freshness": "Current" })
-            })
-            .collect();
-        json!({ "metadata": { "name": name }, "versions": versions })
-    }
-
-    fn list(groups: &[Value]) -> Answer {
-        Answer::json(&json!({ "kind": "APIGroupDiscoveryList", "items": groups }))
-    }
-
-    fn cluster() -> (Cluster, Script) {
-        Script::cluster(|_, call| match call.path.as_str() {
-            "/api" => list(&[group(
-                "",
-                &[(
-                    "v1",
-                    vec![
-                        resource("Pod", "pods", &["po"]),
-                        resource("Service", "services", &["svc"]),
-                    ],
-                )],
-            )]),
-            "/apis" => list(&[
-                group(
-                    "metrics.k8s.io",
-                    &[("v1beta1", vec![resource("PodMetrics", "pods", &[])])],
-                ),
-                group(
-                    "serving.knative.dev",
-                    &[("v1", vec![resource("Service", "services", &["ksvc"])])],
-                ),
-                group(
-                    "autoscaling",
-                    &[
-                        (
-                            "v2",
-                            vec![resource(
-                                "HorizontalPodAutoscaler",
-                                "horizontalpodautoscalers",
-                                &["hpa"],
-                            )],
-                        ),
-                        (
-                            "v1",
-                            vec![resource(
-                                "HorizontalPodAutoscaler",
-                                "horizontalpodautoscalers",
-                                &["hpa"],
-                            )],
-                        ),
-                    ],
-                ),
-                group(
-                    "a.io",
-                    &[("v1", vec![resource("Gateway", "gateways", &["gw"])])],
-                ),
-                group(
-                    "b.io",
-                    &[("v2", vec![resource("Gateway", "gateways", &[])])],
-                ),
-            ]),
-            "/apis/serving.knative.dev/v1" => Answer::json(&json!({
-                "groupVersion": "serving.knative.dev/v1", "resources": [
-                    { "name": "services", "singularName": "service", "namespaced": true,
-                      "kind": "Service", "verbs": ["get"], "shortNames": ["ksvc"] },
-                ]
-            })),
-            _ => Answer::status(404, "no"),
-        })
+    fn group(name: &str, freshness: &str) -> Value {
+        json!({ "metadata": { "name": name }, "versions": [{
+            "version": "v1", "freshness": freshness,
+            "resources": [{
+                "resource": "widgets", "scope": "Namespaced", "verbs": ["get", "list"],
+                "responseKind": { "group": name, "version": "v1", "kind": "Widget" },
+            }],
+        }] })
     }
 
     #[tokio::test(start_paused = true)]
-    async fn any_word_of_kubectl_finds_its_kind() {
-        let (cluster, script) = cluster();
-        for (word, api_version, expected) in [
-            ("Pod", None, "v1 Pod"),
-            ("pods", None, "v1 Pod"),
-            ("po", None, "v1 Pod"),
-            ("podmetrics", None, "metrics.k8s.io/v1beta1 PodMetrics"),
-            ("service", None, "v1 Service"),
-            ("HPA", None, "autoscaling/v2 HorizontalPodAutoscaler"),
-            ("gw", None, "a.io/v1 Gateway"),
-            (
-                "ksvc",
-                Some("serving.knative.dev/v1"),
-                "serving.knative.dev/v1 Service",
-            ),
-            (
-                "Service",
-                Some("serving.knative.dev/v1"),
-                "serving.knative.dev/v1 Service",
-            ),
-        ] {
-            let found = cluster.resolve_kind(word, api_version).await.unwrap();
-            assert_eq!(format!("{} {}", found.api_version, found.kind), expected);
-        }
-        // Once, whatever number of words; and what is found needs no look any more.
-        let asked = |path: &str| {
-            script
-                .calls()
-                .iter()
-                .filter(|call| call.path == path)
-                .count()
-        };
-        assert_eq!((asked("/api"), asked("/apis")), (1, 1));
-        assert!(script.calls()[0].accept.contains("APIGroupDiscoveryList"));
+    async fn one_question_tells_of_all_kinds_and_stale_ones_do_not_count() {
+        let (cluster, script) = Script::cluster(|_, _| {
+            Reply::json(&json!({
+                "kind": "APIGroupDiscoveryList",
+                "items": [group("example.com", "Current"), group("down.example.com", "Stale")],
+            }))
+        });
+        let kinds = wanted(&[
+            ("example.com/v1", "Widget"),
+            ("example.com/v2", "Widget"),
+            ("example.com/v1", "Gadget"),
+            ("down.example.com/v1", "Widget"),
+        ]);
+        assert_eq!(cluster.not_served(&kinds).await.unwrap(), kinds[1..]);
+        let calls = script.calls();
+        assert_eq!((calls.len(), calls[0].path.as_str()), (1, "/apis"));
+        let first = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
+        assert!(calls[0].accept.starts_with(first), "{}", calls[0].accept);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_is_not_clear_is_not_guessed_and_what_is_unknown_is_looked_for_again() {
-        let (cluster, script) = cluster();
-        let error = cluster.resolve_kind("Gateway", None).await.unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "several groups have a kind Gateway: a.io/v1, b.io/v2"
-        );
-        for _ in 0..2 {
-            let before = script.count();
-            let error = cluster.resolve_kind("Widget", None).await.unwrap_err();
-            assert_eq!(error.to_string(), "the cluster knows no kind Widget");
-            assert_eq!(script.count(), before + 2);
-        }
-        let error = cluster.resolve_kind("Widget", Some("x.io/v1")).await;
-        let error = error.unwrap_err().to_string();
-        assert_eq!(error, "the cluster knows no kind Widget in x.io/v1");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_server_too_old_for_it_is_told() {
-        let (cluster, _script) =
-            Script::cluster(|_, _| Answer::json(&json!({ "kind": "APIVersions" })));
-        let error = cluster.resolve_kind("Pod", None).await.unwrap_err();
-        assert!(error.to_string().contains("`api_version`"), "{error}");
+    async fn servers_without_aggregation_are_asked_group_by_group() {
+        let (cluster, script) = Script::cluster(|_, call| match call.path.as_str() {
+            "/apis" => Reply::json(&json!({ "kind": "APIGroupList", "groups": [
+                { "name": "apps", "versions": [{ "groupVersion": "apps/v1" }] },
+                { "name": "example.com", "versions": [{ "groupVersion": "example.com/v1" }] },
+            ] })),
+            "/apis/example.com/v1" => {
+                Reply::json(&json!({ "groupVersion": "example.com/v1", "resources": [
+                    { "name": "widgets", "singularName": "", "namespaced": true,
+                      "kind": "Widget", "verbs": ["get", "list"] },
+                ] }))
+            }
+            _ => Reply::status(404, "no"),
+        });
+        let kinds = wanted(&[
+            ("example.com/v1", "Widget"),
+            ("example.com/v1", "Gadget"),
+            ("example.com/v2", "Widget"),
+        ]);
+        assert_eq!(cluster.not_served(&kinds).await.unwrap(), kinds[1..]);
+        let paths: Vec<_> = script.calls().into_iter().map(|call| call.path).collect();
+        assert_eq!(paths, ["/apis", "/apis/example.com/v1"]);
     }
 }

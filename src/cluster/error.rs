@@ -142,10 +142,10 @@ impl ClusterError {
 
     /// Whether the same request may succeed a little later. A certificate that is not trusted will
     /// not be.
-    pub(super) fn is_passing(&self) -> bool {
+    pub fn is_passing(&self) -> bool {
         match self {
             Self::Unreachable { message, .. } => !message.contains("certificate"),
-            Self::Server { .. } => true,
+            Self::Server { .. } | Self::Timeout { .. } => true,
             _ => false,
         }
     }
@@ -193,6 +193,8 @@ pub(super) fn from_status(status: kube::core::Status, server: String) -> Cluster
         status.message
     };
     match status.code {
+        // What server-side apply says to a field that its schema does not have.
+        500 if message.starts_with("failed to create typed") => ClusterError::Invalid { message },
         401 => ClusterError::Unauthorized { server, message },
         403 => ClusterError::Forbidden { message },
         404 => ClusterError::NotFound { message },
@@ -264,7 +266,11 @@ mod tests {
     use super::*;
 
     fn status(code: u16, reason: &str) -> ClusterError {
-        let status = kube::core::Status::failure("words", reason).with_code(code);
+        said(code, reason, "words")
+    }
+
+    fn said(code: u16, reason: &str, words: &str) -> ClusterError {
+        let status = kube::core::Status::failure(words, reason).with_code(code);
         classify(kube::Error::Api(status.boxed()), "https://s", "GET x")
     }
 
@@ -282,6 +288,11 @@ mod tests {
             ClusterError::Conflict { exists: false, .. }
         ));
         assert!(matches!(status(422, ""), ClusterError::Invalid { .. }));
+        let untyped = "failed to create typed patch object: .spec.typo: field not declared";
+        assert!(matches!(
+            said(500, "", untyped),
+            ClusterError::Invalid { .. }
+        ));
         assert!(matches!(status(410, ""), ClusterError::Expired { .. }));
         assert!(status(429, "").is_passing());
         assert!(status(503, "").is_passing());

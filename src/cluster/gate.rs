@@ -3,7 +3,8 @@
 //! The client library's own defaults would wait for ever for a server that hangs, and silently
 //! repeat any request, writes included, up to 15 times. Here a read is repeated while the server is
 //! out of reach or in trouble, a write only when the server says that it did not look at it (429),
-//! and neither ever takes longer than the deadline.
+//! and none ever takes longer than the deadline. Server-side apply stands in between: the same
+//! twice is the same once, so it is repeated as a read is, and when it lost a race, too.
 
 use std::{fmt, future::Future, time::Duration};
 
@@ -38,6 +39,8 @@ pub(super) type EventStream = BoxStream<'static, Result<WatchEvent<Value>, Clust
 pub(super) enum Effect {
     /// Reads, and questions that happen to be POSTs.
     Read,
+    /// Server-side apply with force: says how an object is to be, whatever it is.
+    Apply,
     /// Changes something.
     Write,
 }
@@ -82,6 +85,15 @@ impl Gate {
         request: Result<Request, kube::core::request::Error>,
     ) -> Result<T, ClusterError> {
         self.send(operation, Effect::Write, request).await
+    }
+
+    /// Sends a server-side apply, which must be with force, and parses the answer.
+    pub(super) async fn apply<T: DeserializeOwned>(
+        &self,
+        operation: &str,
+        request: Result<Request, kube::core::request::Error>,
+    ) -> Result<T, ClusterError> {
+        self.send(operation, Effect::Apply, request).await
     }
 
     async fn send<T: DeserializeOwned>(
@@ -163,10 +175,11 @@ fn pause_before_retry(error: &ClusterError, effect: Effect, pause: Duration) -> 
             retry_after,
             ..
         } => Some(retry_after.unwrap_or(pause).max(pause)),
-        ClusterError::Server { retry_after, .. } if effect == Effect::Read => {
+        ClusterError::Server { retry_after, .. } if effect != Effect::Write => {
             Some(retry_after.unwrap_or(pause).max(pause))
         }
-        error if effect == Effect::Read && error.is_passing() => Some(pause),
+        ClusterError::Conflict { .. } if effect == Effect::Apply => Some(pause),
+        error if effect != Effect::Write && error.is_passing() => Some(pause),
         _ => None,
     }
 }
@@ -238,6 +251,17 @@ mod tests {
         });
         gate.write::<Value>("POST", get("/x")).await.unwrap();
         assert_eq!(script.count(), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_apply_is_repeated_also_when_it_lost_a_race() {
+        let (gate, script) = Script::gate(|nth, _| match nth {
+            0 => Answer::status(409, "apply your changes to the latest version"),
+            1 => Answer::status(503, "etcd is away"),
+            _ => Answer::json(&json!({})),
+        });
+        gate.apply::<Value>("PATCH", get("/x")).await.unwrap();
+        assert_eq!(script.count(), 3);
     }
 
     #[tokio::test(start_paused = true)]

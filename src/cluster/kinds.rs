@@ -14,17 +14,23 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::APIResourceList;
 use kube::core::{DynamicObject, Resource};
 use kube::discovery::ApiResource;
 
-use super::{
-    ClusterError,
-    discovery::{self, Served},
-    gate::Gate,
-};
+use super::{ClusterError, called, discovery, gate::Gate};
 
 /// How a kind is served.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Kind {
     pub(super) resource: ApiResource,
     pub(super) namespaced: bool,
+    /// All its objects can be listed; some kinds (`TokenReview`) are only questions.
+    pub(super) listable: bool,
+}
+
+/// A kind and its other names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Served {
+    pub(super) kind: Kind,
+    pub(super) singular: String,
+    pub(super) short_names: Vec<String>,
 }
 
 impl Kind {
@@ -84,14 +90,14 @@ impl Kinds {
     pub(super) async fn of_any_group(&self, gate: &Gate, word: &str) -> Result<Kind, ClusterError> {
         let mut known = self.served.lock().await;
         if let Some(known) = &*known
-            && let Some(found) = discovery::pick(known, word)?
+            && let Some(found) = called::pick(known, word)?
         {
             return Ok(found.clone());
         }
-        let served = Arc::new(discovery::everything(gate).await?);
+        let served = Arc::new(discovery::offered(gate).await?);
         *known = Some(Arc::clone(&served));
         drop(known);
-        let found = discovery::pick(&served, word)?;
+        let found = called::pick(&served, word)?;
         let found = found.cloned().ok_or_else(|| unknown(None, word))?;
         let key = (
             found.resource.api_version.clone(),
@@ -131,7 +137,10 @@ fn unknown(api_version: Option<&str>, kind: &str) -> ClusterError {
 }
 
 /// The kinds of a group version; `None` if the server does not serve it.
-async fn serve(gate: &Gate, api_version: &str) -> Result<Option<Vec<Served>>, ClusterError> {
+pub(super) async fn serve(
+    gate: &Gate,
+    api_version: &str,
+) -> Result<Option<Vec<Served>>, ClusterError> {
     let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
     let path = if group.is_empty() {
         format!("/api/{version}")
@@ -162,6 +171,7 @@ async fn serve(gate: &Gate, api_version: &str) -> Result<Option<Vec<Served>>, Cl
             kind: Kind {
                 resource,
                 namespaced: served.namespaced,
+                listable: served.verbs.iter().any(|verb| verb == "list"),
             },
             singular: served.singular_name,
             short_names: served.short_names.unwrap_or_default(),

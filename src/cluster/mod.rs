@@ -3,7 +3,9 @@
 //! ```text
 //! kubeconfig ─ proxy ─ connect ─▶ Cluster ─▶ gate (deadline, second attempts) ─▶ API server
 //!                                   │
-//!            kinds · discovery · objects · change · namespaces · lease · service_proxy · access
+//!            kinds · called · objects · change · namespaces · lease · service_proxy · access
+//!                                   │
+//!            crds (apply, with `marks` of ours) · discovery (what is served) · remains (what is left)
 //!                                   │
 //!            ready (pure rules) ─ watches (one per kind) ─ investigate ─ dossier (pure)
 //! ```
@@ -11,9 +13,11 @@
 //! Uses only leaves. `release` builds on it; `lifecycle` and `run` use both.
 
 mod access;
+mod called;
 mod change;
 mod connect;
 mod connect_error;
+mod crds;
 mod discovery;
 mod dossier;
 mod error;
@@ -24,10 +28,12 @@ mod investigate;
 mod kinds;
 mod kubeconfig;
 mod lease;
+mod marks;
 mod namespaces;
 mod objects;
 mod proxy;
 pub mod ready;
+mod remains;
 mod service_proxy;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -36,10 +42,11 @@ mod watches;
 use std::{fmt, path::Path, sync::Arc};
 
 pub use access::{Access, ServerVersion};
+pub use called::ServedKind;
 pub use change::{Deletion, Patched, Propagation};
 use connect::Identity;
 pub use connect_error::ConnectError;
-pub use discovery::ServedKind;
+pub use crds::{CrdMarks, LiveCrd};
 pub use dossier::dossier;
 pub use error::ClusterError;
 pub use evidence::{ContainerState, EventLine, Finding, PodState};
@@ -48,9 +55,11 @@ pub use guard::{Guarded, guard};
 use kinds::{Kind, Kinds};
 pub use kubeconfig::Options;
 pub use lease::Lease;
-pub use namespaces::{Ensured, Standing};
+pub use marks::Owner;
+pub use namespaces::{Ensured, LiveNamespace, Standing};
 pub use objects::ObjectRef;
 pub use ready::Readiness;
+pub use remains::{Contents, Remaining};
 pub use service_proxy::ProxyAnswer;
 pub use watches::{NotReady, Progress, Watches};
 

@@ -1,14 +1,18 @@
-//! Namespaces: made when missing, labelled as the stack says.
+//! Namespaces: made when missing, labelled as the stack says, and marked as ours then; deleted.
 
 use std::collections::BTreeMap;
 
 use kube::core::{
     Request,
-    params::{GetParams, Patch, PatchParams, PostParams},
+    params::{DeleteParams, GetParams, Patch, PatchParams, PostParams, Preconditions},
 };
 use serde_json::{Map, Value, json};
 
-use super::{Cluster, ClusterError, objects::absent_as_none};
+use super::{
+    Cluster, ClusterError,
+    marks::{self, CREATED_BY, Owner},
+    objects::absent_as_none,
+};
 use crate::name::Namespace;
 
 const URL: &str = "/api/v1/namespaces";
@@ -25,6 +29,17 @@ pub enum Ensured {
     /// We may not look at it and nothing was asked of it, so it is taken to be there: who deploys
     /// into one namespace often may not read namespaces. If it is missing, Helm will say so.
     Assumed,
+}
+
+/// A namespace that is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LiveNamespace {
+    /// Who made it, if stackctl did, for a chart.
+    pub created_by: Option<Owner>,
+    /// It is being deleted; what holds it, in the server's words, if it says so.
+    pub leaving: Option<String>,
+    /// `metadata.uid`.
+    pub uid: String,
 }
 
 /// What [`Cluster::ensure_namespace`] would find.
@@ -54,7 +69,7 @@ impl Cluster {
             Err(ClusterError::Forbidden { .. }) => Standing::Hidden,
             Err(error) => return Err(error),
             Ok(None) => Standing::Missing,
-            Ok(Some(found)) if is_leaving(&found) => Standing::Leaving,
+            Ok(Some(found)) if leaving(&found).is_some() => Standing::Leaving,
             Ok(Some(found)) => match difference(&found, labels, annotations) {
                 Some(_) => Standing::Different,
                 None => Standing::Right,
@@ -63,12 +78,14 @@ impl Cluster {
     }
 
     /// Makes sure the namespace exists and carries these labels and annotations. Others are left
-    /// alone. A namespace that is being deleted is an error ([`ClusterError::Conflict`]).
+    /// alone. One that has to be made is marked with its `creator`. A namespace that is being
+    /// deleted is an error ([`ClusterError::Conflict`]).
     pub async fn ensure_namespace(
         &self,
         namespace: &Namespace,
         labels: &BTreeMap<String, String>,
         annotations: &BTreeMap<String, String>,
+        creator: Option<&Owner>,
     ) -> Result<Ensured, ClusterError> {
         let found = match self.namespace(namespace).await {
             Ok(found) => found,
@@ -77,18 +94,20 @@ impl Cluster {
             }
             Err(error) => return Err(error),
         };
-        let found = match found {
-            Some(found) => found,
-            None => match self.create_namespace(namespace, labels, annotations).await {
+        let found = if let Some(found) = found {
+            found
+        } else {
+            let created = self.create_namespace(namespace, labels, annotations, creator);
+            match created.await {
                 Ok(()) => return Ok(Ensured::Created),
                 // Someone else was faster.
                 Err(ClusterError::Conflict { exists: true, .. }) => {
                     self.namespace(namespace).await?.unwrap_or_default()
                 }
                 Err(error) => return Err(error),
-            },
+            }
         };
-        if is_leaving(&found) {
+        if leaving(&found).is_some() {
             return Err(ClusterError::Conflict {
                 message: format!(
                     "namespace {namespace} is being deleted: wait until it is gone, or find out \
@@ -110,6 +129,39 @@ impl Cluster {
         Ok(Ensured::Updated)
     }
 
+    /// The namespace; `None` if it is not there.
+    pub async fn live_namespace(
+        &self,
+        namespace: &Namespace,
+    ) -> Result<Option<LiveNamespace>, ClusterError> {
+        let found = self.namespace(namespace).await?;
+        Ok(found.map(|found| LiveNamespace {
+            created_by: marks::creator(&found),
+            leaving: leaving(&found),
+            uid: found["metadata"]["uid"]
+                .as_str()
+                .unwrap_or_default()
+                .to_owned(),
+        }))
+    }
+
+    /// Deletes the namespace that has this uid, with all it holds; one that is gone already is no
+    /// error. Does not wait for it to be gone.
+    pub async fn delete_namespace(
+        &self,
+        namespace: &Namespace,
+        uid: &str,
+    ) -> Result<(), ClusterError> {
+        let operation = format!("DELETE Namespace/{namespace}");
+        let params = DeleteParams::background().preconditions(Preconditions {
+            uid: Some(uid.to_owned()),
+            resource_version: None,
+        });
+        let request = Request::new(URL).delete(namespace.as_str(), &params);
+        absent_as_none(self.gate().write::<Value>(&operation, request).await)?;
+        Ok(())
+    }
+
     async fn namespace(&self, namespace: &Namespace) -> Result<Option<Value>, ClusterError> {
         let operation = format!("GET Namespace/{namespace}");
         let request = Request::new(URL).get(namespace.as_str(), &GetParams::default());
@@ -121,12 +173,16 @@ impl Cluster {
         namespace: &Namespace,
         labels: &BTreeMap<String, String>,
         annotations: &BTreeMap<String, String>,
+        creator: Option<&Owner>,
     ) -> Result<(), ClusterError> {
-        let body = json!({
+        let mut body = json!({
             "apiVersion": "v1",
             "kind": "Namespace",
             "metadata": { "name": namespace, "labels": labels, "annotations": annotations },
         });
+        if let Some(creator) = creator {
+            body["metadata"]["annotations"][CREATED_BY] = Value::from(marks::written(creator));
+        }
         let operation = format!("POST Namespace/{namespace}");
         let request =
             Request::new(URL).create(&PostParams::default(), body.to_string().into_bytes());
@@ -135,8 +191,16 @@ impl Cluster {
     }
 }
 
-fn is_leaving(found: &Value) -> bool {
-    !found["metadata"]["deletionTimestamp"].is_null()
+/// What holds a namespace that is being deleted: empty if nothing says so.
+fn leaving(namespace: &Value) -> Option<String> {
+    namespace["metadata"]["deletionTimestamp"].as_str()?;
+    let conditions = namespace["status"]["conditions"].as_array();
+    let holding = conditions
+        .into_iter()
+        .flatten()
+        .filter(|it| it["status"] == "True");
+    let words: Vec<&str> = holding.filter_map(|it| it["message"].as_str()).collect();
+    Some(words.join("; "))
 }
 
 /// A merge patch with the labels and annotations that differ; `None` if none do.
@@ -162,7 +226,10 @@ fn difference(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cluster::testing::{Answer, Script};
+    use crate::{
+        cluster::testing::{Answer, Script},
+        name::StackName,
+    };
 
     fn labels() -> BTreeMap<String, String> {
         [("tier", "base"), ("pod-security", "baseline")]
@@ -176,7 +243,7 @@ mod tests {
 
     async fn ensure(cluster: &Cluster) -> Result<Ensured, ClusterError> {
         cluster
-            .ensure_namespace(&namespace(), &labels(), &BTreeMap::new())
+            .ensure_namespace(&namespace(), &labels(), &BTreeMap::new(), None)
             .await
     }
 
@@ -257,8 +324,56 @@ mod tests {
         ));
         let nothing = BTreeMap::new();
         let ensured = cluster
-            .ensure_namespace(&namespace(), &nothing, &nothing)
+            .ensure_namespace(&namespace(), &nothing, &nothing, None)
             .await;
         assert_eq!(ensured, Ok(Ensured::Assumed));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_creator_is_noted_only_on_one_that_is_made() {
+        let shop: Owner = (StackName::new("shop").unwrap(), None);
+        let (cluster, script) = Script::cluster(|nth, call| match (nth, call.method.as_str()) {
+            (0, _) => Answer::status(404, "no"),
+            (1, _) => Answer::json(&call.body),
+            _ => Answer::json(&json!({ "metadata": {
+                "uid": "u1", "annotations": { "stackctl.io/created-by": "shop" },
+            } })),
+        });
+        let (apps, nothing) = (namespace(), BTreeMap::new());
+        for ensured in [Ensured::Created, Ensured::Unchanged] {
+            let now = cluster.ensure_namespace(&apps, &nothing, &nothing, Some(&shop));
+            assert_eq!(now.await, Ok(ensured));
+        }
+        let posted = &script.calls()[1].body["metadata"]["annotations"];
+        assert_eq!(posted["stackctl.io/created-by"], "shop");
+        let live = cluster.live_namespace(&apps).await.unwrap().unwrap();
+        assert_eq!((live.created_by, live.leaving), (Some(shop), None));
+        cluster.delete_namespace(&apps, &live.uid).await.unwrap();
+        let deleted = script.calls().pop().unwrap();
+        assert_eq!(
+            (
+                deleted.method.as_str(),
+                &deleted.body["preconditions"]["uid"]
+            ),
+            ("DELETE", &json!("u1"))
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_holds_one_that_is_being_deleted_is_told() {
+        let (cluster, _script) = Script::cluster(|_, _| {
+            Answer::json(&json!({
+                "metadata": { "deletionTimestamp": "2026-01-01T00:00:00Z" },
+                "status": { "conditions": [
+                    { "status": "False", "message": "all discovered" },
+                    { "status": "True", "message": "widgets. has 1 resource instances" },
+                ] },
+            }))
+        });
+        let live = cluster.live_namespace(&namespace()).await.unwrap().unwrap();
+        assert_eq!(
+            live.leaving.as_deref(),
+            Some("widgets. has 1 resource instances")
+        );
     }
 }

@@ -5,7 +5,7 @@ use std::{future::Future, time::Duration};
 use super::Progress;
 use crate::{
     event::{ChartOutcome, Event, Failure, RunOutcome},
-    name::{ChartName, RunId},
+    name::{NodeName, RunId},
     plan::NodeIx,
     secret::Redactor,
 };
@@ -83,12 +83,12 @@ pub struct Outcome {
 /// What became of one node.
 #[derive(Debug, Clone)]
 pub struct ChartResult {
-    /// The chart.
-    pub chart: ChartName,
+    /// The chart, or its CRDs.
+    pub chart: NodeName,
     /// How it ended.
     pub outcome: ChartOutcome,
     /// For `NotRun`: because of whom.
-    pub because: Option<ChartName>,
+    pub because: Option<NodeName>,
     /// From its start; zero if it never started.
     pub duration: Duration,
     /// Why it failed.

@@ -297,7 +297,7 @@ mod tests {
         let index = |name: &str| {
             plan.nodes
                 .iter()
-                .position(|n| n.key.as_str() == name)
+                .position(|n| n.key.to_string() == name)
                 .unwrap()
         };
         assert_eq!(free(&mut frontier), [index("n0")]);

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::{Sink, SinkError};
 use crate::{
     event::{Event, EventKind},
-    name::{ChartName, RunId},
+    name::{NodeName, RunId},
 };
 
 /// The event stream of one run.
@@ -32,7 +32,7 @@ impl<'a> Log<'a> {
     }
 
     /// An event about a chart.
-    pub(super) fn chart(&mut self, chart: &ChartName, kind: EventKind) {
+    pub(super) fn chart(&mut self, chart: &NodeName, kind: EventKind) {
         self.offer(Some(chart.clone()), kind);
     }
 
@@ -41,7 +41,7 @@ impl<'a> Log<'a> {
         self.offer(None, kind);
     }
 
-    fn offer(&mut self, chart: Option<ChartName>, kind: EventKind) {
+    fn offer(&mut self, chart: Option<NodeName>, kind: EventKind) {
         self.seq += 1;
         let event = Event {
             seq: self.seq,

@@ -7,8 +7,8 @@ use indexmap::IndexMap;
 use crate::{
     name::{ChartName, Milestone, Namespace, ReleaseId, ReleaseName, StackName},
     stack::{
-        Chart, ChartSource, ClusterGuard, Intent, Need, Retry, RollbackOnFailure, Settings, Stack, Steps,
-        Values, Wait,
+        Chart, ChartSource, ClusterGuard, CrdPolicy, Intent, Need, Retry, RollbackOnFailure,
+        Settings, Stack, Steps, Values, Wait,
     },
 };
 
@@ -50,6 +50,7 @@ fn chart(name: &str, edges: &[&str]) -> Chart {
         },
         source: ChartSource::Folder(PathBuf::from(format!("./charts/{name}"))),
         version: None,
+        late: false,
         needs: needs.into_iter().map(need).collect(),
         after: after.into_iter().map(|edge| need(&edge[1..])).collect(),
         intent: Intent::default(),
@@ -67,6 +68,7 @@ fn chart(name: &str, edges: &[&str]) -> Chart {
         wait: Wait::default(),
         rollback_on_failure: RollbackOnFailure::default(),
         force_replace: false,
+        crds: CrdPolicy::default(),
         reinstall_below: None,
         history_max: 10,
         outputs: std::collections::BTreeMap::default(),

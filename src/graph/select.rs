@@ -91,7 +91,8 @@ impl Selection {
 impl Graph<'_> {
     /// Finds the charts of a request. Names and selectors must both hold when both are given. With
     /// both closures, what needs the found charts comes first, then what all of these need: the
-    /// run then needs nothing from outside. Closures follow hard needs only.
+    /// run then needs nothing from outside. Closures follow hard needs only; a need of CRDs makes no
+    /// dependent: it holds whatever becomes of the chart itself.
     pub fn select(&self, request: &Request) -> Result<Selection, SelectError> {
         let stack = self.stack();
         let named = self.named(&request.names)?;
@@ -111,7 +112,8 @@ impl Graph<'_> {
             return Err(SelectError::NothingMatched { request });
         }
         if request.with_dependents {
-            self.dag().mark_after(&mut chosen, |edge| !edge.soft);
+            self.dag()
+                .mark_after(&mut chosen, |edge| !edge.soft && edge.is_of_chart());
         }
         if request.with_needs {
             self.dag().mark_before(&mut chosen, |edge| !edge.soft);
@@ -375,6 +377,52 @@ mod tests {
         assert_eq!(
             pairs(graph.dependents_outside(&selection)),
             ["api web", "db jobs"]
+        );
+    }
+
+    #[test]
+    fn a_need_of_crds_selects_the_chart_but_makes_no_dependent() {
+        let stack = fixture::stack(&[
+            ("certs", &["metrics:crds"]),
+            ("metrics", &["certs:crds", "~web"]),
+            ("web", &["certs"]),
+        ]);
+        let graph = Graph::new(&stack);
+        let closed = |name: &str, with_needs, with_dependents| {
+            let request = Request {
+                with_needs,
+                with_dependents,
+                ..request(&[name], &[])
+            };
+            let selection = graph.select(&request).unwrap();
+            let names = selection.charts().iter().map(ChartName::as_str);
+            let outside = |found: Vec<crate::graph::Outside>| {
+                let pairs = found.into_iter();
+                pairs
+                    .map(|pair| format!("{} {}", pair.chart, pair.other))
+                    .collect::<Vec<_>>()
+            };
+            (
+                names.collect::<Vec<_>>().join(" "),
+                outside(graph.needs_outside(&selection)),
+                outside(graph.dependents_outside(&selection)),
+            )
+        };
+        let none = Vec::<String>::new();
+        assert_eq!(
+            closed("certs", false, false),
+            (
+                "certs".to_owned(),
+                vec!["certs metrics".to_owned()],
+                vec!["certs web".to_owned()]
+            )
+        );
+        let both = "certs metrics".to_owned();
+        assert_eq!(closed("metrics", true, false).0, both);
+        let with_dependents = closed("metrics", false, true);
+        assert_eq!(
+            (with_dependents.0.as_str(), with_dependents.2),
+            ("metrics", none)
         );
     }
 

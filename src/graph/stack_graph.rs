@@ -1,18 +1,17 @@
 //! The graph of a stack's charts.
 
-use super::{Dag, Layers, Selection};
+use super::{Dag, Selection};
 use crate::{
     name::{ChartName, Milestone},
     stack::Stack,
 };
 
 /// The graph of a stack: its charts by their position in the file, edges from what is needed to
-/// what needs it.
+/// what needs it. Two charts may use each other's CRDs; without such edges there are no cycles.
 #[derive(Debug)]
 pub struct Graph<'a> {
     stack: &'a Stack,
     dag: Dag<Edge>,
-    layers: Layers,
 }
 
 /// What an edge waits for.
@@ -22,6 +21,13 @@ pub struct Edge {
     pub until: Milestone,
     /// From `after`: order only.
     pub soft: bool,
+}
+
+impl Edge {
+    /// Whether it waits for the chart itself, not only for its CRDs.
+    pub(crate) fn is_of_chart(self) -> bool {
+        self.until != Milestone::Crds
+    }
 }
 
 /// A need that crosses the border of a selection.
@@ -49,10 +55,7 @@ impl<'a> Graph<'a> {
                 dag.add(first, index, Edge { until, soft });
             }
         }
-        let layers = dag
-            .layers()
-            .expect("a validated stack has no cycles among its charts");
-        Self { stack, dag, layers }
+        Self { stack, dag }
     }
 
     /// The stack.
@@ -60,41 +63,28 @@ impl<'a> Graph<'a> {
         self.stack
     }
 
-    /// Charts by wave on the way up, each wave in the order of the file.
-    pub fn waves(&self) -> Vec<Vec<&'a ChartName>> {
-        let name = |&index: &usize| self.name(index);
-        let waves = self.layers.waves.iter();
-        waves.map(|wave| wave.iter().map(name).collect()).collect()
-    }
-
-    /// All charts in an order in which each comes after what it needs: by wave, then as in the
-    /// file. Reversed, it is the order of a teardown.
-    pub fn order(&self) -> Vec<&'a ChartName> {
-        self.waves().concat()
-    }
-
     /// Hard needs of selected charts that are not selected: they must already be deployed when the
     /// run starts.
     pub fn needs_outside(&self, selection: &Selection) -> Vec<Outside> {
-        self.crossing(selection, |index| self.before(index).collect())
+        self.crossing(selection, |index| self.before(index), |_| true)
     }
 
     /// Charts outside the selection with a hard need on a selected one: if installed, the selected
-    /// one cannot be removed.
+    /// one cannot be removed. Whoever needs its CRDs only does not count: they stay.
     pub fn dependents_outside(&self, selection: &Selection) -> Vec<Outside> {
-        self.crossing(selection, |index| self.after(index).collect())
+        self.crossing(selection, |index| self.after(index), Edge::is_of_chart)
     }
 
-    fn crossing(
+    fn crossing<N: Iterator<Item = (usize, Edge)>>(
         &self,
         selection: &Selection,
-        neighbours: impl Fn(usize) -> Vec<(usize, Edge)>,
+        neighbours: impl Fn(usize) -> N,
+        counts: impl Fn(Edge) -> bool,
     ) -> Vec<Outside> {
         let mut found = Vec::new();
         for index in selection.indices() {
             let mut others: Vec<usize> = neighbours(index)
-                .into_iter()
-                .filter(|(other, edge)| !edge.soft && !selection.holds(*other))
+                .filter(|&(other, edge)| !edge.soft && !selection.holds(other) && counts(edge))
                 .map(|(other, _)| other)
                 .collect();
             others.sort_unstable();

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use super::{Major, Rollback, Test, Uninstall, Upgrade, WaitMode};
+use super::{Imagined, Major, Rollback, Test, Uninstall, Upgrade, WaitMode};
 use crate::name::ReleaseId;
 
 /// `helm version`, in a form that 3 and 4 share.
@@ -19,11 +19,13 @@ pub(super) fn version_of_helm_2() -> Vec<OsString> {
 }
 
 /// `helm upgrade --install`. `--reset-values`, since Helm would otherwise take the last values
-/// again when none are given.
+/// again when none are given; `--skip-crds`, since the CRDs of `crds/` are there by now, and Helm
+/// could only clash with whoever applied them.
 pub(super) fn upgrade(major: Major, op: &Upgrade) -> Vec<OsString> {
     let mut args = Args::of(&["upgrade", "--install", op.release.name.as_str()]);
     args.add(&op.chart).namespace(&op.release);
-    args.add("--reset-values").add("--output").add("json");
+    args.add("--reset-values").add("--skip-crds");
+    args.add("--output").add("json");
     args.history_max(op.history_max).timeout(op.timeout);
     if !op.labels.is_empty() {
         let labels: Vec<String> = op.labels.iter().map(|(k, v)| format!("{k}={v}")).collect();
@@ -50,11 +52,20 @@ pub(super) fn upgrade(major: Major, op: &Upgrade) -> Vec<OsString> {
     args.0
 }
 
-/// `helm template`: renders without a cluster, as if it were of this Kubernetes version.
-pub(super) fn template(op: &Upgrade, kube_version: &str) -> Vec<OsString> {
+/// `helm template`: renders without a cluster, as if it were this one.
+pub(super) fn template(op: &Upgrade, cluster: Imagined<'_>) -> Vec<OsString> {
     let mut args = Args::of(&["template", op.release.name.as_str()]);
     args.add(&op.chart).namespace(&op.release);
-    args.add("--kube-version").add(kube_version).values(op);
+    if let Some(version) = cluster.kube_version {
+        args.add("--kube-version").add(version);
+    }
+    if cluster.include_crds {
+        args.add("--include-crds");
+    }
+    for version in cluster.api_versions {
+        args.add("--api-versions").add(version);
+    }
+    args.values(op);
     args.0
 }
 
@@ -156,6 +167,12 @@ mod tests {
 
     const MAJORS: [Major; 2] = [Major::V3, Major::V4];
 
+    const CLUSTER: Imagined<'_> = Imagined {
+        kube_version: Some("v1.37.2"),
+        api_versions: &[],
+        include_crds: false,
+    };
+
     fn release() -> ReleaseId {
         ReleaseId {
             namespace: Namespace::new("shop").unwrap(),
@@ -181,7 +198,7 @@ mod tests {
         args.join(OsStr::new(" ")).into_string().unwrap()
     }
 
-    const APPLY: &str = "upgrade --install web /charts/web --namespace shop --reset-values --output json --history-max 5 --timeout 300s";
+    const APPLY: &str = "upgrade --install web /charts/web --namespace shop --reset-values --skip-crds --output json --history-max 5 --timeout 300s";
 
     #[test]
     fn apply_without_waiting() {
@@ -230,13 +247,20 @@ mod tests {
             values_files: vec!["/v/z.yaml".into(), "/v/a.yaml".into()],
             ..plain()
         };
+        let cluster = Imagined {
+            api_versions: &[
+                "example.com/v1".to_owned(),
+                "example.com/v1/Widget".to_owned(),
+            ],
+            ..CLUSTER
+        };
         assert_eq!(
             line(&upgrade(Major::V3, &op)),
             format!("{APPLY} --labels a=1,b=2 --values /v/z.yaml --values /v/a.yaml --values -")
         );
         assert_eq!(
-            line(&template(&op, "v1.37.2")),
-            "template web /charts/web --namespace shop --kube-version v1.37.2 --values /v/z.yaml --values /v/a.yaml --values -"
+            line(&template(&op, cluster)),
+            "template web /charts/web --namespace shop --kube-version v1.37.2 --api-versions example.com/v1 --api-versions example.com/v1/Widget --values /v/z.yaml --values /v/a.yaml --values -"
         );
     }
 
@@ -328,6 +352,7 @@ mod tests {
             "--recreate-pods",
             "--reuse-values",
             "--dry-run",
+            "--include-crds",
             "--set",
             "--debug",
             "--kube-token",
@@ -344,7 +369,7 @@ mod tests {
                 };
                 let all = [
                     upgrade(major, &op),
-                    template(&op, "v1.37.2"),
+                    template(&op, CLUSTER),
                     uninstall_(major),
                     rollback_.clone(),
                 ];

@@ -6,8 +6,8 @@ use std::{
 };
 
 use super::{
-    Aftermath, Cause, Helm, Operation, Rollback, Surroundings, Test, Uninstall, Upgrade, answer,
-    args, classify, deadline, words,
+    Aftermath, Cause, Helm, Imagined, Operation, Rollback, Surroundings, Test, Uninstall, Upgrade,
+    answer, args, classify, deadline, words,
 };
 use crate::{
     event::Stream,
@@ -119,12 +119,12 @@ impl Helm {
         &self,
         call: Call<'_>,
         op: &Upgrade,
-        kube_version: &str,
+        cluster: Imagined<'_>,
     ) -> Result<String, HelmError> {
         let asked = Asked {
             operation: Operation::Template,
             release: &op.release,
-            args: args::template(op, kube_version),
+            args: args::template(op, cluster),
             stdin: Some(op.values.clone()),
             deadline: deadline::TEMPLATE,
             on_terminate: OnTerminate::Signal,
@@ -157,7 +157,10 @@ impl Asked<'_> {
             env: call.surroundings.environment(),
             stdin: self.stdin.clone(),
             keep: Keep::Data,
-            deadline: Some(call.at_most.map_or(self.deadline, |most| self.deadline.min(most))),
+            deadline: Some(
+                call.at_most
+                    .map_or(self.deadline, |most| self.deadline.min(most)),
+            ),
             grace: deadline::GRACE,
             on_terminate: self.on_terminate,
             orphaned: Orphaned::HoldPipes,

@@ -61,6 +61,17 @@ pub struct Upgrade {
     pub force_replace: bool,
 }
 
+/// The cluster that `helm template` is to imagine.
+#[derive(Debug, Clone, Copy)]
+pub struct Imagined<'a> {
+    /// Its version (`v1.37.2`); without, the one that Helm was made for.
+    pub kube_version: Option<&'a str>,
+    /// What it serves beside what every cluster does: `GROUP/VERSION` and `GROUP/VERSION/KIND`.
+    pub api_versions: &'a [String],
+    /// Whether its CRDs are still to come: those of `crds/` are rendered, too.
+    pub include_crds: bool,
+}
+
 /// Whether Helm itself waits for workloads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WaitMode {

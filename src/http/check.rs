@@ -11,7 +11,12 @@ use hyper::{Request, Uri};
 use hyper_rustls::HttpsConnectorBuilder;
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 
-use super::{USER_AGENT, chain, tls::crypto};
+use super::{
+    USER_AGENT, chain,
+    message::TransferError,
+    tls::crypto,
+    url::{BadUrl, parse},
+};
 
 /// Bodies are read up to this many bytes; a check looks for a text, it does not download.
 const BODY_LIMIT: usize = 256 * 1024;
@@ -29,29 +34,11 @@ pub struct Answer {
 #[derive(Debug, thiserror::Error)]
 pub enum HttpError {
     /// Not a URL.
-    #[error("`{url}` is not a URL: {reason}")]
-    Url {
-        /// As given.
-        url: String,
-        /// Why.
-        reason: String,
-    },
-    /// Connecting, sending or reading failed.
-    #[error("no answer from {host}: {reason}")]
-    Transport {
-        /// Host and port; the path may hold secrets.
-        host: String,
-        /// The chain of causes.
-        reason: String,
-    },
-    /// Nothing within the deadline.
-    #[error("no answer from {host} within {after:?}")]
-    Timeout {
-        /// Host and port.
-        host: String,
-        /// The deadline.
-        after: Duration,
-    },
+    #[error(transparent)]
+    Url(#[from] BadUrl),
+    /// Nothing came, or not in time.
+    #[error(transparent)]
+    Transfer(#[from] TransferError),
 }
 
 /// Sends a GET and reads the answer, all within `deadline`.
@@ -61,32 +48,17 @@ pub async fn get(url: &str, deadline: Duration) -> Result<Answer, HttpError> {
         .authority()
         .map_or_else(String::new, |a| a.host().to_owned());
     let Ok(answer) = tokio::time::timeout(deadline, exchange(uri, &host)).await else {
-        return Err(HttpError::Timeout {
+        return Err(TransferError::Timeout {
             host,
             after: deadline,
-        });
+        }
+        .into());
     };
-    answer
+    Ok(answer?)
 }
 
-fn parse(url: &str) -> Result<Uri, HttpError> {
-    let bad = |reason: String| HttpError::Url {
-        url: url.to_owned(),
-        reason,
-    };
-    let uri: Uri = url
-        .parse()
-        .map_err(|error: http::uri::InvalidUri| bad(error.to_string()))?;
-    match (uri.scheme_str(), uri.authority()) {
-        (Some("http" | "https"), Some(_)) => Ok(uri),
-        _ => Err(bad(
-            "it must start with http:// or https:// and name a host".into(),
-        )),
-    }
-}
-
-async fn exchange(uri: Uri, host: &str) -> Result<Answer, HttpError> {
-    let failed = |error: &dyn std::error::Error| HttpError::Transport {
+async fn exchange(uri: Uri, host: &str) -> Result<Answer, TransferError> {
+    let failed = |error: &dyn std::error::Error| TransferError::Transport {
         host: host.to_owned(),
         reason: chain(error),
     };
@@ -159,7 +131,9 @@ mod tests {
     async fn silence_ends_at_the_deadline() {
         let url = serve("").await;
         let error = get(&url, Duration::from_millis(50)).await.unwrap_err();
-        assert!(matches!(error, HttpError::Timeout { .. }), "{error}");
+        let HttpError::Transfer(TransferError::Timeout { .. }) = error else {
+            panic!("{error}")
+        };
     }
 
     #[tokio::test]

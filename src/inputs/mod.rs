@@ -133,6 +133,11 @@ pub async fn resolve(
     }
 }
 
+/// What is known without running anything. What is wrong is left to [`resolve`] to tell.
+pub fn at_hand(stack: &Stack, given: Given<'_>) -> Scope {
+    known(stack, &Uses::default(), given).unwrap_or_default()
+}
+
 /// What is known without running anything; everything in use but not known must come from a
 /// command.
 fn known(stack: &Stack, uses: &Uses<'_>, given: Given<'_>) -> Result<Scope, Problems> {

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     event::{ChartOutcome, Event, EventKind, Failure, RunOutcome, Stream},
-    name::{Action, ChartName, Direction, Milestone, RunId, StackName},
+    name::{Action, Direction, Milestone, NodeName, RunId, StackName},
 };
 
 fn run_id() -> RunId {
@@ -135,8 +135,15 @@ fn text() -> impl Strategy<Value = String> {
     ]
 }
 
-fn chart_name() -> impl Strategy<Value = ChartName> {
-    "[a-z][a-z0-9-]{0,8}[a-z0-9]".prop_map(|text| ChartName::new(&text).unwrap())
+fn name() -> impl Strategy<Value = String> {
+    "[a-z][a-z0-9-]{0,8}[a-z0-9]"
+}
+
+fn node_name() -> impl Strategy<Value = NodeName> {
+    (name(), any::<bool>()).prop_map(|(name, crds)| {
+        let crds = if crds { ":crds" } else { "" };
+        format!("{name}{crds}").parse().unwrap()
+    })
 }
 
 fn action() -> impl Strategy<Value = Action> {
@@ -200,14 +207,14 @@ fn kind() -> impl Strategy<Value = EventKind> {
     use prop::sample::select;
     prop_oneof![
         (
-            chart_name(),
+            name(),
             select(vec![Direction::Up, Direction::Down]),
             prop::option::of(text()),
-            prop::collection::vec(chart_name(), 0..4)
+            prop::collection::vec(node_name(), 0..4)
         )
             .prop_map(
                 |(stack, direction, context, charts)| EventKind::RunStarted {
-                    stack: StackName::new(stack.as_str()).unwrap(),
+                    stack: StackName::new(&stack).unwrap(),
                     environment: None,
                     direction,
                     context,
@@ -229,6 +236,7 @@ fn kind() -> impl Strategy<Value = EventKind> {
             }
         }),
         select(vec![
+            Milestone::Crds,
             Milestone::Deployed,
             Milestone::Ready,
             Milestone::Validated,
@@ -237,7 +245,7 @@ fn kind() -> impl Strategy<Value = EventKind> {
         .prop_map(|milestone| EventKind::Milestone { milestone }),
         (
             outcome(),
-            prop::option::of(chart_name()),
+            prop::option::of(node_name()),
             any::<u64>(),
             prop::option::of(failure().prop_map(Box::new))
         )
@@ -269,7 +277,7 @@ fn any_event() -> impl Strategy<Value = Event> {
         any::<u64>(),
         0..4_000_000_000_000_000_000_i128,
         any::<u64>(),
-        prop::option::of(chart_name()),
+        prop::option::of(node_name()),
         kind(),
     )
         .prop_map(|(seq, nanosecond, elapsed_ms, chart, kind)| Event {

@@ -5,16 +5,16 @@ use std::{
     collections::BTreeMap,
     future::Future,
     path::Path,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
     time::Duration,
 };
 
 use tokio::{sync::OnceCell, time::Instant};
 
-use super::{StepError, ready::Limit, words::in_words};
+use super::{LateCharts, Purge, StepError, ready::Limit, words::in_words};
 use crate::{
     chart,
-    cluster::{Cluster, Watches},
+    cluster::{Cluster, Owner, Watches},
     engine::Progress,
     event::{Failure, Stream},
     helm::{Call, Helm, Surroundings},
@@ -49,8 +49,13 @@ pub struct RunContext {
     pub releases: Releases,
     /// Shared watches.
     pub watches: Watches,
-    /// The charts to deploy, fetched and opened by preflight.
+    /// The charts to deploy, fetched and opened by preflight. Late ones are not among them.
     pub charts: BTreeMap<ChartName, chart::Chart>,
+    /// Fetches the charts among those to deploy that are not in [`Self::charts`]; `None` if there
+    /// are none.
+    pub late: Option<Arc<dyn LateCharts>>,
+    /// A run down that also removes what stackctl made around the charts (`--purge`).
+    pub purge: Option<Purge>,
     /// The run folder.
     pub folder: RunFolder,
     /// Known secrets.
@@ -73,6 +78,8 @@ pub struct Context<'a> {
     installed: OnceCell<bool>,
     /// When everything that is done to the chart must have ended.
     deadline: Mutex<Option<Instant>>,
+    /// The chart, if it was fetched late.
+    opened: OnceLock<chart::Chart>,
 }
 
 /// What the built-in phases tell each other.
@@ -113,14 +120,32 @@ impl<'a> Context<'a> {
             memory: Mutex::default(),
             installed: OnceCell::new(),
             deadline: Mutex::new(chart.deadline.map(|deadline| Instant::now() + deadline)),
+            opened: OnceLock::new(),
         }
     }
 
     /// Where the chart lies on this machine. None if the run does not deploy it: then it was not
     /// fetched.
     pub fn chart_path(&self) -> Option<&Path> {
-        let chart = self.run.charts.get(&self.chart.name);
-        chart.map(|chart| chart.path.as_path())
+        self.opened().map(|chart| chart.path.as_path())
+    }
+
+    /// The chart as it was read, by preflight or at its turn.
+    pub(super) fn opened(&self) -> Option<&chart::Chart> {
+        let before = || self.run.charts.get(&self.chart.name);
+        self.opened.get().or_else(before)
+    }
+
+    /// Takes the chart that was fetched late.
+    pub(super) fn open(&self, chart: chart::Chart) {
+        // It is fetched once.
+        let _ = self.opened.set(chart);
+    }
+
+    /// Whose what this run makes is.
+    pub(super) fn owner(&self) -> Owner {
+        let stack = &self.run.stack;
+        (stack.name.clone(), stack.environment.clone())
     }
 
     /// A warning for the user, in this chart's name.
@@ -162,7 +187,8 @@ impl<'a> Context<'a> {
 
     /// Whether the chart's deadline is over at a moment.
     pub(super) fn is_over_at(&self, moment: Instant) -> bool {
-        self.lock_deadline().is_some_and(|deadline| deadline <= moment)
+        self.lock_deadline()
+            .is_some_and(|deadline| deadline <= moment)
     }
 
     /// What comes now must be done whatever time it is.

@@ -11,7 +11,8 @@ use crate::{
     stack::Wait,
 };
 
-/// Makes sure that the release's namespace is there, with the labels the stack gives it.
+/// Makes sure that the release's namespace is there, with the labels the stack gives it; marked as
+/// ours if it was not.
 pub(super) async fn ensure_namespace(cx: &Context<'_>) -> Result<(), StepError> {
     let namespace = &cx.chart.release.namespace;
     let spec = cx
@@ -23,7 +24,12 @@ pub(super) async fn ensure_namespace(cx: &Context<'_>) -> Result<(), StepError> 
         .unwrap_or_default();
     cx.run
         .cluster
-        .ensure_namespace(namespace, &spec.labels, &spec.annotations)
+        .ensure_namespace(
+            namespace,
+            &spec.labels,
+            &spec.annotations,
+            Some(&cx.owner()),
+        )
         .await?;
     Ok(())
 }
@@ -155,12 +161,7 @@ fn compose(cx: &Context<'_>) -> Result<ComposedValues, StepError> {
 /// the end of an old hook Job for that of the new one (helm.md section 3), so there any hook will
 /// do.
 fn wait_mode(cx: &Context<'_>) -> WaitMode {
-    let hooks = cx
-        .run
-        .charts
-        .get(&cx.chart.name)
-        .map(|chart| chart.hooks)
-        .unwrap_or_default();
+    let hooks = cx.opened().map(|chart| chart.hooks).unwrap_or_default();
     let hooks_need_helm = hooks.after_ready || (hooks.any && cx.run.helm.major == Major::V4);
     match cx.chart.wait {
         Wait::Helm => WaitMode::Helm,
@@ -170,11 +171,7 @@ fn wait_mode(cx: &Context<'_>) -> WaitMode {
 }
 
 fn labels(cx: &Context<'_>, expected: u32) -> Result<BTreeMap<String, String>, StepError> {
-    let version = cx
-        .run
-        .charts
-        .get(&cx.chart.name)
-        .map(|chart| chart.version.to_string());
+    let version = cx.opened().map(|chart| chart.version.to_string());
     let marks = Marks {
         stack: Some(cx.run.stack.name.clone()),
         environment: cx.run.stack.environment.clone(),

@@ -2,18 +2,18 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::{CommonChart, Context, HelmChart, RunContext};
+use super::{CommonChart, Context, HelmChart, RunContext, crds};
 use crate::{
     engine::{Done, Execute, Progress},
     event::Failure,
-    name::{Action, ChartName},
+    name::{Action, ChartName, NodeName, Part},
     plan::{NodeIx, Plan},
 };
 
 /// Implementations a program registered, by chart. All others are [`CommonChart`].
 pub type Implementations = BTreeMap<ChartName, Arc<dyn HelmChart>>;
 
-/// Runs the lifecycle of each node of one plan.
+/// Runs each node of one plan: the lifecycle of a chart, or what is done to its CRDs.
 pub struct Executor {
     run: Arc<RunContext>,
     nodes: Vec<Task>,
@@ -21,18 +21,20 @@ pub struct Executor {
 }
 
 struct Task {
-    chart: ChartName,
+    node: NodeName,
     action: Action,
     reason: String,
+    crds: Vec<String>,
 }
 
 impl Executor {
     /// For the nodes of `plan`, which must have been made from the run's stack.
     pub fn new(run: Arc<RunContext>, plan: &Plan, implementations: Implementations) -> Self {
         let task = |node: &crate::plan::Node| Task {
-            chart: node.key.clone(),
+            node: node.key.clone(),
             action: node.action,
             reason: node.reason.clone(),
+            crds: node.crds.clone(),
         };
         Self {
             run,
@@ -56,12 +58,18 @@ impl Execute for Executor {
             }
             _ => {}
         }
-        let chart = &self.run.stack.charts[&task.chart];
+        let chart = &self.run.stack.charts[&task.node.chart];
         let cx = Context::new(&self.run, chart, task.action, &progress);
-        let implementation: &dyn HelmChart = match self.implementations.get(&task.chart) {
-            Some(own) => &**own,
-            None => &CommonChart,
-        };
-        implementation.run(&cx).await
+        match (task.node.part, task.action) {
+            (Part::Crds, Action::Uninstall) => crds::remove(&cx, &task.crds).await,
+            (Part::Crds, _) => crds::apply(&cx, &task.crds).await,
+            (Part::Chart, _) => {
+                let implementation: &dyn HelmChart = match self.implementations.get(&chart.name) {
+                    Some(own) => &**own,
+                    None => &CommonChart,
+                };
+                implementation.run(&cx).await
+            }
+        }
     }
 }

@@ -5,7 +5,9 @@ use std::panic::AssertUnwindSafe;
 use async_trait::async_trait;
 use futures::FutureExt as _;
 
-use super::{Context, Payload, StepError, common, deploy, outputs, ready, rollback};
+use super::{
+    Context, Payload, StepError, common, deploy, late, outputs, purge, ready, retry, rollback,
+};
 use crate::{
     engine::Done,
     event::Failure,
@@ -16,7 +18,7 @@ use crate::{
 ///
 /// Every default does what the stack file declares, by calling the free function of the same name
 /// in [`common`]; an override that wants more than the default calls that function itself. The
-/// order of the steps, and the phases that are built in (namespace, reinstall, ready, dossier,
+/// order of the steps, and the phases that are built in (fetch, namespace, reinstall, ready, dossier,
 /// rollback), are not the trait's: overriding a step never drops a feature.
 ///
 /// | step | default | an error |
@@ -78,6 +80,9 @@ impl dyn HelmChart + '_ {
     /// Runs the whole lifecycle of one chart. Not a trait method, so that the order holds for
     /// every implementation.
     pub async fn run(&self, cx: &Context<'_>) -> Result<Done, Failure> {
+        if cx.action.deploys() {
+            late::fetch(cx).await?;
+        }
         let payload = cx
             .phase("check_prerequisites", || self.check_prerequisites(cx))
             .await?;
@@ -96,6 +101,9 @@ impl dyn HelmChart + '_ {
         };
         let payload = cx.phase("post", || self.post_exec(cx, payload)).await?;
         cx.phase("validate", || self.validate(cx, payload)).await?;
+        if cx.action == Action::Uninstall && purge::is_due(cx) {
+            cx.phase("namespace", || purge::namespace(cx)).await?;
+        }
         match cx.action {
             Action::Uninstall => cx.reached(Milestone::Gone),
             _ => cx.reached(Milestone::Validated),
@@ -107,7 +115,8 @@ impl dyn HelmChart + '_ {
         })
     }
 
-    /// Exec with the phases around it that belong to it: reinstall, ready.
+    /// Exec with the phases around it that belong to it: reinstall, ready. Tried again as `retry`
+    /// of the chart says.
     async fn act(
         &self,
         cx: &Context<'_>,
@@ -122,6 +131,24 @@ impl dyn HelmChart + '_ {
                 .await
                 .map_err(at("reinstall"))?;
         }
+        let mut attempt = 1;
+        loop {
+            match self.try_once(cx, payload.clone()).await {
+                Ok(payload) => return Ok(payload),
+                Err((phase, error)) => retry::again(cx, &cx.chart.retry, attempt, error)
+                    .await
+                    .map_err(at(phase))?,
+            }
+            attempt += 1;
+        }
+    }
+
+    /// One attempt at exec, and at getting ready.
+    async fn try_once(
+        &self,
+        cx: &Context<'_>,
+        payload: Payload,
+    ) -> Result<Payload, (&'static str, StepError)> {
         let payload = cx
             .step("exec", self.exec(cx, payload))
             .await
@@ -146,6 +173,7 @@ impl dyn HelmChart + '_ {
         error: StepError,
         payload: Payload,
     ) -> Failure {
+        cx.lift_deadline();
         let mut attached = Vec::new();
         if !error.cancelled {
             let hook = cx.step("on_failure", self.on_deploy_failure(cx, &error, payload));

@@ -1,15 +1,20 @@
-//! One chart's run: the lifecycle around Helm that charts need not be forked for.
+//! One node's run: the lifecycle around Helm that charts need not be forked for, or what is done
+//! to a chart's CRDs.
 //!
-//! The engine calls [`Executor`] for each node of the plan; that runs [`HelmChart`] (the trait a
-//! program may implement, [`CommonChart`] for everybody else) in a [`Context`]:
+//! The engine calls [`Executor`] for each node of the plan; for a chart that runs [`HelmChart`] (the
+//! trait a program may implement, [`CommonChart`] for everybody else) in a [`Context`]:
 //!
 //! ```text
-//! check_prerequisites → [namespace] → pre → [reinstall] → exec → [ready] → post → validate
-//!                                                           └ failed ┴→ on_failure → [rollback]
+//! [fetch] → check_prerequisites → [namespace] → pre → [reinstall] → exec → [ready] → post → validate
+//!                                                                     └ failed ┴→ on_failure → [rollback]
 //! ```
 //!
+//! On the way down, with `--purge`, the last chart of a namespace ends with that namespace
+//! (`purge`). The CRDs of a chart are a node of their own, with one step (`crds`).
+//!
 //! What is in brackets is built in: it stays whatever step is overridden. [`common`] holds the
-//! default bodies, [`deploy`] and [`remove`] the two ways of exec.
+//! default bodies, [`deploy`] and [`remove`] the two ways of exec. The CRDs of a chart, a node of
+//! their own, are one step (`crds`); `purge` removes namespaces after a chart.
 //!
 //! # What was decided about the seed's open questions
 //!
@@ -36,15 +41,20 @@
 mod class;
 pub mod common;
 mod context;
+mod crds;
 pub mod deploy;
 mod dossier;
 mod error;
 mod executor;
 mod helm_chart;
+mod late;
 mod outputs;
+mod patience;
 mod payload;
+mod purge;
 pub mod ready;
 pub mod remove;
+mod retry;
 mod rollback;
 mod steps;
 #[cfg(test)]
@@ -55,4 +65,6 @@ pub use context::{Context, RunContext};
 pub use error::StepError;
 pub use executor::{Executor, Implementations};
 pub use helm_chart::{CommonChart, HelmChart};
+pub use late::{FetchWatch, LateChart, LateCharts};
 pub use payload::Payload;
+pub use purge::Purge;

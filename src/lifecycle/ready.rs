@@ -133,7 +133,10 @@ pub(super) async fn gone_within(
     result.map_err(|error| late(&error, "gone", limit))
 }
 
-async fn interruptible<T>(cx: &Context<'_>, work: impl Future<Output = T>) -> Result<T, StepError> {
+pub(super) async fn interruptible<T>(
+    cx: &Context<'_>,
+    work: impl Future<Output = T>,
+) -> Result<T, StepError> {
     tokio::select! {
         result = work => Ok(result),
         () = cx.run.shutdown.reached(Level::Terminate) => Err(Cancelled.into()),

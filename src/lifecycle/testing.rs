@@ -110,12 +110,12 @@ impl Fake {
             "PATCH" => match objects.get_mut(target) {
                 None => not_found(),
                 Some(object) => {
-                    let patch = if subresource {
+                    let change = if subresource {
                         &json!({ "spec": call.body["spec"] })
                     } else {
                         &call.body
                     };
-                    merge(object, patch);
+                    merge(object, change);
                     Answer::json(object)
                 }
             },
@@ -354,6 +354,8 @@ impl Lab {
             watches: Watches::new(cluster.clone()),
             cluster,
             charts: BTreeMap::new(),
+            late: None,
+            purge: None,
             folder: journal.folder().clone(),
             redactor: redactor.clone(),
             shutdown: self.trigger.shutdown(),
@@ -406,10 +408,10 @@ impl Ran {
         let failure = self.result.as_ref().expect_err("a step failed");
         let mut text = format!("{}: {}", failure.step, failure.error);
         for line in &failure.cause {
-            text.push_str(&format!("\n  {line}"));
+            text = text + "\n  " + line;
         }
         for hint in &failure.hints {
-            text.push_str(&format!("\n  hint: {hint}"));
+            text = text + "\n  hint: " + hint;
         }
         text
     }
@@ -419,7 +421,7 @@ impl Ran {
     pub(crate) fn ok(&self) -> &Payload {
         match &self.result {
             Ok(payload) => payload,
-            Err(_) => panic!("{}", self.failure()),
+            Err(_failure) => panic!("{}", self.failure()),
         }
     }
 }

@@ -3,21 +3,21 @@
 use super::{Node, NodeIx, Plan, Wait};
 use crate::{
     graph::{Cycle, Dag, Layers},
-    name::{ChartName, Direction, StackName},
+    name::{Direction, NodeName, StackName},
 };
 
 /// Nodes that wait for each other, so that none can start.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("charts wait for each other: {}", .charts.iter().map(ChartName::as_str).collect::<Vec<_>>().join(", "))]
+#[error("charts wait for each other: {}", .charts.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))]
 pub struct CyclicPlan {
     /// Members of the cycle.
-    pub charts: Vec<ChartName>,
+    pub charts: Vec<NodeName>,
 }
 
 impl Plan {
     /// A plan of these nodes, whose waits point into the list as given. They are put in order (by
     /// wave, then as given); their `wave` and `priority` are found here. What a plan says about
-    /// selection, environment and cluster is left neutral: all charts, none, offline.
+    /// selection, environment, cluster and CRDs is left neutral: all charts, none, offline, none.
     pub fn from_nodes(
         stack: StackName,
         direction: Direction,
@@ -45,6 +45,9 @@ impl Plan {
             offline: true,
             selection: format!("all {} charts", nodes.len()),
             left_out: Vec::new(),
+            warnings: Vec::new(),
+            purge: false,
+            kept_crds: Vec::new(),
             critical_path: critical_path(&nodes),
             nodes,
         })
@@ -98,7 +101,7 @@ fn critical_path(nodes: &[Node]) -> Vec<NodeIx> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::name::Milestone;
+    use crate::name::{ChartName, Milestone};
 
     fn node(name: &str, weight: u64, waits: &[u32]) -> Node {
         let waits = waits.iter().map(|&on| Wait {
@@ -133,7 +136,7 @@ mod tests {
                 let waits = node
                     .waits
                     .iter()
-                    .map(|wait| plan.node(wait.on).key.as_str());
+                    .map(|wait| plan.node(wait.on).key.to_string());
                 format!("{} {} {:?}", node.wave, node.key, waits.collect::<Vec<_>>())
             })
             .collect();
@@ -160,14 +163,14 @@ mod tests {
         ];
         let plan = plan(nodes).unwrap();
         let names = |path: &[NodeIx]| {
-            let names = path.iter().map(|&ix| plan.node(ix).key.as_str());
+            let names = path.iter().map(|&ix| plan.node(ix).key.to_string());
             names.collect::<String>()
         };
         assert_eq!(names(&plan.critical_path), "ad");
         let priority = |name: &str| {
             let mut nodes = plan.nodes.iter();
             nodes
-                .find(|node| node.key.as_str() == name)
+                .find(|node| node.key.to_string() == name)
                 .unwrap()
                 .priority
         };

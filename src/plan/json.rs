@@ -5,16 +5,18 @@
 //!  "charts":[{"name":"web","release":"web","namespace":"shop","chart":"./charts/web",
 //!    "version":"1.2.3","action":"install","reason":"not installed",
 //!    "needs":[{"chart":"db","until":"validated"}],"wave":1}],
-//!  "critical_path":["db","web"]}
+//!  "critical_path":["db","web"],"warnings":[],"kept_crds":[]}
 //! ```
-//! `environment`, `context` and `version` are null when there is none or it is not known; waves count from 0; `needs` is all that a chart
-//! waits for in this run, `after` included (on the way down: until `gone`).
+//! `environment`, `context` and `version` are null when there is none or it is not known; waves
+//! count from 0; `needs` is all that a chart waits for in this run, `after` included (on the way
+//! down: until `gone`). The CRDs of a chart are an entry of their own, named `web:crds`, which has
+//! one key more: `"crds":["…"]`, their names. `kept_crds` are those that a way down leaves.
 
 use serde::Serialize;
 
 use super::{Node, NodeIx, Plan};
 use crate::name::{
-    Action, ChartName, Direction, EnvironmentName, Milestone, Namespace, ReleaseName, StackName,
+    Action, Direction, EnvironmentName, Milestone, Namespace, NodeName, ReleaseName, StackName,
 };
 
 /// The plan as one JSON document, indented, ending with a line end.
@@ -33,6 +35,8 @@ pub fn json(plan: &Plan) -> String {
         waves,
         charts: plan.nodes.iter().map(|node| chart(plan, node)).collect(),
         critical_path: plan.critical_path.iter().map(name).collect(),
+        warnings: &plan.warnings,
+        kept_crds: plan.kept_crds.iter().map(|crd| crd.name.as_str()).collect(),
     };
     let text = serde_json::to_string_pretty(&document);
     text.expect("texts and numbers are always JSON") + "\n"
@@ -44,27 +48,31 @@ struct Document<'a> {
     environment: Option<&'a EnvironmentName>,
     direction: Direction,
     context: Option<&'a str>,
-    waves: Vec<Vec<&'a ChartName>>,
+    waves: Vec<Vec<&'a NodeName>>,
     charts: Vec<Row<'a>>,
-    critical_path: Vec<&'a ChartName>,
+    critical_path: Vec<&'a NodeName>,
+    warnings: &'a [String],
+    kept_crds: Vec<&'a str>,
 }
 
 #[derive(Serialize)]
 struct Row<'a> {
-    name: &'a ChartName,
+    name: &'a NodeName,
     release: &'a ReleaseName,
     namespace: &'a Namespace,
     chart: &'a str,
     version: Option<&'a str>,
     action: Action,
     reason: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    crds: Option<&'a [String]>,
     needs: Vec<Need<'a>>,
     wave: usize,
 }
 
 #[derive(Serialize)]
 struct Need<'a> {
-    chart: &'a ChartName,
+    chart: &'a NodeName,
     until: Milestone,
 }
 
@@ -81,6 +89,7 @@ fn chart<'a>(plan: &'a Plan, node: &'a Node) -> Row<'a> {
         version: node.version.as_deref(),
         action: node.action,
         reason: &node.reason,
+        crds: node.key.is_crds().then_some(&node.crds),
         needs: needs.collect(),
         wave: node.wave,
     }

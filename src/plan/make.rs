@@ -2,33 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Barred, Desired, MissingNeed, Node, NodeIx, Observed, Plan, PlanError, Wait};
+use super::{
+    Barred, Contents, Desired, KeptCrd, Known, MissingNeed, Node, Observed, Plan, PlanError,
+    Removal,
+    crds::{self, Brought, Carrier, Leaving},
+    decide::{Decision, OFFLINE},
+    nodes::Nodes,
+};
 use crate::{
-    graph::{Graph, Selection},
-    name::{Action, ChartName, Direction, Milestone, ReleaseStatus},
+    graph::{Edge, Graph, Selection},
+    name::{Action, Direction, Milestone, NodeName, ReleaseStatus},
     stack::{Chart, Intent},
 };
-
-/// What is known beside the stack and its releases when a plan is made. Everything may be missing.
-#[derive(Debug, Clone, Default)]
-pub struct Known {
-    /// Context of the cluster.
-    pub context: Option<String>,
-    /// What was found in the charts' files.
-    pub contents: BTreeMap<ChartName, Contents>,
-    /// How long charts took in earlier runs, in milliseconds. Charts without an entry count as the
-    /// mean of the others.
-    pub durations: BTreeMap<ChartName, u64>,
-}
-
-/// What the files of a chart say.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Contents {
-    /// `version` of its Chart.yaml.
-    pub version: Option<String>,
-    /// Digest of what would be executed, to be compared with [`Marks::digest`](super::Marks).
-    pub digest: Option<String>,
-}
 
 impl Plan {
     /// The way up: installs and upgrades in the order of the needs; charts with
@@ -46,6 +31,7 @@ impl Plan {
             graph,
             selection,
             direction: Direction::Up,
+            purge: false,
             observed: Some(observed),
             known,
         };
@@ -56,7 +42,7 @@ impl Plan {
     }
 
     /// The way down: every selected chart is removed, after everything that needs it or comes
-    /// `after` it.
+    /// `after` it. With a purge, the CRDs that were made for it go when all charts are gone.
     ///
     /// `observed` as for [`Plan::up`]: installed dependents outside the selection bar the way.
     pub fn down(
@@ -64,16 +50,17 @@ impl Plan {
         selection: &Selection,
         observed: &Observed,
         known: &Known,
-        include_protected: bool,
+        removal: Removal,
     ) -> Result<Self, PlanError> {
         let draft = Draft {
             graph,
             selection,
             direction: Direction::Down,
+            purge: removal.purge,
             observed: Some(observed),
             known,
         };
-        if !include_protected {
+        if !removal.include_protected {
             draft.refuse_protected()?;
         }
         draft.refuse_installed_dependents(observed)?;
@@ -86,12 +73,14 @@ impl Plan {
         graph: &Graph<'_>,
         selection: &Selection,
         direction: Direction,
+        removal: Removal,
         known: &Known,
     ) -> Result<Self, PlanError> {
         let draft = Draft {
             graph,
             selection,
             direction,
+            purge: removal.purge && direction == Direction::Down,
             observed: None,
             known,
         };
@@ -107,6 +96,7 @@ struct Draft<'a> {
     graph: &'a Graph<'a>,
     selection: &'a Selection,
     direction: Direction,
+    purge: bool,
     observed: Option<&'a Observed>,
     known: &'a Known,
 }
@@ -192,78 +182,194 @@ impl<'a> Draft<'a> {
 
     fn plan(&self) -> Result<Plan, PlanError> {
         let stack = self.graph.stack();
-        let plan = Plan::from_nodes(stack.name.clone(), self.direction, self.nodes());
+        let brought = self.brought();
+        let leaving = self.leaving();
+        let nodes = self.nodes(&brought, &leaving);
+        let plan = Plan::from_nodes(stack.name.clone(), self.direction, nodes);
         let plan = plan.map_err(PlanError::Cyclic)?;
+        // Several charts may carry one CRD: it is ours if any of them says so.
+        let mut kept: BTreeMap<String, bool> = BTreeMap::new();
+        for (name, is_ours) in leaving.into_values().flat_map(|leaving| leaving.crds) {
+            *kept.entry(name).or_default() |= is_ours;
+        }
+        kept.retain(|_, &mut is_ours| !(is_ours && self.purge));
         Ok(Plan {
             environment: stack.environment.clone(),
             context: self.known.context.clone(),
             offline: self.observed.is_none(),
             selection: self.selection.sentence().to_owned(),
             left_out: self.selection.left_out().to_vec(),
+            warnings: brought.warnings,
+            purge: self.purge,
+            kept_crds: kept
+                .into_iter()
+                .map(|(name, is_ours)| KeptCrd { name, is_ours })
+                .collect(),
             ..plan
         })
     }
 
-    fn nodes(&self) -> Vec<Node> {
-        let default_weight = self.default_weight();
-        let mut nodes: Vec<Node> = self
-            .selection
-            .indices()
-            .map(|index| self.node(index, default_weight))
-            .collect();
-        let mut position = vec![None; self.graph.stack().charts.len()];
-        for (index, node) in self.selection.indices().zip((0..).map(NodeIx)) {
-            position[index] = Some(node);
-        }
-        for index in self.selection.indices() {
-            for (other, edge) in self.graph.before(index) {
-                let (Some(first), Some(then)) = (position[other], position[index]) else {
-                    continue;
-                };
-                let soft = edge.soft;
-                let (node, on, until) = match (self.removes(other), self.removes(index)) {
-                    (false, false) => (then, first, edge.until),
-                    (true, true) => (first, then, Milestone::Gone),
-                    (true, false) => (then, first, Milestone::Gone),
-                    (false, true) if soft => (then, first, edge.until),
-                    // What it needs stays: its removal has nothing to wait for.
-                    (false, true) => continue,
-                };
-                nodes[node.index()].waits.push(Wait { on, until, soft });
-            }
-        }
-        nodes
+    fn contents(&self, index: usize) -> Option<&'a Contents> {
+        self.known.contents.get(&self.chart(index).name)
     }
 
-    fn node(&self, index: usize, default_weight: u64) -> Node {
+    /// Who brings which CRD: the charts that are deployed.
+    fn brought(&self) -> Brought<'a> {
+        if self.direction == Direction::Down {
+            return Brought::default();
+        }
+        let edges = self.selection.indices();
+        let waited_for: BTreeSet<usize> = edges
+            .flat_map(|index| self.graph.before(index))
+            .filter(|(_, edge)| !edge.is_of_chart())
+            .map(|(other, _)| other)
+            .collect();
+        let indices = self.selection.indices();
+        let deployed = indices.filter(|&index| self.chart(index).intent == Intent::Deploy);
+        Brought::by(deployed.map(|index| Carrier {
+            index,
+            chart: self.chart(index),
+            contents: self.contents(index),
+            is_waited_for: waited_for.contains(&index),
+        }))
+    }
+
+    /// The CRDs of the charts that go, by position.
+    fn leaving(&self) -> BTreeMap<usize, Leaving> {
+        if self.direction == Direction::Up {
+            return BTreeMap::new();
+        }
+        let stays = |index| !self.selection.holds(index) && self.is_installed(index);
+        let carried = (0..self.graph.stack().charts.len()).filter(|&index| stays(index));
+        let carried = carried.filter_map(|index| self.contents(index));
+        let carried = carried.flat_map(|contents| &contents.crds);
+        let carried: BTreeSet<&str> = carried.map(|crd| crd.name.as_str()).collect();
+        let of_chart = |index| {
+            let (stack, chart) = (self.graph.stack(), self.chart(index));
+            let mut dependents = self.graph.after(index);
+            let is_needed = chart.intent == Intent::Skip
+                || dependents.any(|(other, edge)| !edge.soft && stays(other));
+            let is_used = |name: &str| is_needed || carried.contains(name);
+            let contents = self.contents(index);
+            let leaving = Leaving::of(stack, chart, contents, self.observed, is_used);
+            (index, leaving)
+        };
+        self.selection.indices().map(of_chart).collect()
+    }
+
+    fn is_installed(&self, index: usize) -> bool {
+        let releases = self.observed.map(|observed| &observed.releases);
+        let release = releases.and_then(|releases| releases.get(&self.chart(index).release));
+        release.is_some_and(|release| release.status != ReleaseStatus::Uninstalled)
+    }
+
+    fn nodes(&self, brought: &Brought<'a>, leaving: &BTreeMap<usize, Leaving>) -> Vec<Node> {
+        let weight = self.default_weight();
+        let mut nodes = Nodes::default();
+        for index in self.selection.indices() {
+            if let Some(own) = brought.own(index) {
+                let decision = match self.observed {
+                    None => (Action::Install, OFFLINE.into()),
+                    Some(observed) => crds::decide(self.chart(index).crds, own, observed),
+                };
+                let names = own.iter().map(|crd| crd.name.clone()).collect();
+                nodes.add(index, self.crd_node(index, decision, names, weight));
+            }
+            nodes.add(index, self.chart_node(index, weight));
+        }
+        for index in self.selection.indices() {
+            nodes.wait_for_crds(index, brought.bringers(index), false);
+            for (other, edge) in self.graph.before(index) {
+                if edge.is_of_chart() {
+                    self.wait(&mut nodes, index, other, edge);
+                } else if !self.removes(index) {
+                    nodes.wait_for_crds(index, brought.bringers(other), edge.soft);
+                }
+            }
+        }
+        if self.purge {
+            let purged = leaving
+                .iter()
+                .map(|(&index, leaving)| (index, leaving.purged()));
+            let purged = purged.filter(|(_, names)| !names.is_empty());
+            let purging = purged.map(|(index, names)| {
+                let reason = match self.observed {
+                    None => OFFLINE.into(),
+                    Some(_) => format!("made by this stack: {}", names.join(", ")),
+                };
+                let decision = (Action::Uninstall, reason);
+                (index, self.crd_node(index, decision, names, weight))
+            });
+            nodes.add_last(purging.collect());
+        }
+        nodes.list
+    }
+
+    /// Turns an edge between charts into a wait, the other way round between charts that go.
+    fn wait(&self, nodes: &mut Nodes, index: usize, other: usize, edge: Edge) {
+        let Edge { until, soft } = edge;
+        match (self.removes(other), self.removes(index)) {
+            (false, false) => nodes.wait(index, other, until, soft),
+            (true, true) => nodes.wait(other, index, Milestone::Gone, soft),
+            (true, false) => nodes.wait(index, other, Milestone::Gone, soft),
+            (false, true) if soft => nodes.wait(index, other, until, soft),
+            // What it needs stays: its removal has nothing to wait for.
+            (false, true) => {}
+        }
+    }
+
+    fn chart_node(&self, index: usize, weight: u64) -> Node {
         let chart = self.chart(index);
-        let contents = self.known.contents.get(&chart.name);
+        let contents = self.contents(index);
         let desired = Desired { chart, contents };
-        let (action, reason) = match self.observed {
+        let decision = match self.observed {
             None => desired.guess(self.direction),
             Some(observed) => desired.decide(self.direction, observed.releases.get(&chart.release)),
         };
-        let reason = with_known_after(chart, action, reason);
-        let learned = self.known.durations.get(&chart.name);
+        let (action, reason) = decision;
+        let decision = (action, with_known_after(chart, action, reason));
+        self.node(index, chart.name.clone().into(), decision, weight)
+    }
+
+    fn crd_node(&self, index: usize, decision: Decision, crds: Vec<String>, weight: u64) -> Node {
+        let key = NodeName::crds(self.chart(index).name.clone());
         Node {
-            key: chart.name.clone(),
+            crds,
+            ..self.node(index, key, decision, weight)
+        }
+    }
+
+    /// A node of the chart; `weight` counts if it is not known how long it takes.
+    fn node(&self, index: usize, key: NodeName, decision: Decision, weight: u64) -> Node {
+        let chart = self.chart(index);
+        let contents = self.contents(index);
+        let learned = self.known.durations.get(&key);
+        let (action, reason) = decision;
+        Node {
+            key,
             release: chart.release.clone(),
             chart: chart.source.to_string(),
             version: contents.and_then(|contents| contents.version.clone()),
             action,
             reason,
+            crds: Vec::new(),
             waits: Vec::new(),
-            weight: learned.map_or(default_weight, |&millis| millis.max(1)),
+            weight: learned.map_or(weight, |&millis| millis.max(1)),
             wave: 0,
             priority: 0,
         }
     }
 
-    /// Of a chart whose duration is not known: the mean of those that are.
+    /// Of a node whose duration is not known: the mean of those that are.
     fn default_weight(&self) -> u64 {
-        let charts = self.selection.charts().iter();
-        let learned = charts.filter_map(|name| self.known.durations.get(name));
-        let (sum, n) = learned.fold((0_u64, 0), |(sum, n), &one| {
+        let charts = &self.graph.stack().charts;
+        let is_selected = |node: &NodeName| {
+            let index = charts.get_index_of(&node.chart);
+            index.is_some_and(|index| self.selection.holds(index))
+        };
+        let learned = self.known.durations.iter();
+        let learned = learned.filter(|(node, _)| is_selected(node));
+        let (sum, n) = learned.fold((0_u64, 0), |(sum, n), (_, &one)| {
             (sum.saturating_add(one), n + 1)
         });
         sum.checked_div(n).unwrap_or(1).max(1)

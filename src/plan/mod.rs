@@ -4,16 +4,19 @@
 //! what the cluster holds ([`Observed`]) in, [`Plan`] out. The engine executes any plan; whether it
 //! goes up or down is settled here.
 //!
-//! `decide` says what is done to one chart, `make` turns the graph's edges into waits and refuses
-//! what cannot work, `arrange` finds waves, priorities and the critical path; `text` and `json`
-//! print the result.
+//! `decide` says what is done to one chart, `crds` which chart brings which CRD, `make` turns the
+//! graph's edges into waits between `nodes` and refuses what cannot work, `arrange` finds waves,
+//! priorities and the critical path; `text` and `json` print the result.
 
 mod arrange;
+mod crds;
 mod decide;
 mod error;
 mod json;
+mod known;
 mod make;
 mod model;
+mod nodes;
 mod observed;
 #[cfg(test)]
 mod tests;
@@ -23,7 +26,7 @@ pub use arrange::CyclicPlan;
 pub use decide::Desired;
 pub use error::{Barred, MissingNeed, PlanError};
 pub use json::json;
-pub use make::{Contents, Known};
-pub use model::{Node, NodeIx, Plan, Wait};
-pub use observed::{Marks, Observed, ObservedRelease};
+pub use known::{Contents, CrdContent, Known, Removal};
+pub use model::{KeptCrd, Node, NodeIx, Plan, Wait};
+pub use observed::{Marks, Observed, ObservedCrd, ObservedRelease};
 pub use text::text;

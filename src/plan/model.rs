@@ -1,8 +1,8 @@
 //! The plan itself: an oriented graph of nodes, ready to run.
 
 use crate::name::{
-    Action, ChartName, Direction, EnvironmentName, Milestone, Namespace, ReleaseId, ReleaseName,
-    StackName,
+    Action, ChartName, Direction, EnvironmentName, Milestone, Namespace, NodeName, ReleaseId,
+    ReleaseName, StackName,
 };
 
 /// Index of a [`Node`] in its [`Plan`].
@@ -26,18 +26,25 @@ pub struct Plan {
     pub selection: String,
     /// Charts of the stack that are not part of it.
     pub left_out: Vec<ChartName>,
-    /// The charts, in a topological order (waves, then the order of the file).
+    /// The charts and their CRDs, in a topological order (waves, then the order of the file).
     pub nodes: Vec<Node>,
+    /// What the user should know before it is run: CRDs that several charts would bring, or that
+    /// stay and may not be seen.
+    pub warnings: Vec<String>,
+    /// Down: also remove what stackctl has made beside the releases, CRDs and empty namespaces.
+    pub purge: bool,
+    /// Down: CRDs of its charts that stay, by name.
+    pub kept_crds: Vec<KeptCrd>,
     /// The path that bounds the run's duration, first to last.
     pub critical_path: Vec<NodeIx>,
 }
 
-/// One chart of a plan.
+/// One chart of a plan, or its CRDs.
 #[derive(Debug, Clone)]
 pub struct Node {
-    /// The chart.
-    pub key: ChartName,
-    /// Its release.
+    /// The chart, or its CRDs.
+    pub key: NodeName,
+    /// The chart's release.
     pub release: ReleaseId,
     /// Chart as the user knows it (path as given).
     pub chart: String,
@@ -47,6 +54,9 @@ pub struct Node {
     pub action: Action,
     /// Why that action, in words.
     pub reason: String,
+    /// Of a CRD node: names of the CRDs it is about, sorted. Empty on charts, and as long as it is
+    /// not known what the chart carries.
+    pub crds: Vec<String>,
     /// What must happen before it starts.
     pub waits: Vec<Wait>,
     /// Expected cost: milliseconds when learned, else 1 for each chart.
@@ -55,6 +65,16 @@ pub struct Node {
     pub wave: usize,
     /// Weight of the longest path from this node (included) to an end: larger starts first.
     pub priority: u64,
+}
+
+/// A CRD that a run on the way down leaves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptCrd {
+    /// Its name.
+    pub name: String,
+    /// Made by this stack, in this environment, for a chart of the run, and used by none outside of
+    /// it: a purge would remove it.
+    pub is_ours: bool,
 }
 
 /// An oriented edge of the plan.
@@ -101,11 +121,12 @@ impl Node {
         let name = ReleaseName::new(key.as_str()).expect("a chart's name is a release's, too");
         Self {
             chart: key.to_string(),
-            key,
+            key: key.into(),
             release: ReleaseId { namespace, name },
             version: None,
             action: Action::Install,
             reason: "not installed".into(),
+            crds: Vec::new(),
             waits: Vec::new(),
             weight: 1,
             wave: 0,

@@ -4,13 +4,26 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use crate::name::{ReleaseId, ReleaseStatus, RunId, StackName};
+use crate::name::{ChartName, EnvironmentName, ReleaseId, ReleaseStatus, RunId, StackName};
 
-/// The newest revision of every release of interest.
+/// What was found in the cluster.
 #[derive(Debug, Clone, Default)]
 pub struct Observed {
-    /// By release.
+    /// The newest revision of every release of interest.
     pub releases: BTreeMap<ReleaseId, ObservedRelease>,
+    /// CRDs by name, all of the cluster, or none if the run has nothing to do with any.
+    pub crds: BTreeMap<String, ObservedCrd>,
+}
+
+/// One CRD.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ObservedCrd {
+    /// Digest of what stackctl applied last, if nobody changed it since.
+    pub digest: Option<String>,
+    /// The stack and environment that made it; `None` if it was not made by stackctl.
+    pub created_by: Option<(StackName, Option<EnvironmentName>)>,
+    /// The chart it was applied for last, if stackctl did.
+    pub chart: Option<ChartName>,
 }
 
 /// The newest revision of one release.

@@ -2,8 +2,8 @@
 
 use unicode_width::UnicodeWidthStr;
 
-use super::{Node, NodeIx, Plan, decide::OFFLINE};
-use crate::name::{Action, ChartName, Direction, Milestone, identity};
+use super::{KeptCrd, Node, NodeIx, Plan, decide::OFFLINE};
+use crate::name::{Action, ChartName, Direction, Milestone, Part, identity};
 
 /// The plan as text, without colour: header, waves, critical path, and a count of the actions as
 /// its last line.
@@ -33,12 +33,41 @@ pub fn text(plan: &Plan) -> String {
         let names = plan
             .critical_path
             .iter()
-            .map(|&ix| plan.node(ix).key.as_str());
+            .map(|&ix| plan.node(ix).key.to_string());
         let path = names.collect::<Vec<_>>().join(" -> ");
         lines.push(format!("\ncritical path  {path}"));
     }
+    let warnings = plan.warnings.iter();
+    lines.extend(warnings.map(|warning| format!("\nwarning: {warning}")));
     lines.push(format!("\n{}\n", counts(plan)));
     lines.join("\n")
+}
+
+/// CRDs that are spelled out before it says `and n more`.
+const CRDS_SPELLED_OUT: usize = 12;
+
+impl Plan {
+    /// Which CRDs stay on the way down, and what a purge would do about it. `None` if none do.
+    pub fn kept_crds_in_words(&self) -> Option<String> {
+        let names = |crds: &[&KeptCrd]| {
+            let spelled = crds.iter().take(CRDS_SPELLED_OUT);
+            let mut names = spelled.map(|crd| crd.name.as_str()).collect::<Vec<_>>();
+            let more = format!("and {} more", crds.len().saturating_sub(CRDS_SPELLED_OUT));
+            if crds.len() > CRDS_SPELLED_OUT {
+                names.push(&more);
+            }
+            names.join(", ")
+        };
+        let all: Vec<&KeptCrd> = self.kept_crds.iter().collect();
+        let ours: Vec<&KeptCrd> = self.kept_crds.iter().filter(|crd| crd.is_ours).collect();
+        let purge = match (all.len(), ours.len()) {
+            (0, _) => return None,
+            (_, 0) => "made or used by others".to_owned(),
+            (n_all, n_ours) if n_all == n_ours => "--purge removes them".to_owned(),
+            _ => format!("--purge removes {}", names(&ours)),
+        };
+        Some(format!("CRDs {} ({purge})", names(&all)))
+    }
 }
 
 fn header(plan: &Plan) -> Vec<String> {
@@ -58,13 +87,24 @@ fn header(plan: &Plan) -> Vec<String> {
         let names = plan.left_out.iter().map(ChartName::as_str);
         lines.push(("left out", names.collect::<Vec<_>>().join(", ")));
     }
+    lines.extend(plan.kept_crds_in_words().map(|crds| ("kept", crds)));
+    if plan.purge {
+        let purged = "CRDs, and namespaces if empty, that stackctl made";
+        lines.push(("purged", purged.to_owned()));
+    }
     let lines = lines.into_iter();
     let lines = lines.map(|(key, value)| padded(key, 9) + &value);
     lines.collect()
 }
 
-/// Name, action, release, chart and version.
+/// Name, action, release (or how many CRDs), chart and version.
 fn row(node: &Node) -> [String; 4] {
+    let object = match (node.key.part, node.crds.len()) {
+        (Part::Chart, _) => node.release.to_string(),
+        (Part::Crds, 0) => "CRDs".to_owned(),
+        (Part::Crds, 1) => "1 CRD".to_owned(),
+        (Part::Crds, n) => format!("{n} CRDs"),
+    };
     let version = node
         .version
         .as_ref()
@@ -72,7 +112,7 @@ fn row(node: &Node) -> [String; 4] {
     [
         node.key.to_string(),
         node.action.to_string(),
-        node.release.to_string(),
+        object,
         format!("{}{version}", node.chart),
     ]
 }
@@ -101,11 +141,23 @@ fn waited(plan: &Plan, on: NodeIx, until: Milestone) -> String {
         (Direction::Up, Milestone::Validated) | (Direction::Down, Milestone::Gone) => {
             name.to_string()
         }
+        (_, Milestone::Crds) => name.to_string(),
         _ => format!("{name}:{until}"),
     }
 }
 
 fn counts(plan: &Plan) -> String {
+    let charts = counts_of(plan, Part::Chart);
+    let crds = counts_of(plan, Part::Crds);
+    match (charts.is_empty(), crds.is_empty()) {
+        (true, true) => "nothing to do".into(),
+        (false, true) => charts,
+        (true, false) => format!("CRDs: {crds}"),
+        (false, false) => format!("{charts}; CRDs: {crds}"),
+    }
+}
+
+fn counts_of(plan: &Plan, part: Part) -> String {
     let words = [
         (Action::Install, "to install"),
         (Action::Upgrade, "to upgrade"),
@@ -120,16 +172,11 @@ fn counts(plan: &Plan) -> String {
         let n = plan
             .nodes
             .iter()
-            .filter(|node| node.action == *action)
+            .filter(|node| node.key.part == part && node.action == *action)
             .count();
         (n > 0).then(|| format!("{n} {word}"))
     });
-    let counted: Vec<String> = counted.collect();
-    if counted.is_empty() {
-        "nothing to do".into()
-    } else {
-        counted.join(", ")
-    }
+    counted.collect::<Vec<_>>().join(", ")
 }
 
 /// The text with blanks up to `width` columns, and two more that end the column.

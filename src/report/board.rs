@@ -4,7 +4,7 @@ use indexmap::IndexMap;
 
 use crate::{
     event::{ChartOutcome, Event, EventKind, Failure, RunOutcome, Stream},
-    name::{Action, ChartName, Direction, identity},
+    name::{Action, Direction, NodeName, identity},
 };
 
 /// A run, as far as its events have told.
@@ -12,7 +12,7 @@ use crate::{
 pub(super) struct Board {
     pub(super) head: Option<Head>,
     /// In plan order.
-    pub(super) charts: IndexMap<ChartName, Chart>,
+    pub(super) charts: IndexMap<NodeName, Chart>,
     /// How it ended, and after how many milliseconds.
     pub(super) end: Option<(RunOutcome, u64)>,
     /// Time of the last event.
@@ -49,7 +49,7 @@ pub(super) enum State {
     },
     Finished {
         outcome: ChartOutcome,
-        because: Option<ChartName>,
+        because: Option<NodeName>,
         duration_ms: u64,
         failure: Option<Box<Failure>>,
     },
@@ -108,7 +108,7 @@ impl Board {
     }
 
     /// Charts under way, the one that started first first.
-    pub(super) fn running(&self) -> Vec<(&ChartName, &Chart, u64)> {
+    pub(super) fn running(&self) -> Vec<(&NodeName, &Chart, u64)> {
         let mut running: Vec<_> = self
             .charts
             .iter()

@@ -42,7 +42,7 @@ pub(super) fn frame(board: &Board, elapsed_ms: u64, size: Size, palette: &Palett
         .map(|(name, chart, since_ms)| {
             let (step, status) = wording::doing(chart);
             Doing {
-                name: fit(name.as_str(), WIDEST_NAME),
+                name: fit(&name.to_string(), WIDEST_NAME),
                 step: fit(&step, WIDEST_STEP),
                 status,
                 since: clock(elapsed_ms.saturating_sub(*since_ms)),
@@ -50,7 +50,7 @@ pub(super) fn frame(board: &Board, elapsed_ms: u64, size: Size, palette: &Palett
         })
         .collect();
     // Of all charts, not only of those that run: columns that jump cannot be read.
-    let names = board.charts.keys().map(|name| width(name.as_str()));
+    let names = board.charts.keys().map(|name| width(&name.to_string()));
     let name_columns = names.max().unwrap_or(0).min(WIDEST_NAME);
     let mut lines = running_lines(&doing, name_columns, columns, palette);
     if running.len() > shown {

@@ -11,7 +11,7 @@ use super::{
     text::{Palette, clock},
     wording::{self, Place},
 };
-use crate::{event::Event, name::ChartName};
+use crate::{event::Event, name::NodeName};
 
 /// A chart nothing was said about for so long is mentioned again, with what it waits for: a log
 /// that stands still looks like a run that hangs, and some CI systems end it.
@@ -25,7 +25,7 @@ pub struct Lines<W> {
     palette: Palette,
     board: Board,
     /// When each running chart was last mentioned.
-    mentioned: BTreeMap<ChartName, u64>,
+    mentioned: BTreeMap<NodeName, u64>,
     pending: String,
 }
 
@@ -112,7 +112,7 @@ impl<W: Write + Send> Reporter for Lines<W> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::samples;
+    use crate::{name::Direction, report::samples};
 
     fn log(detail: Detail, events: &[Event]) -> String {
         let mut out = Vec::new();
@@ -155,6 +155,12 @@ mod tests {
           16.5s  api            failed after 4.2s at exec: helm upgrade of shop/api failed
           16.5s  web            not run, because of api
         ");
+    }
+
+    #[test]
+    fn crds_are_no_charts() {
+        let events = samples::Script::new(Direction::Up, &["db:crds", "db"]).unfinished();
+        insta::assert_snapshot!(log(Detail::Progress, &events), @"platform: up, 1 chart and the CRDs of 1 in kind-dev, run 20261122t163501-ab12cd");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use crate::{
     event::{ChartOutcome, Event, EventKind, Failure, RunOutcome, Stream},
-    name::{Action, ChartName, Direction, Milestone, RunId, StackName},
+    name::{Action, Direction, Milestone, NodeName, RunId, StackName},
 };
 
 /// Events of a run, numbered and timed.
@@ -30,7 +30,7 @@ impl Script {
         script
     }
 
-    fn push(&mut self, elapsed_ms: u64, chart: Option<ChartName>, kind: EventKind) {
+    fn push(&mut self, elapsed_ms: u64, chart: Option<NodeName>, kind: EventKind) {
         self.events.push(Event {
             seq: self.events.len() as u64 + 1,
             time: Timestamp::from_millisecond(i64::try_from(elapsed_ms).unwrap()).unwrap(),
@@ -147,8 +147,8 @@ impl Script {
     }
 }
 
-fn chart(name: &str) -> ChartName {
-    ChartName::new(name).unwrap()
+fn chart(name: &str) -> NodeName {
+    name.parse().unwrap()
 }
 
 fn lines(lines: &[&str]) -> Vec<String> {

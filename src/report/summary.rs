@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     event::{ChartOutcome, Event, Failure, RunOutcome},
-    name::{Action, ChartName},
+    name::{Action, NodeName, Part},
 };
 
 /// Takes the events of a run; tells at its end what became of it.
@@ -105,7 +105,7 @@ impl Summary {
         table
     }
 
-    fn failures(&self) -> impl Iterator<Item = (&ChartName, &Failure)> {
+    fn failures(&self) -> impl Iterator<Item = (&NodeName, &Failure)> {
         self.board
             .charts
             .iter()
@@ -134,11 +134,11 @@ impl Summary {
             ),
             None => (palette.bad, format!("{} broke off after", head.direction)),
         };
-        let counts = self.counts();
-        let counts = if counts.is_empty() {
-            "nothing to do".to_owned()
-        } else {
-            counts.join(", ")
+        let counts = match (self.counts(Part::Chart), self.counts(Part::Crds)) {
+            (None, None) => "nothing to do".to_owned(),
+            (Some(charts), None) => charts,
+            (None, Some(crds)) => format!("CRDs: {crds}"),
+            (Some(charts), Some(crds)) => format!("{charts}; CRDs: {crds}"),
         };
         Some(format!(
             "{}: {} {}: {counts}\n",
@@ -148,8 +148,9 @@ impl Summary {
         ))
     }
 
-    /// `2 installed`, `1 failed`, …: what was done first, what was not done last.
-    fn counts(&self) -> Vec<String> {
+    /// `2 installed, 1 failed`: what was done first, what was not done last. `None` if the run has
+    /// no such nodes.
+    fn counts(&self, part: Part) -> Option<String> {
         const WORDS: [&str; 11] = [
             "installed",
             "upgraded",
@@ -164,15 +165,17 @@ impl Summary {
             "unknown",
         ];
         let of = |word: &str| {
-            let charts = self.board.charts.values();
-            charts.filter(|chart| ending(chart) == word).count()
+            let nodes = self.board.charts.iter();
+            let nodes = nodes.filter(|(name, _)| name.part == part);
+            nodes.filter(|(_, chart)| ending(chart) == word).count()
         };
-        WORDS
+        let counts: Vec<String> = WORDS
             .iter()
             .map(|word| (of(word), word))
             .filter(|&(count, _)| count > 0)
             .map(|(count, word)| format!("{count} {word}"))
-            .collect()
+            .collect();
+        (!counts.is_empty()).then(|| counts.join(", "))
     }
 
     fn next_steps(&self, closing: &Closing<'_>, palette: &Palette) -> String {
@@ -217,7 +220,7 @@ fn is_merely_cancelled(failure: &Failure) -> bool {
 }
 
 /// One failed chart: what, where, in whose words, what was found, what to do.
-fn failure_block(chart: &ChartName, failure: &Failure, palette: &Palette) -> String {
+fn failure_block(chart: &NodeName, failure: &Failure, palette: &Palette) -> String {
     let mut text = String::new();
     let (style, word) = if failure.cancelled {
         (palette.warning, "cancelled")
@@ -229,7 +232,7 @@ fn failure_block(chart: &ChartName, failure: &Failure, palette: &Palette) -> Str
         &mut text,
         &format!(
             "{}: {} at {}: {}",
-            paint(palette.strong, chart.as_str()),
+            paint(palette.strong, &chart.to_string()),
             paint(style, word),
             clean(&failure.step),
             clean(error.next().unwrap_or_default()),
@@ -358,6 +361,25 @@ mod tests {
         dns    skip       skipped     0.1s
 
         platform: up in 1m02s: 1 installed, 1 upgraded, 1 uninstalled, 1 unchanged, 1 skipped
+        ");
+    }
+
+    #[test]
+    fn crds_are_counted_apart() {
+        let events = Script::new(Direction::Up, &["db:crds", "web:crds", "db", "web"])
+            .start(0, "db:crds", Action::Upgrade)
+            .finish(300, "db:crds", ChartOutcome::Succeeded, 300)
+            .finish(300, "web:crds", ChartOutcome::Unchanged, 0)
+            .start(300, "db", Action::Upgrade)
+            .finish(1_300, "db", ChartOutcome::Succeeded, 1_000)
+            .finish(1_300, "web", ChartOutcome::Unchanged, 0)
+            .done(1_400, RunOutcome::Succeeded);
+        insta::assert_snapshot!(render(&events, false, false), @"
+        CHART    ACTION   OUTCOME    TIME
+        db:crds  upgrade  succeeded  0.3s
+        db       upgrade  succeeded  1.0s
+
+        platform: up in 1.4s: 1 upgraded, 1 unchanged; CRDs: 1 upgraded, 1 unchanged
         ");
     }
 

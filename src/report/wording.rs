@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     event::{ChartOutcome, Event, EventKind, Stream},
-    name::{Action, ChartName, identity},
+    name::{Action, NodeName, identity},
 };
 
 /// Names longer than this are not lined up with.
@@ -81,7 +81,7 @@ pub(super) fn line(
 /// A line about one chart: when, which, what.
 pub(super) fn chart_line(
     board: &Board,
-    chart: &ChartName,
+    chart: &NodeName,
     elapsed_ms: u64,
     words: &str,
     palette: &Palette,
@@ -94,16 +94,16 @@ pub(super) fn chart_line(
     )
 }
 
-fn output(board: &Board, chart: &ChartName, line: &str, palette: &Palette) -> String {
+fn output(board: &Board, chart: &NodeName, line: &str, palette: &Palette) -> String {
     let bar = paint(palette.faint, "│");
     let line = format!("{} {bar} {}", name(board, chart, palette), clean(line));
     line.trim_end().to_owned()
 }
 
-fn name(board: &Board, chart: &ChartName, palette: &Palette) -> String {
-    let widths = board.charts.keys().map(|name| width(name.as_str()));
+fn name(board: &Board, chart: &NodeName, palette: &Palette) -> String {
+    let widths = board.charts.keys().map(|name| width(&name.to_string()));
     let columns = widths.max().unwrap_or(0).min(WIDEST_NAME);
-    pad(&paint(palette.strong, chart.as_str()), columns)
+    pad(&paint(palette.strong, &chart.to_string()), columns)
 }
 
 fn run_line(event: &Event, palette: &Palette) -> Option<String> {
@@ -124,15 +124,25 @@ fn run_line(event: &Event, palette: &Palette) -> Option<String> {
     Some(format!(
         "{}: {direction}, {}{place}, run {}",
         paint(palette.strong, &identity(stack, environment.as_ref())),
-        count(charts.len(), "chart"),
+        nodes(charts),
         event.run
     ))
+}
+
+/// `4 charts`, `4 charts and the CRDs of 2`.
+fn nodes(nodes: &[NodeName]) -> String {
+    let n_crds = nodes.iter().filter(|node| node.is_crds()).count();
+    let charts = count(nodes.len() - n_crds, "chart");
+    match n_crds {
+        0 => charts,
+        n => format!("{charts} and the CRDs of {n}"),
+    }
 }
 
 /// How a chart ended, in words.
 fn finished(
     outcome: ChartOutcome,
-    because: Option<&ChartName>,
+    because: Option<&NodeName>,
     duration_ms: u64,
     palette: &Palette,
 ) -> String {

@@ -1,27 +1,81 @@
 //! What can be said of a stack's charts without cluster and Helm.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+};
 
 use super::fetch::Local;
 use crate::{
     chart::{Chart, ChartError},
     diagnostic::Diagnostic,
-    name::ChartName,
-    stack::{self, ChartSource, Stack},
+    name::{ChartName, Milestone},
+    stack::{self, ChartSource, Scope, Stack},
 };
 
-/// Opens every chart of the stack that is on this machine and compares versions: findings with
-/// their places.
+/// Opens every chart of the stack that is on this machine, compares versions, and looks for the
+/// CRDs that others wait for: findings with their places.
 pub(super) fn check(stack: &Stack) -> Vec<Diagnostic> {
     let nowhere = Local::new();
-    let (_, findings) = Library::new(&nowhere).open_all(stack.charts.values());
-    findings.into_iter().map(|(_, finding)| finding).collect()
+    let (mut charts, findings) = Library::new(&nowhere).open_all(stack.charts.values());
+    let findings = findings.into_iter().map(|(_, finding)| finding);
+    // Inputs may say otherwise: the plan knows.
+    charts.retain(|_, chart| !chart.crds_depend_on_values());
+    let missing = missing_crds(stack.charts.values(), &charts);
+    findings.chain(missing).collect()
+}
+
+/// Charts on this machine that carry CRDs. Those that cannot be read are left out: `check` says
+/// why.
+pub fn carriers(stack: &Stack) -> BTreeSet<ChartName> {
+    let nowhere = Local::new();
+    let (charts, _) = Library::new(&nowhere).open_all(stack.charts.values());
+    let carriers = charts
+        .into_iter()
+        .filter(|(_, chart)| !chart.crds.is_empty());
+    carriers.map(|(name, _)| name).collect()
+}
+
+/// Waits of these entries for the CRDs of a chart that is known and carries none.
+pub(super) fn missing_crds<'e>(
+    entries: impl IntoIterator<Item = &'e stack::Chart>,
+    charts: &BTreeMap<ChartName, Chart>,
+) -> Vec<Diagnostic> {
+    let mut findings = Vec::new();
+    for entry in entries {
+        let waits = entry.needs.iter().chain(&entry.after);
+        for wait in waits.filter(|wait| wait.until == Milestone::Crds) {
+            let (name, on) = (&entry.name, &wait.chart);
+            let Some(chart) = charts.get(on).filter(|chart| chart.crds.is_empty()) else {
+                continue;
+            };
+            let help = if chart.crds_depend_on_values() {
+                "its values leave out the subcharts that carry CRDs, as far as they are known \
+                 without running commands"
+                    .to_owned()
+            } else if chart.crds_in_templates {
+                format!("its CRDs are in its templates and come with its release: `{on}:deployed`")
+            } else {
+                format!("name the chart that carries them, or wait for `{on}` itself")
+            };
+            let message = format!(
+                "chart `{name}` waits for the CRDs of `{on}`, but {} {} has none in `crds/`",
+                chart.name, chart.version
+            );
+            let finding = Diagnostic::error(message);
+            findings.push(finding.at(wait.place.clone(), "").help(help));
+        }
+    }
+    findings
 }
 
 /// Charts on this machine, each read once however many entries use it.
 pub(super) struct Library<'a> {
     /// Where those lie that were fetched; all others, where the stack says.
     fetched: &'a Local,
+    /// What the values of entries are made with, as far as they matter.
+    scope: Cow<'a, Scope>,
     opened: BTreeMap<PathBuf, Result<Chart, ChartError>>,
 }
 
@@ -29,8 +83,16 @@ impl<'a> Library<'a> {
     pub(super) fn new(fetched: &'a Local) -> Self {
         Self {
             fetched,
+            scope: Cow::default(),
             opened: BTreeMap::new(),
         }
+    }
+
+    /// The same, with what the values of entries refer to. Without, what is literal in them says
+    /// which subcharts are in use.
+    pub(super) fn under(mut self, scope: &'a Scope) -> Self {
+        self.scope = Cow::Borrowed(scope);
+        self
     }
 
     /// The chart of an entry, if it is the version the entry wants. `None` for what has to be
@@ -49,10 +111,13 @@ impl<'a> Library<'a> {
             Diagnostic::error(text).at(entry.place.clone(), format!("chart of `{}`", entry.name))
         };
         let is_built_later = fetched.is_none() && matches!(entry.source, ChartSource::Folder(_));
-        let chart = match opened {
+        let mut chart = match opened {
             Err(ChartError::Dependencies { .. }) if is_built_later => return Ok(None),
             opened => opened.map_err(|error| finding(error.to_string()))?,
         };
+        if chart.crds_depend_on_values() {
+            chart.choose_crds(&entry.values.known(&self.scope));
+        }
         match &entry.version {
             Some(wanted) if !wanted.matches(&chart.version) => Err(finding(format!(
                 "{} is version {}, the stack wants {wanted}",

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use crate::{
     chart::{FetchError, LockFileError},
     cluster::{ClusterError, ConnectError, Guarded},
+    diagnostic::Problems,
     graph::{SelectError, SelectorError},
     helm::DetectError,
     inputs::InputsError,
@@ -60,6 +61,9 @@ pub enum RunError {
     /// Nothing, or something unknown, was selected.
     #[error(transparent)]
     Select(#[from] SelectError),
+    /// What the charts hold does not fit what the stack file says: findings with their places.
+    #[error(transparent)]
+    Stack(Problems),
     /// There is no such plan.
     #[error(transparent)]
     Plan(#[from] PlanError),
@@ -72,6 +76,18 @@ pub enum RunError {
     /// Something would fail: found before the first change.
     #[error("{} found before anything was changed", count(.0.len()))]
     Preflight(Vec<Problem>),
+    /// Charts whose values cannot be made, or that do not render. Nothing was to be changed.
+    #[error("{} failed", charts(.0.len()))]
+    Charts(Vec<Problem>),
+    /// A file that was asked for cannot be written.
+    #[error("could not write {}", path.display())]
+    Write {
+        /// The file or folder.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
     /// Another run of the stack holds the lease.
     #[error("{message}")]
     Locked {
@@ -94,6 +110,14 @@ fn count(problems: usize) -> String {
         "1 problem was".into()
     } else {
         format!("{problems} problems were")
+    }
+}
+
+fn charts(failed: usize) -> String {
+    if failed == 1 {
+        "1 chart".into()
+    } else {
+        format!("{failed} charts")
     }
 }
 

@@ -8,15 +8,15 @@ use std::{
 
 use jiff::Timestamp;
 
-use super::{RunError, Session, lease, preflight, render::Renderer};
+use super::{RunError, Session, crds, late::Late, lease, preflight, render::Renderer};
 use crate::{
     cluster::Watches,
     engine::{self, Options, Outcome, Policy, Sink, SinkError},
     event::Event,
     helm::Surroundings,
-    inputs::{self, Given},
+    inputs,
     journal::{self, Journal},
-    lifecycle::{Executor, Implementations, RunContext},
+    lifecycle::{Executor, Implementations, LateCharts, Purge, RunContext},
     name::RunId,
     plan::Plan,
     shutdown::{Level, Shutdown, Trigger},
@@ -56,12 +56,14 @@ impl Session {
         let surroundings = self.surroundings(private.path())?;
         let options = self.options(journal::new_run_id(Timestamp::now()));
         let id = options.run.clone();
+        let kube_version = self.cluster.version().await?.git.clone();
         let renderer = Renderer {
             helm,
             surroundings: &surroundings,
             shutdown: &shutdown,
             redactor: &self.redactor,
-            kube_version: &self.cluster.version().await?.git,
+            kube_version: Some(&kube_version),
+            include_crds: false,
             at_once: options.concurrency,
         };
         let charts = tokio::select! {
@@ -70,6 +72,22 @@ impl Session {
         };
         let journal = Journal::create(&self.settings.state_dir.join("runs"), &id)?;
         let lease = lease::acquire(self, plan.direction, &id, trigger).await?;
+        let late = self.gathered().fetching.map(|fetching| {
+            let late: Arc<dyn LateCharts> = Arc::new(Late {
+                fetching,
+                settings: self.settings.clone(),
+                environment: self.stack.environment.clone(),
+                scope: scope.clone(),
+                helm: helm.clone(),
+                surroundings: surroundings.clone(),
+                kube_version,
+                redactor: self.redactor.clone(),
+                shutdown: shutdown.clone(),
+                others: charts.clone(),
+                planned: crds::planned(plan),
+            });
+            late
+        });
         let context = RunContext {
             stack: self.stack.clone(),
             id: id.clone(),
@@ -80,6 +98,8 @@ impl Session {
             releases: self.releases.clone(),
             watches: Watches::new(self.cluster.clone()),
             charts,
+            late,
+            purge: plan.purge.then(|| Purge::of(&plan.nodes)),
             folder: journal.folder().clone(),
             redactor: self.redactor.clone(),
             shutdown: shutdown.clone(),
@@ -101,15 +121,11 @@ impl Session {
         let actions: BTreeMap<_, _> = plan
             .nodes
             .iter()
-            .map(|node| (&node.key, node.action))
+            .filter(|node| !node.key.is_crds())
+            .map(|node| (&node.key.chart, node.action))
             .collect();
         let uses = self.stack.uses(|chart| actions.get(chart).copied());
-        let given = Given {
-            env: &self.settings.env,
-            inputs: &self.settings.inputs,
-            redactor: &self.redactor,
-            shutdown,
-        };
+        let given = self.settings.given(&self.redactor, shutdown);
         Ok(inputs::resolve(&self.stack, &uses, given).await?)
     }
 
@@ -143,7 +159,7 @@ impl Session {
 
 /// Start-up CPU bounds Helm: beyond two processes a core nothing is gained (helm.md section 12),
 /// and each takes some 70 MiB. Small machines still overlap four, for slow API servers.
-fn default_concurrency() -> usize {
+pub(super) fn default_concurrency() -> usize {
     std::thread::available_parallelism().map_or(4, |cores| (cores.get() * 2).max(4))
 }
 

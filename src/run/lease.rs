@@ -54,7 +54,7 @@ pub(super) async fn acquire(
         let none = BTreeMap::new();
         session
             .cluster
-            .ensure_namespace(&keeper.namespace, &none, &none)
+            .ensure_namespace(&keeper.namespace, &none, &none, None)
             .await?;
     }
     let shutdown = trigger.shutdown();

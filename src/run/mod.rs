@@ -7,11 +7,15 @@
 //! watches, results and errors to the caller.
 
 mod check;
+mod crds;
 mod error;
 mod execute;
 mod fetch;
+mod helm;
 mod judge;
+mod late;
 mod lease;
+mod manifests;
 mod namespaces;
 mod observe;
 mod operation;
@@ -23,17 +27,21 @@ mod rights;
 mod session;
 mod settings;
 mod status;
+mod values;
 
 pub use crate::{
     chart::{FetchProgress, FetchStep, Move},
     inputs::InputsError,
     lifecycle::Implementations,
 };
+pub use check::carriers;
 pub use error::{Problem, RunError};
 pub use execute::{Finished, Watch};
-pub use fetch::{FetchWatch, Resolved, fetch};
+pub use fetch::{FetchRequest, FetchWatch, Resolved, fetch};
 pub use judge::{Found, Sound, Verdict, judge};
+pub use manifests::{Manifests, RenderRequest, render, write_manifests};
 pub use operation::{Down, Up};
 pub use session::{Session, offline_plan, select};
 pub use settings::{PlanRequest, Settings};
 pub use status::{State, StatusRow};
+pub use values::values;

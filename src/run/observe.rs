@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use futures::{StreamExt as _, TryStreamExt as _};
 
 use crate::{
+    cluster::LiveCrd,
     name::{ReleaseId, parse_version},
-    plan::{Marks, Observed, ObservedRelease},
+    plan::{Marks, Observed, ObservedCrd, ObservedRelease},
     release::{Releases, Revision, StoreError},
     stack::Stack,
 };
@@ -40,7 +41,21 @@ pub(super) async fn observed(
         .await?;
     Ok(Observed {
         releases: found.into_iter().collect(),
+        crds: BTreeMap::new(),
     })
+}
+
+/// What the marks of CRDs tell.
+pub(super) fn observed_crds(listed: BTreeMap<String, LiveCrd>) -> BTreeMap<String, ObservedCrd> {
+    let observed = |(name, live): (String, LiveCrd)| {
+        let crd = ObservedCrd {
+            digest: live.digest,
+            created_by: live.created_by,
+            chart: live.chart,
+        };
+        (name, crd)
+    };
+    listed.into_iter().map(observed).collect()
 }
 
 /// What a revision's labels tell.

@@ -121,3 +121,13 @@ builder! {
     Up: Direction::Up;
     Down: Direction::Down;
 }
+
+impl Down {
+    /// Also removes the CRDs that stackctl made for the charts, once their objects are gone, and
+    /// the namespaces that it made, if they are empty.
+    #[must_use]
+    pub fn purge(mut self) -> Self {
+        self.0.request.purge = true;
+        self
+    }
+}

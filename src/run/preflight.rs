@@ -1,13 +1,21 @@
 //! Everything that can be judged before the first change, for all charts of the run at once.
 
-use std::{collections::BTreeMap, fs::File, path::PathBuf};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs::File,
+    path::PathBuf,
+};
 
 use futures::TryFutureExt as _;
 use tokio::{join, try_join};
 
-use super::{Problem, RunError, Session, check::Library, namespaces, render::Renderer, rights};
+use super::{
+    Problem, RunError, Session, check::Library, crds, namespaces, render::Renderer, rights,
+    values::unmade,
+};
 use crate::{
     chart,
+    diagnostic::Diagnostic,
     name::{Action, ChartName},
     plan::{Node, Plan},
     release::manifest_objects,
@@ -28,26 +36,22 @@ pub(super) async fn run(
     scope: &Scope,
     renderer: &Renderer<'_>,
 ) -> Result<BTreeMap<ChartName, chart::Chart>, RunError> {
-    let mut problems = Vec::new();
     let deployed = || {
-        let entries = plan.nodes.iter().filter(|node| node.action.deploys());
-        entries.filter_map(|node| session.stack.charts.get(&node.key))
+        let entries = charts_of(plan).filter(|node| node.action.deploys());
+        entries.filter_map(|node| session.stack.charts.get(&node.key.chart))
     };
-    let fetched = session.fetched();
-    let (mut charts, findings) = Library::new(&fetched).open_all(deployed());
-    problems.extend(findings.into_iter().map(|(chart, finding)| Problem {
-        chart: Some(chart),
-        message: finding.message,
-        hint: finding.help.into_iter().next(),
-    }));
-    let mut sound = Vec::new();
-    for entry in deployed() {
-        match values(entry, scope) {
-            Ok(Some(composed)) => sound.push((entry, composed)),
-            Ok(None) => {}
-            Err(wrong) => problems.extend(wrong),
-        }
-    }
+    // A chart whose release is in the way may still bring its CRDs.
+    let mut seen = BTreeSet::new();
+    let read = plan.nodes.iter().filter(|node| node.action.deploys());
+    let names = read.map(|node| &node.key.chart);
+    let names = names.filter(|name| seen.insert(*name));
+    let read = names.filter_map(|name| session.stack.charts.get(name));
+    let fetched = session.gathered().local;
+    let (mut charts, findings) = Library::new(&fetched).under(scope).open_all(read);
+    let (sound, mut problems) = sound(deployed(), findings, scope);
+    let sound = sound.into_iter();
+    let sound = sound.filter_map(|(entry, composed)| Some((entry, composed?)));
+    let sound = sound.collect();
     let (cluster, stack) = (&session.cluster, &*session.stack);
     let asked = async {
         try_join!(
@@ -61,8 +65,9 @@ pub(super) async fn run(
     let (denied, obstructed, at_risk) = answers?;
     problems.extend(unfit);
     if stack.settings.failure_policy == FailurePolicy::Stop {
-        problems.extend(plan.nodes.iter().filter_map(blocked));
+        problems.extend(charts_of(plan).filter_map(blocked));
     }
+    problems.extend(crds::problems(stack, plan, scope, &charts));
     problems.extend(denied.into_iter().chain(obstructed).chain(at_risk));
     if problems.is_empty() {
         Ok(charts)
@@ -71,9 +76,40 @@ pub(super) async fn run(
     }
 }
 
+/// The plan's charts, without the nodes of their CRDs.
+fn charts_of(plan: &Plan) -> impl Iterator<Item = &Node> {
+    plan.nodes.iter().filter(|node| !node.key.is_crds())
+}
+
+/// The entries with their values, as [`values`]; as problems, those that cannot be made, and what
+/// was found wrong with charts when they were opened.
+pub(super) fn sound<'e>(
+    entries: impl Iterator<Item = &'e stack::Chart>,
+    findings: Vec<(ChartName, Diagnostic)>,
+    scope: &Scope,
+) -> (Vec<(&'e stack::Chart, Option<Composed>)>, Vec<Problem>) {
+    let problem = |(chart, finding): (ChartName, Diagnostic)| Problem {
+        chart: Some(chart),
+        message: finding.message,
+        hint: finding.help.into_iter().next(),
+    };
+    let mut problems: Vec<Problem> = findings.into_iter().map(problem).collect();
+    let mut sound = Vec::new();
+    for entry in entries {
+        match values(entry, scope) {
+            Ok(composed) => sound.push((entry, composed)),
+            Err(wrong) => problems.extend(wrong),
+        }
+    }
+    (sound, problems)
+}
+
 /// The values of a chart; `None` if they hold something that is known only when its turn comes: it
 /// is not rendered beforehand.
-fn values(entry: &stack::Chart, scope: &Scope) -> Result<Option<Composed>, Vec<Problem>> {
+pub(super) fn values(
+    entry: &stack::Chart,
+    scope: &Scope,
+) -> Result<Option<Composed>, Vec<Problem>> {
     let problem = |message| Problem {
         chart: Some(entry.name.clone()),
         message,
@@ -93,7 +129,7 @@ fn values(entry: &stack::Chart, scope: &Scope) -> Result<Option<Composed>, Vec<P
             return Ok(None);
         }
         Ok(_) | Err(ValuesError::Expand(ExpandError::Late { .. })) => {}
-        Err(error) => problems.push(problem(format!("its values cannot be made: {error}"))),
+        Err(error) => problems.push(problem(unmade(&error))),
     }
     Err(problems)
 }
@@ -101,7 +137,7 @@ fn values(entry: &stack::Chart, scope: &Scope) -> Result<Option<Composed>, Vec<P
 /// With `stop`, a chart that is known to fail would only leave the run half done.
 fn blocked(node: &Node) -> Option<Problem> {
     (node.action == Action::Blocked).then(|| Problem {
-        chart: Some(node.key.clone()),
+        chart: Some(node.key.chart.clone()),
         message: node.reason.clone(),
         hint: None,
     })
@@ -115,7 +151,7 @@ async fn data_at_risk(session: &Session, plan: &Plan) -> Result<Vec<Problem>, Ru
         .iter()
         .filter(|node| node.action == Action::Reinstall)
     {
-        let Some(entry) = session.stack.charts.get(&node.key) else {
+        let Some(entry) = session.stack.charts.get(&node.key.chart) else {
             continue;
         };
         if entry
@@ -128,7 +164,7 @@ async fn data_at_risk(session: &Session, plan: &Plan) -> Result<Vec<Problem>, Ru
         let held = held_by(session, node).await?;
         if !held.is_empty() {
             problems.push(Problem {
-                chart: Some(node.key.clone()),
+                chart: Some(node.key.chart.clone()),
                 message: format!("a reinstall would delete {}", held.join(", ")),
                 hint: Some(
                     "if that is fine: reinstall_below = { version = …, accept_data_loss = true }"

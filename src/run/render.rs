@@ -2,18 +2,23 @@
 //! found while nothing is half done, and what is rendered tells which hooks a chart really has.
 //!
 //! Rendered with `helm template`, without the cluster: kinds that earlier charts of the same run
-//! bring are not there yet. So a template that fails is a finding only if it asks the cluster
-//! nothing; values that violate their schema always are.
+//! bring are not there yet. Those of their CRDs are known all the same, and Helm is told. Still, a
+//! template that fails is a finding only if it asks the cluster nothing; values that violate their
+//! schema always are.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+    sync::Arc,
+};
 
-use futures::StreamExt as _;
+use futures::{StreamExt as _, stream::BoxStream};
 
 use super::Problem;
 use crate::{
     chart::{Chart, Hooks},
     event::Stream,
-    helm::{Call, Cause, Helm, HelmError, Surroundings, Upgrade, WaitMode},
+    helm::{Call, Cause, Helm, HelmError, Imagined, Surroundings, Upgrade, WaitMode},
     name::ChartName,
     secret::{Redactor, Secret},
     shutdown::Shutdown,
@@ -26,34 +31,23 @@ pub(super) struct Renderer<'a> {
     pub(super) surroundings: &'a Surroundings,
     pub(super) shutdown: &'a Shutdown,
     pub(super) redactor: &'a Redactor,
-    /// `v1.37.2`: of the cluster.
-    pub(super) kube_version: &'a str,
+    /// `v1.37.2`: of the cluster; without, Helm takes the one it was made for.
+    pub(super) kube_version: Option<&'a str>,
+    /// Also print the CRDs of `crds/`.
+    pub(super) include_crds: bool,
     /// Helm processes at once; 0 = no limit.
     pub(super) at_once: usize,
 }
 
 impl Renderer<'_> {
-    /// Renders the entries whose chart could be opened, with their values, several at once; adds the hooks found to
-    /// the charts. What is wrong with them.
+    /// Renders the entries whose chart could be opened, with their values, several at once; adds
+    /// the hooks found to the charts. What is wrong with them.
     pub(super) async fn render_all(
         &self,
         charts: &mut BTreeMap<ChartName, Chart>,
         entries: Vec<(&stack::Chart, Composed)>,
     ) -> Vec<Problem> {
-        let at_once = if self.at_once == 0 {
-            entries.len().max(1)
-        } else {
-            self.at_once
-        };
-        let mut rendering = Vec::new();
-        for (entry, values) in entries {
-            if let Some(chart) = charts.get(&entry.name) {
-                let path = chart.path.clone();
-                rendering
-                    .push(async move { (&entry.name, self.render(entry, path, values).await) });
-            }
-        }
-        let mut rendered = futures::stream::iter(rendering).buffered(at_once);
+        let mut rendered = self.each(charts, entries);
         let mut problems = Vec::new();
         while let Some((name, result)) = rendered.next().await {
             let Some(chart) = charts.get_mut(name) else {
@@ -70,11 +64,38 @@ impl Renderer<'_> {
         problems
     }
 
+    /// What Helm makes of the entries whose chart could be opened, in their order, several at
+    /// once. All charts count for which kinds there are.
+    pub(super) fn each<'r>(
+        &'r self,
+        charts: &BTreeMap<ChartName, Chart>,
+        entries: Vec<(&'r stack::Chart, Composed)>,
+    ) -> BoxStream<'r, (&'r ChartName, Result<String, HelmError>)> {
+        let at_once = if self.at_once == 0 {
+            entries.len().max(1)
+        } else {
+            self.at_once
+        };
+        let api_versions: Arc<[String]> = api_versions(charts.values()).into();
+        let mut rendering = Vec::new();
+        for (entry, values) in entries {
+            if let Some(chart) = charts.get(&entry.name) {
+                let (path, api_versions) = (chart.path.clone(), Arc::clone(&api_versions));
+                rendering.push(async move {
+                    let rendered = self.render(entry, path, values, &api_versions);
+                    (&entry.name, rendered.await)
+                });
+            }
+        }
+        futures::stream::iter(rendering).buffered(at_once).boxed()
+    }
+
     async fn render(
         &self,
         entry: &stack::Chart,
         chart: PathBuf,
         values: Composed,
+        api_versions: &[String],
     ) -> Result<String, HelmError> {
         let upgrade = Upgrade {
             release: entry.release.clone(),
@@ -93,10 +114,15 @@ impl Renderer<'_> {
             at_most: None,
             on_line: &mut |_: Stream, _: &str| (),
         };
-        self.helm.template(call, &upgrade, self.kube_version).await
+        let cluster = Imagined {
+            kube_version: self.kube_version,
+            api_versions,
+            include_crds: self.include_crds,
+        };
+        self.helm.template(call, &upgrade, cluster).await
     }
 
-    fn problem(&self, name: &ChartName, error: &HelmError) -> Problem {
+    pub(super) fn problem(&self, name: &ChartName, error: &HelmError) -> Problem {
         let words = self.redactor.redact(&error.words.join("\n")).into_string();
         Problem {
             chart: Some(name.clone()),
@@ -104,6 +130,19 @@ impl Renderer<'_> {
             hint: error.cause.hint().map(str::to_owned),
         }
     }
+}
+
+/// What the CRDs of these charts make the cluster serve, as Helm's `.Capabilities.APIVersions`
+/// names it: `GROUP/VERSION` and `GROUP/VERSION/KIND`, sorted.
+fn api_versions<'a>(charts: impl Iterator<Item = &'a Chart>) -> Vec<String> {
+    let mut served = BTreeSet::new();
+    for crd in charts.flat_map(|chart| &chart.crds) {
+        for version in &crd.versions {
+            served.insert(format!("{}/{version}", crd.group));
+            served.insert(format!("{}/{version}/{}", crd.group, crd.kind));
+        }
+    }
+    served.into_iter().collect()
 }
 
 /// Whether the same would happen at the chart's turn. What says nothing of the chart does not count:

@@ -24,6 +24,8 @@ const RECORDS: [&str; 5] = ["get", "list", "create", "update", "delete"];
 /// next run waiting until it expires.
 const LEASE: [&str; 4] = ["get", "create", "update", "delete"];
 
+const DEFINITIONS: &str = "customresourcedefinitions";
+
 /// Everything we may not do, for all namespaces of the plan.
 pub(super) async fn problems(
     cluster: &Cluster,
@@ -32,16 +34,25 @@ pub(super) async fn problems(
 ) -> Result<Vec<Problem>, ClusterError> {
     let works = plan.nodes.iter().filter(|node| is_at_work(node));
     let namespaces = works.map(|node| &node.release.namespace).collect();
-    let (records, lease) = try_join!(records(cluster, namespaces), lease(cluster, stack))?;
-    Ok(records.into_iter().chain(lease).collect())
+    let (definitions, records, lease) = try_join!(
+        definitions(cluster, plan),
+        records(cluster, namespaces),
+        lease(cluster, stack)
+    )?;
+    Ok(definitions
+        .into_iter()
+        .chain(records)
+        .chain(lease)
+        .collect())
 }
 
 /// Whether Helm will be asked to do something about the node's release.
 fn is_at_work(node: &Node) -> bool {
-    !matches!(
-        node.action,
-        Action::Skip | Action::Unchanged | Action::Blocked
-    )
+    !node.key.is_crds()
+        && !matches!(
+            node.action,
+            Action::Skip | Action::Unchanged | Action::Blocked
+        )
 }
 
 /// Who may do it everywhere is not asked for each namespace.
@@ -134,6 +145,44 @@ async fn lease(cluster: &Cluster, stack: &Stack) -> Result<Option<Problem>, Clus
     }))
 }
 
+/// Whether we may do to CRDs what the plan says.
+async fn definitions(cluster: &Cluster, plan: &Plan) -> Result<Vec<Problem>, ClusterError> {
+    let nodes = || plan.nodes.iter().filter(|node| node.key.is_crds());
+    let applies = nodes().find(|node| node.action.deploys());
+    let removes = nodes().find(|node| node.action == Action::Uninstall);
+    let asked: [(Option<&Node>, &[&str]); 2] = [
+        (applies, &["get", "create", "patch"]),
+        (removes, &["get", "delete"]),
+    ];
+    let mut problems = Vec::new();
+    for (node, verbs) in asked {
+        let Some(node) = node else { continue };
+        let answers = verbs.iter().map(|&verb| {
+            cluster.can(Access {
+                verb,
+                group: "apiextensions.k8s.io",
+                resource: DEFINITIONS,
+                namespace: None,
+                name: None,
+            })
+        });
+        let answers = try_join_all(answers).await?;
+        let denied = verbs.iter().copied().zip(answers).filter(|(_, may)| !may);
+        let denied: Vec<&str> = denied.map(|(verb, _)| verb).collect();
+        if let [first, ..] = denied.as_slice() {
+            problems.push(Problem {
+                chart: Some(node.key.chart.clone()),
+                message: format!("you may not {} {DEFINITIONS}", denied.join(", ")),
+                hint: Some(format!(
+                    "check with `kubectl auth can-i {first} {DEFINITIONS}`; with `crds = \"skip\"` \
+                     CRDs are left to those who may"
+                )),
+            });
+        }
+    }
+    Ok(problems)
+}
+
 #[cfg(test)]
 pub(super) mod tests {
     use serde_json::json;
@@ -153,17 +202,8 @@ pub(super) mod tests {
             node.action = action;
             node
         });
-        Plan {
-            stack: fixture::stack(&[]).name,
-            environment: None,
-            direction: Direction::Up,
-            context: None,
-            offline: false,
-            selection: String::new(),
-            left_out: Vec::new(),
-            nodes: nodes.collect(),
-            critical_path: Vec::new(),
-        }
+        let stack = fixture::stack(&[]).name;
+        Plan::from_nodes(stack, Direction::Up, nodes.collect()).unwrap()
     }
 
     const MANY: [&str; 4] = ["a", "b", "c", "d"];

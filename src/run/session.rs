@@ -1,28 +1,32 @@
 //! One stack and one cluster.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, PoisonError},
 };
 
 use tokio::sync::OnceCell;
 
 use super::{
-    PlanRequest, RunError, Settings,
-    check::Library,
-    fetch::{self, FetchWatch, Local},
+    PlanRequest, Problem, RunError, Settings,
+    check::{self, Library},
+    fetch::{self, FetchWatch, Gathered, Local},
+    helm::find_helm,
     observe, ownership,
 };
 use crate::{
-    cluster::{self, Cluster, guard},
+    chart,
+    cluster::{self, Cluster, ClusterError, guard},
+    diagnostic::Problems,
     graph::{Graph, Request, Selection, Selector},
     helm::Helm,
-    name::{Direction, Namespace},
-    plan::{Contents, Known, Observed, Plan, PlanError},
+    inputs,
+    name::{ChartName, Direction, Namespace},
+    plan::{Contents, CrdContent, Known, Observed, ObservedCrd, Plan, PlanError, Removal},
     release::Releases,
     secret::Redactor,
     shutdown::Shutdown,
-    stack::Stack,
+    stack::{self, Scope, Stack},
 };
 
 /// A connected session: the kubeconfig and context are resolved once, and the cluster is one the
@@ -33,8 +37,8 @@ pub struct Session {
     pub(super) cluster: Cluster,
     pub(super) releases: Releases,
     pub(super) redactor: Redactor,
-    /// What the last plan fetched.
-    fetched: Mutex<Local>,
+    /// Where the charts of the last plan are.
+    gathered: Mutex<Gathered>,
     helm: OnceCell<Helm>,
 }
 
@@ -70,7 +74,7 @@ impl Session {
             cluster,
             releases,
             redactor,
-            fetched: Mutex::default(),
+            gathered: Mutex::default(),
             helm: OnceCell::new(),
         })
     }
@@ -95,9 +99,9 @@ impl Session {
         all.collect::<BTreeSet<_>>().into_iter().collect()
     }
 
-    /// Where the charts of the last plan lie.
-    pub(super) fn fetched(&self) -> Local {
-        self.fetched
+    /// Where the charts of the last plan are.
+    pub(super) fn gathered(&self) -> Gathered {
+        self.gathered
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
@@ -106,26 +110,8 @@ impl Session {
     /// The binary that will be used, of a version the stack accepts. Asked for its version once: a
     /// run that will need it can look for it while the plan is made.
     pub async fn helm(&self, shutdown: &Shutdown) -> Result<&Helm, RunError> {
-        self.helm
-            .get_or_try_init(|| async {
-                let (flag, env) = (self.settings.helm.as_deref(), &self.settings.env);
-                let helm = Helm::detect(flag, env, shutdown).await?;
-                match &self.stack.helm {
-                    // A pre-release counts as the release it leads to.
-                    Some(range)
-                        if !range.matches(&helm.version)
-                            && !range.matches(&release_of(&helm.version)) =>
-                    {
-                        Err(RunError::HelmVersion {
-                            binary: helm.binary.clone(),
-                            found: helm.version.clone(),
-                            wanted: range.to_string(),
-                        })
-                    }
-                    _ => Ok(helm),
-                }
-            })
-            .await
+        let find = || find_helm(&self.stack, &self.settings, shutdown);
+        self.helm.get_or_try_init(find).await
     }
 
     /// Plans a run against what the cluster holds now. On the way up the charts are fetched first,
@@ -135,23 +121,85 @@ impl Session {
         request: &PlanRequest,
         watch: FetchWatch<'_>,
     ) -> Result<Plan, RunError> {
-        let selection = select(&Graph::new(&self.stack), request)?;
+        let graph = Graph::new(&self.stack);
+        let selection = select(&graph, request)?;
         let (stack, settings, redactor) = (&self.stack, &self.settings, &self.redactor);
-        let entries = entries(stack, &selection);
-        let fetched = match request.direction {
-            Direction::Up => fetch::for_run(stack, settings, entries, redactor, watch).await?,
-            Direction::Down => fetch::cached(stack, settings, entries, redactor).await,
+        let entries = entries(stack, &selection, request.direction);
+        let gathered = match request.direction {
+            Direction::Up => {
+                let with = (redactor, watch);
+                fetch::for_run(stack, settings, entries, &|_| false, with).await?
+            }
+            Direction::Down => Gathered {
+                local: fetch::cached(stack, settings, entries, redactor).await,
+                ..Gathered::default()
+            },
         };
-        self.fetched
+        self.gathered
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .clone_from(&fetched);
+            .clone_from(&gathered);
+        let scope = at_hand(stack, settings, redactor);
+        let charts = open(
+            stack,
+            &selection,
+            request.direction,
+            &gathered.local,
+            &scope,
+        )?;
         let listed = self.releases.list(&self.namespaces()).await?;
-        let observed = observe::observed(&self.stack, &self.releases, &listed).await?;
+        let (crds, unseen) = self.crds(request, &charts).await?;
+        let observed = Observed {
+            crds,
+            ..observe::observed(&self.stack, &self.releases, &listed).await?
+        };
         let context = self.cluster.context().map(str::to_owned);
-        let mut plan = make(&self.stack, request, &fetched, Some(&observed), context)?;
+        let chosen = (&graph, &selection);
+        let mut plan = make(chosen, request, charts, Some(&observed), context)?;
+        say_late(&mut plan, &gathered.late);
+        plan.warnings.extend(unseen);
         ownership::bar(&self.stack, &listed, &mut plan);
         Ok(plan)
+    }
+
+    /// The cluster's CRDs, as far as the run has to do with them. Who may not see them cannot apply
+    /// or remove any; if they only tell which ones stay, it is a warning that nobody knows.
+    async fn crds(
+        &self,
+        request: &PlanRequest,
+        charts: &Charts,
+    ) -> Result<(BTreeMap<String, ObservedCrd>, Option<String>), RunError> {
+        let brings = |name: &ChartName| {
+            let chart = self.stack.charts.get(name);
+            chart.is_some_and(stack::Chart::brings_crds)
+        };
+        let bringing: Vec<&ChartName> = charts
+            .iter()
+            .filter(|(name, chart)| !chart.crds.is_empty() && brings(name))
+            .map(|(name, _)| name)
+            .collect();
+        let is_down = request.direction == Direction::Down;
+        if bringing.is_empty() && !is_down {
+            return Ok((BTreeMap::new(), None));
+        }
+        match self.cluster.crds().await {
+            Ok(listed) => Ok((observe::observed_crds(listed), None)),
+            Err(ClusterError::Forbidden { message }) if is_down && !request.purge => {
+                let warning = format!("CRDs stay, but you may not see which: {message}");
+                Ok((BTreeMap::new(), Some(warning)))
+            }
+            Err(ClusterError::Forbidden { message }) if !is_down => {
+                let problem = |name: &ChartName| Problem {
+                    chart: Some(name.clone()),
+                    message: format!("it brings CRDs, and you may not see them: {message}"),
+                    hint: Some("with `crds = \"skip\"` they are left to those who may".into()),
+                };
+                Err(RunError::Preflight(
+                    bringing.into_iter().map(problem).collect(),
+                ))
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 }
 
@@ -162,18 +210,76 @@ pub async fn offline_plan(
     settings: &Settings,
     request: &PlanRequest,
 ) -> Result<Plan, RunError> {
-    let selection = select(&Graph::new(stack), request)?;
-    let entries = entries(stack, &selection);
-    let cached = fetch::cached(stack, settings, entries, &Redactor::default()).await;
-    make(stack, request, &cached, None, None)
+    let graph = Graph::new(stack);
+    let selection = select(&graph, request)?;
+    let entries = || entries(stack, &selection, request.direction);
+    let cached = fetch::cached(stack, settings, entries(), &Redactor::default()).await;
+    let scope = at_hand(stack, settings, &Redactor::default());
+    let charts = open(stack, &selection, request.direction, &cached, &scope)?;
+    let mut plan = make((&graph, &selection), request, charts, None, None)?;
+    let late = fetch::late(stack, settings, entries(), &cached).await;
+    say_late(&mut plan, &late);
+    Ok(plan)
 }
 
+/// Says of the charts that are fetched late what is known of their version.
+fn say_late(plan: &mut Plan, late: &BTreeMap<ChartName, Option<String>>) {
+    for node in &mut plan.nodes {
+        if let Some(locked) = late.get(&node.key.chart).filter(|_| node.action.deploys()) {
+            let version = match locked {
+                Some(version) => format!("fetched late, at {version} as locked"),
+                None => "fetched late: its version is known then".to_owned(),
+            };
+            node.reason = if plan.offline {
+                version
+            } else {
+                format!("{}; {version}", node.reason)
+            };
+        }
+    }
+}
+
+/// What values can be made of before a run has begun.
+fn at_hand(stack: &Stack, settings: &Settings, redactor: &Redactor) -> Scope {
+    inputs::at_hand(stack, settings.given(redactor, &Shutdown::never()))
+}
+
+/// The charts that could be opened, by name.
+type Charts = BTreeMap<ChartName, chart::Chart>;
+
+/// Opens the charts that a plan is made of. One that cannot be opened has no version in the plan;
+/// preflight says why.
+fn open(
+    stack: &Stack,
+    selection: &Selection,
+    direction: Direction,
+    fetched: &Local,
+    scope: &Scope,
+) -> Result<Charts, RunError> {
+    let entries = || entries(stack, selection, direction);
+    let (charts, _) = Library::new(fetched).under(scope).open_all(entries());
+    let missing = match direction {
+        Direction::Up => check::missing_crds(entries(), &charts),
+        Direction::Down => Vec::new(),
+    };
+    if missing.is_empty() {
+        Ok(charts)
+    } else {
+        Err(RunError::Stack(Problems(missing)))
+    }
+}
+
+/// The charts whose files a plan is made of. On the way down those that stay count, too: they may
+/// use the CRDs of one that goes.
 fn entries<'a>(
     stack: &'a Stack,
     selection: &'a Selection,
-) -> impl Iterator<Item = &'a crate::stack::Chart> {
-    let names = selection.charts().iter();
-    names.filter_map(|name| stack.charts.get(name))
+    direction: Direction,
+) -> impl Iterator<Item = &'a stack::Chart> {
+    let charts = stack.charts.values().enumerate();
+    charts
+        .filter(move |(index, _)| direction == Direction::Down || selection.holds(*index))
+        .map(|(_, chart)| chart)
 }
 
 /// The charts a request is about.
@@ -192,46 +298,44 @@ pub fn select(graph: &Graph<'_>, request: &PlanRequest) -> Result<Selection, Run
 }
 
 fn make(
-    stack: &Stack,
+    (graph, selection): (&Graph<'_>, &Selection),
     request: &PlanRequest,
-    fetched: &Local,
+    charts: Charts,
     observed: Option<&Observed>,
     context: Option<String>,
 ) -> Result<Plan, RunError> {
-    let graph = Graph::new(stack);
-    let selection = select(&graph, request)?;
-    // A chart that cannot be opened has no version in the plan; preflight says why.
-    let (charts, _) = Library::new(fetched).open_all(entries(stack, &selection));
-    let contents = |(name, chart): (_, crate::chart::Chart)| {
-        (
-            name,
-            Contents {
-                version: Some(chart.version.to_string()),
-                ..Contents::default()
-            },
-        )
-    };
     let known = Known {
         context,
-        contents: charts.into_iter().map(contents).collect(),
+        contents: charts
+            .into_iter()
+            .map(|(name, chart)| (name, contents(&chart)))
+            .collect(),
         ..Known::default()
     };
+    let removal = Removal {
+        include_protected: request.include_protected,
+        purge: request.purge,
+    };
     let plan: Result<Plan, PlanError> = match (observed, request.direction) {
-        (None, direction) => Plan::offline(&graph, &selection, direction, &known),
-        (Some(observed), Direction::Up) => Plan::up(&graph, &selection, observed, &known),
-        (Some(observed), Direction::Down) => Plan::down(
-            &graph,
-            &selection,
-            observed,
-            &known,
-            request.include_protected,
-        ),
+        (None, direction) => Plan::offline(graph, selection, direction, removal, &known),
+        (Some(observed), Direction::Up) => Plan::up(graph, selection, observed, &known),
+        (Some(observed), Direction::Down) => {
+            Plan::down(graph, selection, observed, &known, removal)
+        }
     };
     Ok(plan?)
 }
 
-fn release_of(version: &semver::Version) -> semver::Version {
-    semver::Version::new(version.major, version.minor, version.patch)
+fn contents(chart: &chart::Chart) -> Contents {
+    let crd = |crd: &Arc<chart::Crd>| CrdContent {
+        name: crd.name.clone(),
+        digest: crd.digest.clone(),
+    };
+    Contents {
+        version: Some(chart.version.to_string()),
+        digest: None,
+        crds: chart.crds.iter().map(crd).collect(),
+    }
 }
 
 /// Proxy variables exist in both cases; curl and Go read both.

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, ffi::OsString, path::PathBuf, time::Duration};
 
-use crate::name::Direction;
+use crate::{inputs::Given, name::Direction, secret::Redactor, shutdown::Shutdown};
 
 /// How to reach the cluster and Helm, and where to keep run folders.
 #[derive(Debug, Clone)]
@@ -41,6 +41,16 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// What inputs are resolved from.
+    pub(super) fn given<'a>(&'a self, redactor: &'a Redactor, shutdown: &'a Shutdown) -> Given<'a> {
+        Given {
+            env: &self.env,
+            inputs: &self.inputs,
+            redactor,
+            shutdown,
+        }
+    }
+
     /// A variable of the environment, when it is text.
     pub(crate) fn var(&self, name: &str) -> Option<&str> {
         self.env
@@ -69,6 +79,7 @@ impl Settings {
 
 /// Which charts, which way.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "one field a flag")]
 pub struct PlanRequest {
     /// Up or down.
     pub direction: Direction,
@@ -82,6 +93,8 @@ pub struct PlanRequest {
     pub with_dependents: bool,
     /// `down` may take protected charts.
     pub include_protected: bool,
+    /// `down` also removes CRDs, and namespaces if empty, that stackctl made.
+    pub purge: bool,
 }
 
 impl PlanRequest {
@@ -94,6 +107,7 @@ impl PlanRequest {
             with_needs: false,
             with_dependents: false,
             include_protected: false,
+            purge: false,
         }
     }
 }

@@ -30,7 +30,7 @@ impl Parse {
 /// As [`Parse::read`].
 pub fn values_document(output: &str, secret: bool) -> Result<Value, String> {
     yaml::parse(output)
-        .and_then(|entries| yaml::Yaml::Table(entries).to_json())
+        .and_then(|tree| tree.to_json())
         .map_err(|error| in_words(&error, secret))
 }
 

@@ -39,4 +39,8 @@ pub use scope::{ExpandError, Resolved, Scope, is_secret_env};
 pub use template::{Expanded, Late, Part, Reference, Template, TemplateError};
 pub use uses::Uses;
 pub(crate) use values::secrets_of;
-pub use values::{Composed, ValuesError};
+pub use values::{
+    ChartDependency, ChartValues, Composed, Edit, Explained, Layer, Leaf, PathPart, SaidBy,
+    Templated, TemplatedValue, ValuePath, Values, ValuesCommand, ValuesError, ValuesLayer,
+    subcharts_in_use,
+};

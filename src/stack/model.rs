@@ -16,7 +16,7 @@ pub use self::{objects::*, steps::*, verbs::*};
 use crate::{
     diagnostic::Place,
     name::{ChartName, EnvironmentName, Milestone, Namespace, ReleaseId, StackName},
-    stack::{range::VersionRange, template::Template},
+    stack::{range::VersionRange, template::Template, values::Values},
 };
 
 /// A whole stack.
@@ -163,7 +163,7 @@ pub struct RepositorySpec {
     pub place: Option<Place>,
 }
 
-/// One chart: a node of the graph, installed as one release.
+/// One chart, installed as one release.
 #[derive(Debug, Clone)]
 pub struct Chart {
     /// Key of its table.
@@ -174,6 +174,9 @@ pub struct Chart {
     pub source: ChartSource,
     /// `version`: which one is fetched, or what Chart.yaml on disk must say (`1.2.3`, or a range).
     pub version: Option<VersionRange>,
+    /// `fetch = "late"`: what has to be fetched of it is fetched when its turn comes, after what it
+    /// needs, not before the run.
+    pub late: bool,
     /// Hard edges.
     pub needs: Vec<Need>,
     /// Soft edges: order only.
@@ -199,6 +202,8 @@ pub struct Chart {
     pub rollback_on_failure: RollbackOnFailure,
     /// Replace objects instead of patching them (Helm's `--force` / `--force-replace`).
     pub force_replace: bool,
+    /// What is done with the CRDs it carries.
+    pub crds: CrdPolicy,
     /// Uninstall first if the installed chart is older than this.
     pub reinstall_below: Option<ReinstallBelow>,
     /// Revisions Helm keeps; 0 = all.
@@ -209,6 +214,13 @@ pub struct Chart {
     pub steps: Steps,
     /// Its table's header, for messages.
     pub place: Option<Place>,
+}
+
+impl Chart {
+    /// Whether CRDs that it carries are brought into the cluster.
+    pub fn brings_crds(&self) -> bool {
+        self.intent == Intent::Deploy && self.crds != CrdPolicy::Skip
+    }
 }
 
 /// Where a chart comes from. Paths are absolute or relative to the current folder, never to the
@@ -299,6 +311,18 @@ pub enum RollbackOnFailure {
     Always,
 }
 
+/// `crds`: what is done with the CRDs in a chart's `crds/` folder and in those of its subcharts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum CrdPolicy {
+    /// Applied before the chart, whenever they are not as it carries them.
+    #[default]
+    Upgrade,
+    /// Applied where they are missing, left alone where they are there: what Helm itself does.
+    Create,
+    /// Left alone: somebody else brings them.
+    Skip,
+}
+
 /// `reinstall_below`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReinstallBelow {
@@ -306,75 +330,4 @@ pub struct ReinstallBelow {
     pub version: semver::Version,
     /// Consent when the release holds claims, CRDs or namespaces.
     pub accept_data_loss: bool,
-}
-
-/// What makes a chart's values: Helm reads the files first, then one document made of the layers.
-#[derive(Debug, Clone, Default)]
-pub struct Values {
-    /// Values files, given to Helm untouched: those before the first command.
-    pub files: Vec<PathBuf>,
-    /// Everything that is computed, in order, later wins: `values_files` from the first command on,
-    /// `values_yaml`, `values`, `set`, `unset`, then what the command line says.
-    pub layers: Vec<ValuesLayer>,
-}
-
-/// One layer of computed values.
-#[derive(Debug, Clone)]
-pub enum ValuesLayer {
-    /// What a command of `values_files` prints: a YAML document.
-    Command(ValuesCommand),
-    /// A values file that stands behind a command. Helm reads its files before the computed
-    /// document, so it could not win over the command's values there: it becomes part of the
-    /// document. Read when the values are composed.
-    File(PathBuf),
-    /// A tree, merged over what is there as Helm merges: tables deep, everything else replaced.
-    Merge(TemplatedValue),
-    /// One change at one path.
-    Edit(Edit),
-}
-
-/// A command among `values_files`.
-#[derive(Debug, Clone)]
-pub struct ValuesCommand {
-    /// What is run, once a run however many charts name it.
-    pub command: DataCommand,
-    /// Everything it prints is secret.
-    pub secret: bool,
-    /// Its entry, for messages.
-    pub place: Option<Place>,
-}
-
-/// A JSON tree whose strings may hold `${…}`.
-#[derive(Debug, Clone)]
-pub enum TemplatedValue {
-    /// A tree in which nothing is to be expanded.
-    Plain(serde_json::Value),
-    /// A text to be expanded. One that is nothing but one `${inputs.x}` keeps the input's type.
-    Text(Template),
-    /// A list.
-    List(Vec<Self>),
-    /// A table. Keys are taken as they stand.
-    Table(Vec<(String, Self)>),
-}
-
-/// One `set` or `unset`.
-#[derive(Debug, Clone)]
-pub struct Edit {
-    /// Where, in Helm's path grammar (`a.b`, `a\.b`, `list[0].c`).
-    pub path: ValuePath,
-    /// The value; `None` = `unset`, a null that reaches Helm and removes the key.
-    pub value: Option<TemplatedValue>,
-}
-
-/// A parsed values path.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ValuePath(pub Vec<PathPart>);
-
-/// One part of a [`ValuePath`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum PathPart {
-    /// A key of a table.
-    Key(String),
-    /// An index of a list.
-    Index(usize),
 }

@@ -9,11 +9,12 @@ use crate::{
         findings::Finding,
         layers::origin::Sources,
         model::{
-            CaptureSource, Chart, DataCommand, HttpTarget, Objects, Run, Stack, Step, Until,
-            ValuesCommand, Verb, Which, Within,
+            CaptureSource, Chart, DataCommand, HttpTarget, Objects, Run, Stack, Step, Until, Verb,
+            Which, Within,
         },
         template::{Late, Reference, Template},
         validate::known,
+        values::ValuesCommand,
     },
 };
 
@@ -27,18 +28,27 @@ impl Stack {
                 continue;
             };
             if action.deploys() {
-                uses.add_commands(chart.values.commands());
+                uses.add_values(chart);
             }
             uses.add_templates(chart.templates(action).into_iter());
             for (chart, name) in chart.outputs_in_use(action) {
                 let outputs = self.charts.get(chart).map(|chart| &chart.outputs);
                 let output = outputs.and_then(|outputs| outputs.get(name));
                 let mut found = Vec::new();
-                output
-                    .iter()
-                    .for_each(|output| output.objects.templates(&mut found));
+                if let Some(output) = output {
+                    output.objects.templates(&mut found);
+                }
                 uses.add_templates(found.into_iter());
             }
+        }
+        uses
+    }
+
+    /// What the values of some of the charts refer to.
+    pub fn uses_of_values(&self, wanted: impl Fn(&ChartName) -> bool) -> Uses<'_> {
+        let mut uses = Uses::default();
+        for chart in self.charts.values().filter(|chart| wanted(&chart.name)) {
+            uses.add_values(chart);
         }
         uses
     }
@@ -93,6 +103,11 @@ pub struct Uses<'a> {
 }
 
 impl<'a> Uses<'a> {
+    fn add_values(&mut self, chart: &'a Chart) {
+        self.add_templates(chart.values.templates());
+        self.add_commands(chart.values.commands());
+    }
+
     fn add_templates(&mut self, templates: impl Iterator<Item = &'a Template>) {
         let references = templates.flat_map(Template::references);
         let known_first = |reference: &&Reference| !matches!(reference, Reference::Late(_));
@@ -125,7 +140,9 @@ impl Verb {
             | Self::Restart { objects, .. }
             | Self::Exists { objects }
             | Self::Absent { objects } => {
-                objects.iter().for_each(|one| one.templates(&mut found));
+                for one in objects {
+                    one.templates(&mut found);
+                }
             }
             Self::Scale {
                 objects, replicas, ..
@@ -134,7 +151,9 @@ impl Verb {
                 replicas.templates(&mut found);
             }
             Self::Apply { manifests, .. } => {
-                manifests.iter().for_each(|one| one.templates(&mut found));
+                for one in manifests {
+                    one.templates(&mut found);
+                }
             }
             Self::Patch { objects, patch, .. } => {
                 objects.templates(&mut found);
@@ -148,7 +167,9 @@ impl Verb {
                     CaptureSource::Field { objects, .. } => objects.templates(&mut found),
                     CaptureSource::Command { run, .. } => run.templates(&mut found),
                 }
-                default.iter().for_each(|one| one.templates(&mut found));
+                if let Some(one) = default {
+                    one.templates(&mut found);
+                }
             }
             Self::Wait { objects, until } => {
                 objects.templates(&mut found);
@@ -206,7 +227,9 @@ impl Objects {
             Which::Named(names) => found.extend(names),
             Which::Matching { selector, fields } => {
                 found.extend(selector);
-                fields.iter().for_each(|(_, value)| value.templates(found));
+                for (_, value) in fields {
+                    value.templates(found);
+                }
             }
         }
     }

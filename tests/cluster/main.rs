@@ -21,12 +21,23 @@ macro_rules! tests {
 
 mod changes;
 mod commands;
+mod crds;
+#[path = "../it/sources/docker_registry.rs"]
+#[expect(
+    clippy::unwrap_used,
+    reason = "shared with tests that are steered by constants"
+)]
+mod docker_registry;
 mod environments;
 mod failures;
 mod interrupts;
+mod late;
 mod offline;
 mod order;
+mod platform;
+mod proof;
 mod quickstart;
+mod registry;
 mod rights;
 mod rollback;
 mod seed;
@@ -41,6 +52,7 @@ mod sources;
 mod steps;
 mod support;
 mod target;
+mod values;
 mod verbs;
 
 use std::process::ExitCode;
@@ -68,6 +80,7 @@ fn main() -> ExitCode {
     }
     let on_a_cluster = [
         quickstart::TESTS,
+        platform::TESTS,
         environments::TESTS,
         failures::TESTS,
         rights::TESTS,
@@ -77,8 +90,13 @@ fn main() -> ExitCode {
         interrupts::TESTS,
         commands::TESTS,
         seed::TESTS,
+        proof::TESTS,
         sources::TESTS,
+        crds::TESTS,
+        registry::TESTS,
+        late::TESTS,
         steps::TESTS,
+        values::TESTS,
         verbs::TESTS,
     ];
     let mut trials: Vec<Trial> = on_a_cluster

@@ -2,11 +2,12 @@
 
 use std::fs;
 
-use crate::support::{Lab, Run};
+use crate::support::{Lab, Run, fixture};
 
 tests![
     who_may_do_the_least_in_one_namespace_brings_a_stack_up_there,
     everything_that_is_not_allowed_is_told_before_anything_is_changed,
+    who_may_not_see_crds_can_do_everything_but_bring_them,
 ];
 
 /// Runs stackctl as somebody else than the admin.
@@ -75,6 +76,32 @@ needs = ["db"]
     assert_eq!(namespace["metadata"]["labels"]["tier"], "base");
     stackctl_as(&lab, "tenant", &["down", "--yes"]).exits(0);
     lab.has_releases(&[]);
+}
+
+fn who_may_not_see_crds_can_do_everything_but_bring_them() {
+    let lab = Lab::new("rights-crds");
+    lab.kubectl(&["create", "namespace", "rights-crds"]);
+    allow(&lab, "owner", "all", &["--verb=*", "--resource=*.*"]);
+    lab.copy(&fixture("charts/prometheus-operator"), "charts/operator");
+    let stack = |crds: &str| {
+        let state = "state_namespace = \"rights-crds\"";
+        let stack = format!(
+            "[stack]\nname = \"rights-crds\"\n{state}\n[charts.operator]\n\
+             chart = \"./charts/operator\"\nnamespace = \"rights-crds\"\ncrds = \"{crds}\"\n"
+        );
+        lab.write("stack.toml", &stack);
+    };
+    stack("upgrade");
+    stackctl_as(&lab, "owner", &["up"]).exits(1).says(&[
+        "operator: it brings CRDs, and you may not see them",
+        "with `crds = \"skip\"` they are left to those who may",
+    ]);
+    stack("skip");
+    stackctl_as(&lab, "owner", &["plan"]).exits(0);
+    stackctl_as(&lab, "owner", &["plan", "--down"])
+        .exits(0)
+        .says(&["warning: CRDs stay, but you may not see which"]);
+    stackctl_as(&lab, "owner", &["plan", "--down", "--purge"]).exits(1);
 }
 
 fn everything_that_is_not_allowed_is_told_before_anything_is_changed() {

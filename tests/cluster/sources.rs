@@ -24,14 +24,14 @@ const PASSWORD: &str = "correct-horse";
 const AUTHORIZATION: &str = "Basic YW5uOmNvcnJlY3QtaG9yc2U=";
 
 /// A chart repository whose files can change, for user `ann` only.
-struct Repository {
+pub(crate) struct Repository {
     runtime: Runtime,
     server: Server,
     files: Arc<Mutex<HashMap<String, Vec<u8>>>>,
 }
 
 impl Repository {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let runtime = Runtime::new().expect("a runtime");
         let files: Arc<Mutex<HashMap<String, Vec<u8>>>> = Arc::default();
         let shared = Arc::clone(&files);
@@ -52,7 +52,7 @@ impl Repository {
     }
 
     /// Serves the lab's `charts/app-VERSION` folders, packed.
-    fn serve(&self, lab: &Lab, versions: &[&str]) {
+    pub(crate) fn serve(&self, lab: &Lab, versions: &[&str]) {
         let mut index = "apiVersion: v1\nentries:\n  app:\n".to_owned();
         let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
         for version in versions {
@@ -61,6 +61,11 @@ impl Repository {
             files.insert(format!("/app-{version}.tgz"), packed(lab, version));
         }
         files.insert("/index.yaml".to_owned(), index.into_bytes());
+    }
+
+    /// Its address.
+    pub(crate) fn url(&self) -> &str {
+        &self.server.url
     }
 
     fn downloads(&self, path: &str) -> usize {
@@ -86,7 +91,7 @@ version = "^1"
 needs = ["base"]
 values = {{ kind = "none" }}
 "#,
-            self.server.url
+            self.url()
         ));
     }
 }
@@ -101,7 +106,8 @@ fn packed(lab: &Lab, version: &str) -> Vec<u8> {
     gzip.finish().expect("memory is writable")
 }
 
-const ENV: &[(&str, &str)] = &[("REPOSITORY_PASSWORD", PASSWORD)];
+/// What its user knows.
+pub(crate) const ENV: &[(&str, &str)] = &[("REPOSITORY_PASSWORD", PASSWORD)];
 
 fn charts_of_a_private_repository_are_fetched_locked_and_installed() {
     let lab = Lab::new("sources");

@@ -18,7 +18,7 @@ use nix::{
 use serde_json::Value;
 use stackctl::{
     event::{ChartOutcome, Event, EventKind, Failure},
-    name::{ChartName, Milestone},
+    name::{Milestone, NodeName},
 };
 use tempfile::TempDir;
 use tokio::time::Instant;
@@ -99,9 +99,12 @@ impl Lab {
         );
     }
 
-    /// Writes a file of the lab.
+    /// Writes a file of the lab, and makes its folder if there is none.
     pub(crate) fn write(&self, path: &str, text: &str) {
-        fs::write(self.dir.path().join(path), text).expect("the lab's folder is writable");
+        let path = self.dir.path().join(path);
+        let folder = path.parent().expect("a file of the lab");
+        fs::create_dir_all(folder).expect("the lab's folder is writable");
+        fs::write(path, text).expect("the lab's folder is writable");
     }
 
     /// Copies a folder of the repository into the lab.
@@ -428,9 +431,9 @@ impl Run {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error} in {self}"))
     }
 
-    /// How each chart ended, by name, as `outcome` or `outcome because CHART`.
+    /// How each chart, or its CRDs, ended, by name, as `outcome` or `outcome because CHART`.
     #[track_caller]
-    pub(crate) fn outcomes(&self) -> BTreeMap<&str, String> {
+    pub(crate) fn outcomes(&self) -> BTreeMap<String, String> {
         let mut outcomes = BTreeMap::new();
         for event in &self.events {
             if let (
@@ -444,7 +447,7 @@ impl Run {
                     Some(because) => format!("{} because {because}", outcome.as_str()),
                     None => outcome.as_str().to_owned(),
                 };
-                let again = outcomes.insert(chart.as_str(), text);
+                let again = outcomes.insert(chart.to_string(), text);
                 assert!(again.is_none(), "{chart} finished twice in {self}");
             }
         }
@@ -454,9 +457,9 @@ impl Run {
     /// Asserts how every chart ended, as `(chart, outcome)` in the words of [`Run::outcomes`].
     #[track_caller]
     pub(crate) fn ended(self, expected: &[(&str, &str)]) -> Self {
-        let expected: BTreeMap<&str, String> = expected
+        let expected: BTreeMap<String, String> = expected
             .iter()
-            .map(|&(chart, outcome)| (chart, outcome.to_owned()))
+            .map(|&(chart, outcome)| (chart.to_owned(), outcome.to_owned()))
             .collect();
         assert_eq!(self.outcomes(), expected, "outcomes of {self}");
         self
@@ -475,7 +478,7 @@ impl Run {
                         failure: Some(failure),
                         ..
                     },
-                ) if chart.as_str() == name => Some(failure.as_ref()),
+                ) if chart.to_string() == name => Some(failure.as_ref()),
                 _ => None,
             })
             .unwrap_or_else(|| panic!("no failure of {name} in {self}"))
@@ -526,11 +529,10 @@ impl Run {
     }
 
     fn position(&self, name: &str, is: impl Fn(&EventKind) -> bool) -> Option<u64> {
+        let node: NodeName = name.parse().expect("the name of a node");
         self.events
             .iter()
-            .find(|event| {
-                event.chart.as_ref().map(ChartName::as_str) == Some(name) && is(&event.kind)
-            })
+            .find(|event| event.chart.as_ref() == Some(&node) && is(&event.kind))
             .map(|event| event.seq)
     }
 

@@ -339,9 +339,7 @@ run = "echo never"
     .to_owned();
     for (name, step, _) in WRONG {
         let chart = "chart = \"./charts/app\"\naction = \"skip\"\nneeds = [\"web\"]";
-        text.push_str(&format!(
-            "[charts.{name}]\n{chart}\n[[charts.{name}.post]]\n{step}\n"
-        ));
+        text += &format!("[charts.{name}]\n{chart}\n[[charts.{name}.post]]\n{step}\n");
     }
     lab.stack(&text);
     let up = lab.stackctl(&["up"]).exits(1);

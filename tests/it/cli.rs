@@ -2,14 +2,19 @@
 //! code. No cluster: where a command wants one it finds a handful of canned answers.
 
 mod api;
+mod crds;
 mod environment;
 mod files;
+mod platform;
+mod render;
 mod terminal;
+mod values;
 
 use std::{
     ffi::OsStr,
     fs,
     io::Write,
+    os::unix::fs::PermissionsExt as _,
     path::Path,
     process::{Command, Stdio},
 };
@@ -47,6 +52,11 @@ impl Shell {
         let path = self.path().join(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
+    }
+
+    fn executable(&self, path: &str) {
+        let all = fs::Permissions::from_mode(0o755);
+        fs::set_permissions(self.path().join(path), all).unwrap();
     }
 
     fn path(&self) -> &Path {

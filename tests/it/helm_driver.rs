@@ -8,7 +8,10 @@ use std::{collections::BTreeMap, ffi::OsString, time::Duration};
 
 use stackctl::{
     event::Stream,
-    helm::{Call, Helm, HelmError, Rollback, Surroundings, Uninstall, Upgrade, Upgraded, WaitMode},
+    helm::{
+        Call, Helm, HelmError, Imagined, Rollback, Surroundings, Uninstall, Upgrade, Upgraded,
+        WaitMode,
+    },
     name::{Namespace, ReleaseId, ReleaseName},
     secret::Secret,
     shutdown::{Level, Reason, Shutdown, Trigger},
@@ -112,6 +115,7 @@ impl Run {
             let call = Call {
                 surroundings: &surroundings,
                 shutdown: &shutdown,
+                at_most: None,
                 on_line: &mut on_line,
             };
             what(helm, call).await
@@ -142,7 +146,14 @@ impl Run {
 
     async fn template(&self) -> Result<String, HelmError> {
         let template = self.start(Box::new(|helm: Helm, call| {
-            Box::pin(async move { helm.template(call, &upgrade(), "v1.37.2").await })
+            Box::pin(async move {
+                let cluster = Imagined {
+                    kube_version: Some("v1.37.2"),
+                    include_crds: false,
+                    api_versions: &[],
+                };
+                helm.template(call, &upgrade(), cluster).await
+            })
         }));
         template.await.unwrap()
     }

@@ -197,7 +197,7 @@ impl<'a> Run<'a> {
 
     /// The entry to follow: the one for exactly this wish, or else the newest for the same chart
     /// that satisfies it, so that a loosened range moves nothing.
-    fn locked(&self, remote: &Remote) -> Result<Option<LockEntry>, FetchError> {
+    pub(super) fn locked(&self, remote: &Remote) -> Result<Option<LockEntry>, FetchError> {
         let Identity {
             source,
             name,

@@ -13,6 +13,7 @@ use crate::{
     },
     diagnostic::{self, Problems},
     name::Direction,
+    plan::Removal,
     run::{PlanRequest, Session, Settings},
     stack::{self, FileSource, LoadOptions, Loaded, Overrides, Stack},
 };
@@ -147,7 +148,7 @@ fn inputs(settings: &StackSettings) -> Vec<(String, String)> {
 pub(super) fn request(
     selection: &SelectionSettings,
     direction: Direction,
-    include_protected: bool,
+    removal: Removal,
 ) -> PlanRequest {
     PlanRequest {
         direction,
@@ -155,6 +156,7 @@ pub(super) fn request(
         selectors: selection.selectors.clone(),
         with_needs: selection.with_needs,
         with_dependents: selection.with_dependents,
-        include_protected,
+        include_protected: removal.include_protected,
+        purge: removal.purge,
     }
 }

@@ -8,11 +8,5 @@ use crate::{
 
 /// Runs the command.
 pub(super) async fn run(settings: DownSettings, console: &Console) -> anyhow::Result<ExitCode> {
-    operate::run(
-        settings.run,
-        Direction::Down,
-        settings.include_protected,
-        console,
-    )
-    .await
+    operate::run(settings.run, Direction::Down, settings.removal, console).await
 }

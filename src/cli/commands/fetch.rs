@@ -12,22 +12,32 @@ use crate::{
     },
     name::ChartName,
     report::{Align, Table},
-    run::{self, FetchProgress, FetchStep, Move, Resolved, Settings},
+    run::{self, FetchProgress, FetchRequest, FetchStep, Move, Resolved, Settings},
     stack::{Overrides, Stack},
 };
 
 /// Runs the command.
 pub(super) async fn run(settings: FetchSettings, console: &Console) -> anyhow::Result<ExitCode> {
     let stack = common::load(&settings.stack, Overrides::default(), console)?;
-    let moves = moves(&settings, &stack)?;
+    let request = FetchRequest {
+        moves: moves(&settings, &stack)?,
+        late: settings.late,
+    };
     let session = Settings {
         frozen: settings.frozen,
         ..common::session_settings(&settings.stack, &ClusterSettings::default(), console)
     };
     let mut watch = |progress: FetchProgress| show(&progress, console);
-    let resolved = run::fetch(&stack, &session, moves, &console.redactor, &mut watch).await?;
+    let resolved = run::fetch(&stack, &session, request, &console.redactor, &mut watch).await?;
     output::print(&table(&stack, &resolved))?;
     if console.verbosity != Verbosity::Quiet && !settings.frozen {
+        if !resolved.later.is_empty() {
+            let names: Vec<&str> = resolved.later.iter().map(ChartName::as_str).collect();
+            console.say(&format!(
+                "left for later: {} (`fetch = \"late\"`); with --late they are fetched now",
+                names.join(", ")
+            ));
+        }
         let verb = if resolved.written { "wrote" } else { "kept" };
         console.say(&format!("{verb} {}", resolved.lock_file.display()));
     }

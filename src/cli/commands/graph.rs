@@ -10,6 +10,7 @@ use crate::{
     },
     graph::{self, Format, Graph},
     name::Direction,
+    plan::Removal,
     run,
     stack::Overrides,
 };
@@ -18,7 +19,7 @@ use crate::{
 pub(super) fn run(settings: &GraphSettings, console: &Console) -> anyhow::Result<ExitCode> {
     let stack = common::load(&settings.stack, Overrides::default(), console)?;
     let graph = Graph::new(&stack);
-    let request = common::request(&settings.selection, Direction::Up, false);
+    let request = common::request(&settings.selection, Direction::Up, Removal::default());
     let selection = run::select(&graph, &request)?;
     let format = match settings.output {
         GraphFormat::Text => Format::Text,
@@ -26,6 +27,11 @@ pub(super) fn run(settings: &GraphSettings, console: &Console) -> anyhow::Result
         GraphFormat::Mermaid => Format::Mermaid,
         GraphFormat::Json => Format::Json,
     };
-    output::print(&graph::export(&graph, &selection, format))?;
+    output::print(&graph::export(
+        &graph,
+        &selection,
+        &run::carriers(&stack),
+        format,
+    ))?;
     Ok(ExitCode::Success)
 }

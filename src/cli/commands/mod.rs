@@ -8,8 +8,10 @@ mod fetch;
 mod graph;
 mod operate;
 mod plan;
+mod render;
 mod status;
 mod up;
+mod values;
 
 use std::future::Future;
 
@@ -27,6 +29,8 @@ pub(super) fn run(settings: Settings, console: &Console) -> anyhow::Result<ExitC
         Settings::Status(settings) => block_on(status::run(settings, console)),
         Settings::Check(settings) => check::run(&settings, console),
         Settings::Graph(settings) => graph::run(&settings, console),
+        Settings::Values(settings) => block_on(values::run(settings, console)),
+        Settings::Render(settings) => block_on(render::run(settings, console)),
         Settings::Completions(shell) => completions::run(shell),
     }
 }

@@ -14,7 +14,7 @@ use crate::{
     },
     event::{Event, RunOutcome},
     name::Direction,
-    plan::{self, Plan},
+    plan::{self, Plan, Removal},
     report::{Closing, Detail, JsonLines, Lines, Look, Reporter, Summary, Terminal, Watcher},
     run::{Finished, Implementations, RunError, Session},
     shutdown::Shutdown,
@@ -24,7 +24,7 @@ use crate::{
 pub(super) async fn run(
     settings: RunSettings,
     direction: Direction,
-    include_protected: bool,
+    removal: Removal,
     console: &Console,
 ) -> anyhow::Result<ExitCode> {
     let overrides = Overrides {
@@ -40,7 +40,7 @@ pub(super) async fn run(
     };
     let stack = common::load(&settings.stack, overrides, console)?;
     let session = common::open_for_run(stack, &settings, console).await?;
-    let request = common::request(&settings.selection, direction, include_protected);
+    let request = common::request(&settings.selection, direction, removal);
     let mut watch = |progress| fetch::show(&progress, console);
     if settings.dry_run {
         let plan = session.plan(&request, &mut watch).await?;
@@ -59,6 +59,10 @@ pub(super) async fn run(
     }
     if console.interactive && !settings.yes {
         console.say(&plan::text(&plan));
+    } else if console.verbosity != Verbosity::Quiet {
+        for warning in &plan.warnings {
+            console.say(&format!("warning: {warning}"));
+        }
     }
     if !confirm(&plan, settings.yes, console)? {
         console.say("nothing was changed");
@@ -148,8 +152,11 @@ fn kept(plan: &Plan) -> String {
         .map(|node| node.release.namespace.as_str())
         .collect();
     let namespaces: Vec<&str> = namespaces.into_iter().collect();
-    format!(
-        "kept, if there: the namespaces {}; CRDs of charts; claims of StatefulSets",
-        namespaces.join(", ")
-    )
+    let mut kept = vec![format!("the namespaces {}", namespaces.join(", "))];
+    if plan.purge {
+        kept[0] += " that are not empty or were there before";
+    }
+    kept.extend(plan.kept_crds_in_words());
+    kept.push("claims of StatefulSets".to_owned());
+    format!("kept, if there: {}", kept.join("; "))
 }

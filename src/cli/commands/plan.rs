@@ -22,7 +22,7 @@ pub(super) async fn run(settings: PlanSettings, console: &Console) -> anyhow::Re
     } else {
         Direction::Up
     };
-    let request = common::request(&settings.selection, direction, settings.include_protected);
+    let request = common::request(&settings.selection, direction, settings.removal);
     let session = Settings {
         frozen: settings.frozen,
         ..common::session_settings(&settings.stack, &settings.cluster, console)

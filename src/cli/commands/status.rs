@@ -10,7 +10,8 @@ use crate::{
         output,
         settings::{OutputFormat, StatusSettings, Verbosity},
     },
-    name::identity,
+    name::{Direction, identity},
+    plan::Removal,
     report::{Align, Table},
     run::StatusRow,
     stack::Overrides,
@@ -21,7 +22,7 @@ pub(super) async fn run(settings: StatusSettings, console: &Console) -> anyhow::
     let stack = common::load(&settings.stack, Overrides::default(), console)?;
     let session = common::session_settings(&settings.stack, &settings.cluster, console);
     let session = common::open(stack, session, console).await?;
-    let request = common::request(&settings.selection, crate::name::Direction::Up, false);
+    let request = common::request(&settings.selection, Direction::Up, Removal::default());
     let rows = session.status(&request).await?;
     match settings.output {
         OutputFormat::Json => {

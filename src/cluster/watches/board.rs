@@ -245,6 +245,7 @@ mod tests {
         Kind {
             resource,
             namespaced: true,
+            listable: true,
         }
     }
 

@@ -60,7 +60,7 @@ fn a_dependent_starts_at_the_milestone_and_goes_on_when_the_chart_fails_later() 
         ]
     );
     assert_eq!(outcome.outcome, RunOutcome::Failed);
-    let order: Vec<_> = outcome.charts.iter().map(|c| c.chart.as_str()).collect();
+    let order: Vec<_> = outcome.charts.iter().map(|c| c.chart.to_string()).collect();
     assert_eq!(order, ["n0", "n1", "n2", "n3"], "plan order");
 }
 

@@ -16,7 +16,7 @@ use tokio::time::sleep;
 use super::*;
 use crate::{
     event::{Event, EventKind, Failure},
-    name::{ChartName, Direction, Milestone, RunId, StackName},
+    name::{ChartName, Direction, Milestone, NodeName, RunId, StackName},
     plan::{Node, NodeIx, Plan, Wait},
     secret::Redactor,
     shutdown::Shutdown,
@@ -88,7 +88,10 @@ struct Scripted {
 
 impl Scripted {
     fn new(plan: &Plan, scripts: Vec<Vec<Act>>) -> Arc<Self> {
-        let keys = plan.nodes.iter().map(|node| node.key.as_str()[1..].parse());
+        let keys = plan
+            .nodes
+            .iter()
+            .map(|node| node.key.chart.as_str()[1..].parse());
         Arc::new(Self {
             scripts,
             keys: keys.collect::<Result<_, _>>().unwrap(),

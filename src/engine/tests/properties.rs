@@ -134,13 +134,13 @@ fn happen(world: &World) -> (Plan, Outcome, Vec<Event>, Arc<Scripted>) {
 struct Life {
     started: Option<u64>,
     reached: Vec<(u64, Milestone)>,
-    finished: Vec<(u64, ChartOutcome, Option<ChartName>)>,
+    finished: Vec<(u64, ChartOutcome, Option<NodeName>)>,
     last: u64,
 }
 
 fn lives(plan: &Plan, events: &[Event]) -> Vec<Life> {
     let keys = plan.iter().map(|(ix, node)| (node.key.clone(), ix.index()));
-    let index: HashMap<ChartName, usize> = keys.collect();
+    let index: HashMap<NodeName, usize> = keys.collect();
     let mut lives = vec![Life::default(); plan.nodes.len()];
     for event in events {
         let Some(chart) = &event.chart else { continue };

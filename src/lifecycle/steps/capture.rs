@@ -92,8 +92,6 @@ pub(in crate::lifecycle) async fn field_of<'a>(
 
 fn hash_of(value: &Value) -> String {
     let hash = digest(&SHA256, value.to_string().as_bytes());
-    hash.as_ref()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    let bytes = hash.as_ref().iter();
+    bytes.fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }

@@ -31,11 +31,10 @@ mod wait;
 mod when;
 
 use attempt::Attempt;
-use tokio::time::Instant;
 
 pub(super) use self::{capture::field_of, objects::View};
 
-use super::{Context, Payload, StepError, words::in_words};
+use super::{Context, Payload, StepError, retry};
 use crate::stack::{OnError, Step};
 
 /// Runs the entries of one phase that are meant for this chart now, in order. Each gets the
@@ -77,32 +76,12 @@ async fn attempts(
     step: &Step,
     payload: &Payload,
 ) -> Result<Payload, StepError> {
-    let retry = &step.retry;
     let mut attempt = 1;
     loop {
-        let error = match Attempt::new(cx, phase, step, payload).make().await {
+        match Attempt::new(cx, phase, step, payload).make().await {
             Ok(payload) => return Ok(payload),
-            Err(error) => error,
-        };
-        let pause = retry.pause_after(attempt);
-        let again = attempt < retry.attempts
-            && retry.on.contains(&error.class())
-            && !cx.is_over_at(Instant::now() + pause);
-        if error.cancelled || !again {
-            return Err(match attempt {
-                1 => error,
-                n => StepError {
-                    message: format!("{} (after {n} attempts)", error.message),
-                    ..error
-                },
-            });
+            Err(error) => retry::again(cx, &step.retry, attempt, error).await?,
         }
-        cx.status(&format!(
-            "attempt {attempt} of {}: {error}; again in {}",
-            retry.attempts,
-            in_words(pause)
-        ));
-        cx.pause(pause).await?;
         attempt += 1;
     }
 }

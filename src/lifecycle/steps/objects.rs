@@ -149,15 +149,15 @@ impl<'a> View<'a> {
     }
 
     /// Everything that is there of what a step names.
-    pub(super) async fn find(&self, named: &Named<'_>) -> Result<Found, StepError> {
+    pub(super) async fn find(&self, which: &Named<'_>) -> Result<Found, StepError> {
         let mut found = Found::default();
-        match &named.which {
+        match &which.which {
             NamedWhich::Names(names) => {
                 // A loop, as closures over references are not general enough for the `Send` of
                 // our callers.
                 let mut reads = Vec::with_capacity(names.len());
                 for name in names {
-                    let object = named.object(name, named.namespace.clone());
+                    let object = which.object(name, which.namespace.clone());
                     reads.push(async { (self.cx.run.cluster.get(&object).await, object) });
                 }
                 let mut reads = futures::stream::iter(reads).buffered(AT_ONCE);
@@ -171,8 +171,8 @@ impl<'a> View<'a> {
             NamedWhich::Matching { selector, fields } => {
                 let ServedKind {
                     api_version, kind, ..
-                } = &named.kind;
-                let namespace = named.namespace.as_deref();
+                } = &which.kind;
+                let namespace = which.namespace.as_deref();
                 let listed = self
                     .cx
                     .run
@@ -182,7 +182,7 @@ impl<'a> View<'a> {
                 for value in listed {
                     let text = |key: &str| value["metadata"][key].as_str().map(str::to_owned);
                     let Some(name) = text("name") else { continue };
-                    let live = self.live(named.object(&name, text("namespace")), value);
+                    let live = self.live(which.object(&name, text("namespace")), value);
                     let is = |(path, wanted): &(&ValuePath, Value)| {
                         field::read(&live, path).is_some_and(|found| same(&found, wanted))
                     };

@@ -55,7 +55,7 @@ enum Says {
 }
 
 async fn output(at: &Attempt<'_>, run: &stack::Run, says: Says) -> Result<Output, StepError> {
-    let (cx, step) = (at.cx, at.step);
+    let cx = at.cx;
     let mut words = run.command.iter().map(|word| argument(at, word));
     let program = words.next().transpose()?.unwrap_or_default();
     let child = Command {

@@ -13,8 +13,7 @@ use crate::stack::{
         origin::{Located, SourceIx, Text},
     },
     load::LoadOptions,
-    model::{Edit, TemplatedValue},
-    values::edit,
+    values::{Edit, Layer, Templated, TemplatedValue, edit},
 };
 
 /// What the command line says beyond settings.
@@ -102,12 +101,18 @@ fn read_set(said: Text<'_>, command_line: &mut CommandLine) {
             .push(Finding::error("`--set` is not valid").at(said.origin, reason)),
         Ok((chart, pairs)) => {
             for (path, value) in pairs {
-                let value = Some(TemplatedValue::Plain(value));
+                let value = TemplatedValue {
+                    content: Templated::Plain(value),
+                    origin: said.origin,
+                };
                 let chart = Located {
                     value: chart.to_owned(),
                     origin: said.origin,
                 };
-                command_line.edits.push((chart, Edit { path, value }));
+                let layer = Layer::CommandLineSet;
+                command_line
+                    .edits
+                    .push((chart, Edit { layer, path, value }));
             }
         }
     }

@@ -121,10 +121,13 @@ impl Table {
     pub(crate) fn read(table: DeTable<'_>, source: SourceIx) -> Self {
         let mut entries: Vec<Entry> = table
             .into_iter()
-            .map(|(key, value)| Entry {
-                key: source.origin(key.span()),
-                name: key.into_inner().into_owned(),
-                node: Node::read(value, source),
+            .map(|(key, value)| {
+                let source = source.under(key.get_ref());
+                Entry {
+                    key: source.origin(key.span()),
+                    name: key.into_inner().into_owned(),
+                    node: Node::read(value, source),
+                }
             })
             .collect();
         entries.sort_unstable_by_key(|entry| entry.key);

@@ -14,6 +14,41 @@ pub(crate) struct Origin {
     source: u16,
     start: u32,
     end: u32,
+    section: Section,
+}
+
+/// Which part of a stack file says something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Section {
+    /// The file itself.
+    File,
+    /// A top-level table that is none of those below.
+    Table,
+    /// `[defaults]`.
+    Defaults,
+    /// `[environments]`.
+    Environments,
+    /// `[environments.NAME]`.
+    Environment,
+    /// A table of an environment.
+    OfEnvironment,
+    /// `[environments.NAME.defaults]`.
+    EnvironmentDefaults,
+}
+
+impl Section {
+    /// Of what stands under a key.
+    fn under(self, key: &str) -> Self {
+        match (self, key) {
+            (Self::File, "defaults") => Self::Defaults,
+            (Self::File, "environments") => Self::Environments,
+            (Self::File, _) => Self::Table,
+            (Self::Environments, _) => Self::Environment,
+            (Self::Environment, "defaults") => Self::EnvironmentDefaults,
+            (Self::Environment, _) => Self::OfEnvironment,
+            (deeper, _) => deeper,
+        }
+    }
 }
 
 /// The texts a stack is made of, in the order findings are told: the file, what it includes, the
@@ -28,9 +63,12 @@ struct Known {
     folder: Option<Arc<Path>>,
 }
 
-/// Which of the [`Sources`].
+/// Which of the [`Sources`], and where in it.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct SourceIx(u16);
+pub(crate) struct SourceIx {
+    index: u16,
+    section: Section,
+}
 
 /// A value and where it was said.
 #[derive(Debug, Clone, Copy)]
@@ -56,10 +94,33 @@ impl SourceIx {
     pub(crate) fn origin(self, span: Range<usize>) -> Origin {
         let cut = |offset: usize| u32::try_from(offset).unwrap_or(u32::MAX);
         Origin {
-            source: self.0,
+            source: self.index,
             start: cut(span.start),
             end: cut(span.end),
+            section: self.section,
         }
+    }
+
+    /// For what stands under a key of a table that is read with `self`.
+    pub(crate) fn under(self, key: &str) -> Self {
+        let section = self.section.under(key);
+        Self { section, ..self }
+    }
+}
+
+impl Origin {
+    /// The part of the stack file.
+    pub(crate) fn section(self) -> Section {
+        self.section
+    }
+
+    /// Another span of the same text.
+    fn moved(self, span: Range<usize>) -> Self {
+        let source = SourceIx {
+            index: self.source,
+            section: self.section,
+        };
+        source.origin(span)
     }
 }
 
@@ -78,7 +139,10 @@ impl Sources {
         let index = u16::try_from(self.0.len()).unwrap_or(u16::MAX);
         let source = Arc::new(source);
         self.0.push(Known { source, folder });
-        SourceIx(index)
+        SourceIx {
+            index,
+            section: Section::File,
+        }
     }
 
     /// The folder of the file that says something: its relative paths start there, its commands
@@ -98,23 +162,46 @@ impl Sources {
         })
     }
 
-    /// The origin of a part of a text. TOML escapes shift offsets; a text that does not stand in
-    /// the file as it is read is marked as a whole.
+    /// The origin of a part of a text.
     pub(crate) fn within(&self, text: Text<'_>, part: &Range<usize>) -> Origin {
+        self.parts(text).origin(part)
+    }
+
+    /// For the origins of many parts of a text.
+    pub(crate) fn parts<'a>(&self, text: Text<'a>) -> Parts<'a> {
+        Parts {
+            text,
+            start: self.start(text),
+        }
+    }
+
+    /// Where a text begins in its file. TOML escapes shift offsets; a text that does not stand in
+    /// the file as it is read has no such place.
+    fn start(&self, text: Text<'_>) -> Option<usize> {
         let whole = text.origin;
         let range = whole.start as usize..whole.end as usize;
-        let found = self
-            .0
-            .get(usize::from(whole.source))
-            .and_then(|known| known.source.text.get(range))
-            .and_then(|raw| raw.find(text.value))
-            .filter(|_| !text.value.is_empty() && part.end <= text.value.len());
-        match found {
-            Some(at) => {
-                let base = whole.start as usize + at;
-                SourceIx(whole.source).origin(base + part.start..base + part.end)
+        let known = self.0.get(usize::from(whole.source))?;
+        let at = known.source.text.get(range)?.find(text.value)?;
+        (!text.value.is_empty()).then_some(whole.start as usize + at)
+    }
+}
+
+/// Makes origins of parts of one text.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Parts<'a> {
+    text: Text<'a>,
+    start: Option<usize>,
+}
+
+impl Parts<'_> {
+    /// Of one part: the whole text if that is all that is known.
+    pub(crate) fn origin(&self, part: &Range<usize>) -> Origin {
+        match self.start {
+            Some(start) if part.end <= self.text.value.len() => {
+                let span = start + part.start..start + part.end;
+                self.text.origin.moved(span)
             }
-            None => whole,
+            _ => self.text.origin,
         }
     }
 }

@@ -1,8 +1,8 @@
 //! How a stack file names objects of the cluster: the same way wherever it does.
 
 use crate::stack::{
-    model::{TemplatedValue, ValuePath},
     template::Template,
+    values::{TemplatedValue, ValuePath},
 };
 
 /// Objects of one kind.

@@ -4,8 +4,9 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use super::Objects;
 use crate::stack::{
-    model::{Parse, TemplatedValue, ValuePath},
+    model::Parse,
     template::Template,
+    values::{TemplatedValue, ValuePath},
 };
 
 /// What a step does.

@@ -9,10 +9,11 @@ use crate::stack::{
         node::{Node, Table, Value},
         origin::{Located, Origin, Text},
     },
-    model::{Intent, RollbackOnFailure, Wait},
+    model::{CrdPolicy, Intent, RollbackOnFailure, Wait},
     raw::{
+        RawRetry,
         data::{RawValuesFile, read_values_files},
-        RawRetry, history_max, one_or_more, read_retry,
+        history_max, one_or_more, read_retry,
         reader::{self, Reader, table, wrong},
         steps::{RawSteps, read_steps},
     },
@@ -27,6 +28,8 @@ pub(crate) struct RawChart<'a> {
     /// Nobody says where it is, not even wrongly.
     pub(crate) nowhere: bool,
     pub(crate) version: Option<Text<'a>>,
+    /// Where it says `fetch = "late"`.
+    pub(crate) late: Option<Origin>,
     pub(crate) release: Option<Text<'a>>,
     pub(crate) namespace: Option<Text<'a>>,
     pub(crate) needs: Vec<Text<'a>>,
@@ -46,6 +49,7 @@ pub(crate) struct RawChart<'a> {
     pub(crate) wait: Wait,
     pub(crate) rollback_on_failure: RollbackOnFailure,
     pub(crate) force_replace: bool,
+    pub(crate) crds: CrdPolicy,
     pub(crate) reinstall_below: Option<RawReinstall<'a>>,
     pub(crate) history_max: Option<u32>,
     pub(crate) outputs: Vec<(Text<'a>, &'a Node)>,
@@ -58,9 +62,6 @@ pub(crate) struct RawReinstall<'a> {
     pub(crate) version: Text<'a>,
     pub(crate) accept_data_loss: bool,
 }
-
-/// Keys of the design that come with later versions.
-const LATER: &[&str] = &["crds"];
 
 /// Finds what is wrong with `[defaults]` itself, whether or not a chart uses it.
 pub(crate) fn check_defaults(table: &Table, f: &mut Findings) {
@@ -85,7 +86,7 @@ pub(crate) fn read<'a>(
     f: &mut Findings,
 ) -> RawChart<'a> {
     let rollback = rollback(table, defaults, f);
-    let mut chart = Reader::new("a chart", table).over(defaults).later(LATER);
+    let mut chart = Reader::new("a chart", table).over(defaults);
     // Read above, from one layer at a time.
     chart.node("rollback_on_failure");
     chart.node("atomic");
@@ -94,11 +95,17 @@ pub(crate) fn read<'a>(
         ("destroy", Intent::Destroy),
         ("skip", Intent::Skip),
     ];
+    let policies = [
+        ("upgrade", CrdPolicy::Upgrade),
+        ("create", CrdPolicy::Create),
+        ("skip", CrdPolicy::Skip),
+    ];
     let raw = RawChart {
         name,
         nowhere: !chart.has("chart"),
         chart: chart.text("chart", f),
         version: chart.text("version", f),
+        late: read_late(&mut chart, f),
         release: chart.text("release", f),
         namespace: chart.text("namespace", f),
         needs: chart.texts("needs", f).unwrap_or_default(),
@@ -124,6 +131,7 @@ pub(crate) fn read<'a>(
         wait: read_wait(&mut chart, f),
         rollback_on_failure: rollback,
         force_replace: chart.flag("force_replace", f).unwrap_or_default(),
+        crds: chart.word("crds", &policies, f).unwrap_or_default(),
         reinstall_below: chart
             .node("reinstall_below")
             .and_then(|node| read_reinstall(node, f)),
@@ -133,6 +141,13 @@ pub(crate) fn read<'a>(
     };
     chart.finish(f);
     raw
+}
+
+fn read_late(chart: &mut Reader<'_>, f: &mut Findings) -> Option<Origin> {
+    let said = chart.text("fetch", f)?;
+    let words = [("early", false), ("late", true)];
+    let late = reader::word(said, "fetch", &words, f)?;
+    late.then_some(said.origin)
 }
 
 fn read_values<'a>(chart: &mut Reader<'a>, f: &mut Findings) -> Option<&'a Node> {

@@ -275,16 +275,17 @@ pub(crate) fn read_retry(node: &Node, f: &mut Findings) -> Option<RawRetry> {
         let origin = retry.origin_or("attempts", node.origin);
         f.add(Finding::error("`attempts` must be at least 1").at(origin, ""));
     }
+    let on = retry.texts("on", f);
+    if on.as_ref().is_some_and(Vec::is_empty) {
+        let origin = retry.origin_or("on", node.origin);
+        f.add(Finding::error("`on` is empty").at(origin, "nothing would be tried again"));
+    }
     let raw = RawRetry {
         attempts,
         delay: retry.duration("delay", f),
         backoff: retry.factor("backoff", f),
-        on: retry.texts("on", f).map(|said| read_classes(&said, f)),
+        on: on.map(|said| read_classes(&said, f)),
     };
-    if raw.on.as_ref().is_some_and(Vec::is_empty) {
-        let origin = retry.origin_or("on", node.origin);
-        f.add(Finding::error("`on` is empty").at(origin, "nothing would be tried again"));
-    }
     retry.finish(f);
     Some(raw)
 }

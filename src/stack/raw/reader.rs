@@ -19,8 +19,6 @@ pub(crate) struct Reader<'a> {
     table: &'a Table,
     /// For charts.
     defaults: Option<Defaults<'a>>,
-    /// Keys of the design that this version does not have yet.
-    later: &'static [&'static str],
     asked: Vec<&'static str>,
     /// How many of the asked keys are in `table` itself.
     found: usize,
@@ -35,7 +33,6 @@ impl<'a> Reader<'a> {
             what,
             table,
             defaults: None,
-            later: &[],
             // As many as a chart has keys.
             asked: Vec::with_capacity(32),
             found: 0,
@@ -45,11 +42,6 @@ impl<'a> Reader<'a> {
     /// Falls back to `[defaults]`, key by key.
     pub(crate) fn over(mut self, defaults: Option<Defaults<'a>>) -> Self {
         self.defaults = defaults;
-        self
-    }
-
-    pub(crate) fn later(mut self, keys: &'static [&'static str]) -> Self {
-        self.later = keys;
         self
     }
 
@@ -198,16 +190,11 @@ impl<'a> Reader<'a> {
                 continue;
             }
             let what = self.what;
-            f.add(if self.later.contains(&key) {
-                Finding::error(format!(
-                    "`{key}` is not supported by this version of stackctl"
-                ))
-                .at(origin, "")
-            } else {
+            f.add(
                 Finding::error(format!("unknown key `{key}`"))
                     .at(origin, format!("not a key of {what}"))
-                    .suggest(key, self.asked.iter().copied())
-            });
+                    .suggest(key, self.asked.iter().copied()),
+            );
         }
     }
 }

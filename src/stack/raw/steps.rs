@@ -121,30 +121,22 @@ fn read_step<'a>(node: &'a Node, phase: &'static str, f: &mut Findings) -> Optio
         ("ignore", OnError::Ignore),
     ];
     let verb = read_verb(&mut step, node, f);
-    let raw = RawStep {
-        name: step.text("name", f),
-        when: step
-            .node("when")
-            .and_then(|node| read_when(node, f))
-            .unwrap_or_default(),
-        on_error: step.word("on_error", &words, f).unwrap_or_default(),
-        timeout: step.duration("timeout", f),
-        retry: step
-            .node("retry")
-            .and_then(|node| read_retry(node, f))
-            .unwrap_or_default(),
-        origin: node.origin,
-        // Whatever else is wrong with the step is still worth saying.
-        verb: match verb {
-            Some(verb) => verb,
-            None => {
-                step.finish(f);
-                return None;
-            }
-        },
-    };
+    // Whatever else is wrong with the step is worth saying, too.
+    let name = step.text("name", f);
+    let when = step.node("when").and_then(|node| read_when(node, f));
+    let on_error = step.word("on_error", &words, f);
+    let timeout = step.duration("timeout", f);
+    let retry = step.node("retry").and_then(|node| read_retry(node, f));
     step.finish(f);
-    Some(raw)
+    Some(RawStep {
+        name,
+        when: when.unwrap_or_default(),
+        on_error: on_error.unwrap_or_default(),
+        timeout,
+        retry: retry.unwrap_or_default(),
+        origin: node.origin,
+        verb: verb?,
+    })
 }
 
 fn read_verb<'a>(step: &mut Reader<'a>, node: &'a Node, f: &mut Findings) -> Option<RawVerb<'a>> {

@@ -89,8 +89,9 @@ fn every_knot_is_reported() {
 #[test]
 fn what_is_wrong_with_one_edge() {
     let found = messages(&charts(
-        "web: needs = [\"dbb\", \"db:redy\", \"db:crds\", \"web\", \"off\", \"old\", \"\"]; after = [\"off\", \"nope\"]
+        "web: needs = [\"dbb\", \"db:redy\", \"bare:crds\", \"web\", \"web:crds\", \"off\", \"old\", \"\"]; after = [\"off\", \"nope\"]
          db:
+         bare: crds = \"skip\"
          off: enabled = false
          old: action = \"destroy\"
          older: action = \"destroy\"; needs = [\"old\"]
@@ -98,15 +99,16 @@ fn what_is_wrong_with_one_edge() {
     ));
     insta::assert_snapshot!(found.join("\n"), @r#"
     stack.toml:5: unknown chart `dbb` (no chart of this name) | did you mean `db`?
-    stack.toml:5: unknown milestone `redy` (expected one of `deployed`, `ready` and `validated`) | did you mean `ready`?
-    stack.toml:5: the milestone `crds` is not supported by this version of stackctl | charts have no CRD nodes yet: use `deployed`, or leave the milestone out
+    stack.toml:5: unknown milestone `redy` (expected one of `crds`, `deployed`, `ready` and `validated`) | did you mean `ready`?
+    stack.toml:5: chart `web` waits for the CRDs of `bare`, which brings none | wait for the CRDs of the chart that brings them, or leave this out
     stack.toml:5: chart `web` needs itself
+    stack.toml:5: chart `web` needs itself | a chart waits for its own CRDs anyway
     stack.toml:5: chart `web` needs `off`, which is disabled
     stack.toml:5: chart `web` needs `old`, which is to be destroyed | destroy `web`, too, or remove the need
     stack.toml:5: unknown chart `` (no chart of this name)
     stack.toml:6: unknown chart `nope` (no chart of this name)
-    stack.toml:22: chart `twice` names `db` twice
-    stack.toml:23: chart `twice` both needs `db` and comes after it
+    stack.toml:25: chart `twice` names `db` twice
+    stack.toml:26: chart `twice` both needs `db` and comes after it
     "#);
 }
 
@@ -125,4 +127,22 @@ fn an_edge_that_others_imply_is_a_warning() {
     5 | needs = ["api", "db"]
       |                 ^^^^ its other needs imply this one
     "#);
+}
+
+#[test]
+fn charts_may_use_each_others_crds_without_a_cycle() {
+    // `web` also says more than `api` does of `db`.
+    let text = charts(
+        "prometheus: needs = [\"cert-manager:crds\"]
+         cert-manager: needs = [\"prometheus:crds\"]; after = [\"prometheus\"]
+         db:
+         api: needs = [\"db:crds\"]
+         web: needs = [\"api\", \"db\"]
+         jobs: needs = [\"web\", \"db:crds\"]",
+    );
+    let loaded = try_load(&text).unwrap();
+    assert_eq!(messages(&text), [""; 0]);
+    let manager = &loaded.stack.charts["cert-manager"];
+    assert_eq!(manager.needs[0].until, crate::name::Milestone::Crds);
+    assert_eq!(manager.after[0].until, crate::name::Milestone::Validated);
 }

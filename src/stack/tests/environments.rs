@@ -11,7 +11,6 @@ use crate::stack::{
         node::{Node, Value as Said},
     },
     load_each,
-    values::merge,
 };
 
 /// A folder of files, and a chart for every path any of them mentions.
@@ -444,7 +443,7 @@ proptest! {
         prop_assert!(wrong.is_empty());
         let mut expected = a;
         for over in [b, file, overlay] {
-            merge(&mut expected, over);
+            expected = super::values::merged(&expected, &over);
         }
         prop_assert_eq!(as_json(layers.root.get("x").unwrap()), expected);
     }

@@ -36,7 +36,7 @@ fn each_wrong_chart_key_says_why() {
         "values_yaml = '''\na: 1\nb: [no, 012]\n'''",
         r#"set = { "a..b" = 1 }"#,
         "set = { \"a.b\" = 1 }\nunset = [\"a\"]",
-        r#"crds = "upgrade""#,
+        r#"crds = "upgrad""#,
         r#"needs = "db""#,
         "needs = [1]",
         "enabled = \"no\"",
@@ -125,8 +125,8 @@ fn each_wrong_chart_key_says_why() {
     set = { "a.b" = 1 }
     unset = ["a"]
       error: `a` is unset, but `a.b` is set / unset = ["a"] / ^^^ only one of them can be
-    crds = "upgrade"
-      error: `crds` is not supported by this version of stackctl / crds = "upgrade" / ^^^^
+    crds = "upgrad"
+      error: `upgrad` is not a value of `crds` / crds = "upgrad" / ^^^^^^^^ expected one of `upgrade`, `create` and `skip` / help: did you mean `upgrade`?
     needs = "db"
       error: `needs`: expected an array of strings, found a string / needs = "db" / ^^^^ / help: write `["db"]`
     needs = [1]

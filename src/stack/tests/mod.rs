@@ -3,6 +3,7 @@
 mod commands;
 mod edges;
 mod environments;
+mod explain;
 mod keys;
 mod outputs;
 mod parse;

@@ -35,14 +35,15 @@ when = { action = ["upgrade"] }
     );
     assert!(loki.outputs["password"].secret && !loki.outputs["url"].secret);
     let promtail = &stack.charts["promtail"];
-    let used = |action| -> Vec<_> {
-        let used = promtail.outputs_in_use(action).into_iter();
-        used.map(|(chart, name)| format!("{chart}.{name}"))
+    let of = |action| -> Vec<_> {
+        let outputs = promtail.outputs_in_use(action).into_iter();
+        outputs
+            .map(|(chart, name)| format!("{chart}.{name}"))
             .collect()
     };
-    assert_eq!(used(Action::Install), ["loki.url"]);
-    assert_eq!(used(Action::Upgrade), ["loki.password", "loki.url"]);
-    assert_eq!(used(Action::Uninstall), [""; 0]);
+    assert_eq!(of(Action::Install), ["loki.url"]);
+    assert_eq!(of(Action::Upgrade), ["loki.password", "loki.url"]);
+    assert_eq!(of(Action::Uninstall), [""; 0]);
     // A run that deploys it refers to what the output itself refers to.
     let uses = stack.uses(|name| (name.as_str() == "promtail").then_some(Action::Install));
     let references: Vec<_> = uses.references.into_iter().collect();

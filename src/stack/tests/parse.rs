@@ -6,12 +6,13 @@ use super::*;
 use crate::{
     name::Milestone,
     stack::{
-        ChartSource, FailurePolicy, Intent, Overrides, Reference, RollbackOnFailure, Schedule, Wait,
+        ChartSource, CrdPolicy, FailurePolicy, Intent, Overrides, Reference, RollbackOnFailure,
+        Schedule, Wait,
     },
 };
 
-/// The example of the design, section 3, without what later versions bring: `include`,
-/// `repositories`, commands, `crds`, `retry` of charts, environments.
+/// The example of the design, section 3, without what other tests are about: `include`,
+/// `repositories`, commands, environments, `retry` of charts.
 const DESIGN: &str = r#"
 [stack]
 name = "platform"
@@ -51,6 +52,7 @@ namespace = "cert-manager"
 labels = { tier = "base" }
 protected = true
 values = { replicaCount = 2 }
+crds = "create"
 reinstall_below = { version = "1.4.4", accept_data_loss = true }
 
 [charts.cert-manager-configs]
@@ -62,7 +64,7 @@ unset = ["acme.staging"]
 
 [charts.prometheus]
 chart = "./charts/kube-prometheus-stack"
-needs = ["cert-manager:deployed", "storage-class"]
+needs = ["cert-manager:crds", "storage-class"]
 
 [charts.coredns]
 chart = "./charts/coredns-config"
@@ -108,6 +110,9 @@ fn the_design_s_example_is_read() {
     let reinstall = manager.reinstall_below.as_ref().unwrap();
     assert_eq!(reinstall.version, semver::Version::new(1, 4, 4));
     assert!(reinstall.accept_data_loss);
+
+    assert_eq!(manager.crds, CrdPolicy::Create);
+    assert_eq!(stack.charts["prometheus"].needs[0].until, Milestone::Crds);
 
     let configs = &stack.charts["cert-manager-configs"];
     assert_eq!(configs.release.to_string(), "platform/cert-manager-configs");
@@ -157,6 +162,7 @@ fn what_is_not_said_has_its_default() {
     assert_eq!(web.release.to_string(), "default/web");
     assert_eq!(web.timeout, Duration::from_mins(5));
     assert_eq!((web.wait, web.intent), (Wait::Watch, Intent::Deploy));
+    assert_eq!(web.crds, CrdPolicy::Upgrade);
     assert_eq!(web.rollback_on_failure, RollbackOnFailure::Never);
     assert_eq!(
         web.source,
@@ -173,6 +179,7 @@ fn defaults_merge_deep_and_are_replaced_by_what_a_chart_says() {
 name = "demo"
 [defaults]
 wait = "helm"
+crds = "skip"
 rollback_on_failure = "upgrades"
 labels = { tier = "base", team = "core" }
 values = { image = { pull = "Always", tags = ["a", "b"] } }
@@ -185,6 +192,7 @@ values.image = { name = "web", tags = ["c"] }
 [charts.db]
 chart = "./charts/db"
 wait = true
+crds = "upgrade"
 validate = []
 "#,
     );
@@ -194,7 +202,7 @@ validate = []
         (web.labels["tier"].as_str(), web.labels["team"].as_str()),
         ("web", "core")
     );
-    assert_eq!(web.wait, Wait::Helm);
+    assert_eq!((web.wait, web.crds), (Wait::Helm, CrdPolicy::Skip));
     assert_eq!(web.steps.validate.len(), 1);
     let values = web.values.compose(&crate::stack::Scope::default()).unwrap();
     assert_eq!(
@@ -203,7 +211,7 @@ validate = []
     );
     let db = &stack.charts["db"];
     assert_eq!(db.rollback_on_failure, RollbackOnFailure::Upgrades);
-    assert_eq!(db.wait, Wait::Watch);
+    assert_eq!((db.wait, db.crds), (Wait::Watch, CrdPolicy::Upgrade));
     assert!(db.steps.validate.is_empty());
 }
 

@@ -32,7 +32,7 @@ values = { replicas = 3, since = 2026-01-01 }
 [charts.db]
 chart = "./charts/db"
 action = "instal"
-retry = { attempts = 3 }
+retry = { attempts = 3, on = ["schema"] }
 "#), @r#"
     error: stack name `Demo` is not valid
      --> stack.toml:3:8
@@ -106,11 +106,11 @@ retry = { attempts = 3 }
     23 | action = "instal"
        |          ^^^^^^^^ expected one of `deploy`, `destroy` and `skip`
 
-    error: `retry` is not supported by this version of stackctl
-      --> stack.toml:24:1
+    error: `schema` errors are never worth another attempt
+      --> stack.toml:24:31
        |
-    24 | retry = { attempts = 3 }
-       | ^^^^^
+    24 | retry = { attempts = 3, on = ["schema"] }
+       |                               ^^^^^^^^ the same would happen again
     "#);
 }
 

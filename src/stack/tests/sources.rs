@@ -125,3 +125,45 @@ chart = "./charts/web"
     stack.toml:20: undefined repository `charts` (not in `[repositories]`) | there is a chart at `./charts/web`
     "#);
 }
+
+#[test]
+fn a_late_chart_needs_what_it_comes_from() {
+    let found = messages(
+        r#"
+[stack]
+name = "x"
+[repositories]
+own = "http://registry.localhost"
+[charts.registry]
+chart = "./charts/registry"
+fetch = "early"
+[charts.sound]
+chart = "own/sound"
+fetch = "late"
+needs = ["registry"]
+[charts.early]
+chart = "own/early"
+fetch = "late"
+after = ["registry"]
+[charts.here]
+chart = "./charts/here"
+fetch = "late"
+needs = ["sound:crds"]
+[charts.odd]
+chart = "own/odd"
+fetch = "tomorrow"
+"#,
+    );
+    assert_eq!(
+        found,
+        [
+            "stack.toml:15: chart `early` is fetched late, but needs nothing (so its turn may come \
+             before what it is fetched from is there) | let it need the chart that brings its \
+             repository or registry",
+            "stack.toml:20: chart `here` waits for the CRDs of `sound`, which is fetched late | \
+             wait until it is there: `sound:deployed`",
+            "stack.toml:23: `tomorrow` is not a value of `fetch` (expected one of `early` and \
+             `late`)",
+        ]
+    );
+}

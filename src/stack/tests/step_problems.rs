@@ -103,8 +103,8 @@ fn each_wrong_way_to_name_objects_says_why() {
     let cases = [
         r#"exists = "web""#,
         r#"exists = "apps/v1/Deployment""#,
-        r#"exists = []"#,
-        r#"exists = 3"#,
+        r"exists = []",
+        r"exists = 3",
         r#"exists = { object = "x" }"#,
         r#"exists = { kind = "Deployment.apps", object = "x" }"#,
         r#"exists = { kind = "Deployment", api_version = "apps", object = "x" }"#,

@@ -225,12 +225,12 @@ metadata: { name: b }
     assert_eq!(names, ["a-web", "b", "c"]);
 
     for (said, expected) in [
-        (r#"merge = { spec = { a = 1 } }"#, PatchKind::Merge),
+        (r"merge = { spec = { a = 1 } }", PatchKind::Merge),
         (
             r#"merge = "metadata: { finalizers: null }""#,
             PatchKind::Merge,
         ),
-        (r#"strategic = { spec = { a = 1 } }"#, PatchKind::Strategic),
+        (r"strategic = { spec = { a = 1 } }", PatchKind::Strategic),
         (
             r#"json = [{ op = "remove", path = "/a/0" }]"#,
             PatchKind::Json,

@@ -4,9 +4,12 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::diagnostic::Source;
 use crate::stack::{
-    Composed, Edit, PathPart, Resolved, Scope, TemplatedValue, ValuePath, Values, ValuesLayer,
-    values::merge,
+    Composed, Edit, Layer, PathPart, Resolved, Scope, Templated, TemplatedValue, ValuePath, Values,
+    ValuesLayer,
+    layers::origin::Sources,
+    values::said::{By, Said},
 };
 
 fn scope() -> Scope {
@@ -24,6 +27,19 @@ fn scope() -> Scope {
 }
 
 fn compose(chart: &str, files: &[(&str, &str)], set: &[&str]) -> Result<Composed, String> {
+    with_values(chart, files, set, |values, root| {
+        let composed = values.compose(&scope());
+        composed.map_err(|error| error.to_string().replace(root, "ROOT"))
+    })?
+}
+
+/// Looks at the values of `web` while its folder is there.
+fn with_values<T>(
+    chart: &str,
+    files: &[(&str, &str)],
+    set: &[&str],
+    look: impl FnOnce(&Values, &str) -> T,
+) -> Result<T, String> {
     let text = format!(
         "[stack]\nname = \"demo\"\n[inputs]\nreplicas = {{}}\nkey = {{ secret = true }}\nhosts = {{}}\n\
          [charts.web]\nchart = \"./charts/web\"\n{chart}\n"
@@ -43,9 +59,44 @@ fn compose(chart: &str, files: &[(&str, &str)], set: &[&str]) -> Result<Composed
         ..options(&root, &text)
     });
     let loaded = loaded.map_err(|problems| render(&problems.0, false))?;
-    let composed = loaded.stack.charts["web"].values.compose(&scope());
     let root = root.path().display().to_string();
-    composed.map_err(|error| error.to_string().replace(&root, "ROOT"))
+    Ok(look(&loaded.stack.charts["web"].values, &root))
+}
+
+#[test]
+fn what_is_known_of_values_does_without_what_is_not() {
+    let known = with_values(
+        r#"
+values_files = ["a.yaml", "gone.yaml", { command = ["sops"] }, "b.yaml"]
+values = { b = { use = false, key = "${inputs.replicas}" }, hosts = "${inputs.hosts}", c = 3 }
+set = { "b.more" = "${env.NOT_SET}", "b.last" = 4 }
+unset = ["gone"]
+"#,
+        &[
+            ("a.yaml", "a: yes\nb: {use: true, file: 1}\n"),
+            ("gone.yaml", ""),
+            ("b.yaml", "d: 5\n"),
+        ],
+        &[],
+        |values, root| {
+            std::fs::remove_file(format!("{root}/gone.yaml")).unwrap();
+            values.known(&Scope::default())
+        },
+    );
+    let expected = json!({
+        "a": true, "b": { "use": false, "file": 1, "last": 4 }, "c": 3, "d": 5, "gone": null,
+    });
+    let mut known = known.unwrap();
+    // A text that has no value may leave its key behind, but nothing more.
+    assert!(
+        known["b"]
+            .as_object_mut()
+            .unwrap()
+            .remove("more")
+            .unwrap_or_default()
+            .is_null()
+    );
+    assert_eq!(known, expected);
 }
 
 #[test]
@@ -162,9 +213,11 @@ fn tree() -> impl Strategy<Value = Value> {
         })
 }
 
-fn merged(mut under: Value, over: &Value) -> Value {
-    merge(&mut under, over.clone());
-    under
+pub(super) fn merged(under: &Value, over: &Value) -> Value {
+    let said = |value: &Value| Said::of_json(value, By::Helm, false);
+    let mut merged = said(under);
+    merged.merge(said(over));
+    merged.to_json()
 }
 
 fn part() -> impl Strategy<Value = PathPart> {
@@ -177,22 +230,28 @@ fn part() -> impl Strategy<Value = PathPart> {
 proptest! {
     #[test]
     fn merging_is_associative_and_nothing_changes_nothing(a in tree(), b in tree(), c in tree()) {
-        let left = merged(merged(a.clone(), &b), &c);
-        let right = merged(a.clone(), &merged(b, &c));
+        let left = merged(&merged(&a, &b), &c);
+        let right = merged(&a, &merged(&b, &c));
         prop_assert_eq!(left, right);
-        prop_assert_eq!(&merged(a.clone(), &json!({})), &a);
-        prop_assert_eq!(&merged(json!({}), &a), &a);
-        prop_assert_eq!(&merged(a.clone(), &a), &a);
+        prop_assert_eq!(&merged(&a, &json!({})), &a);
+        prop_assert_eq!(&merged(&json!({}), &a), &a);
+        prop_assert_eq!(&merged(&a, &a), &a);
     }
 
     #[test]
     fn what_is_set_is_there(first in "[a-c]", rest in proptest::collection::vec(part(), 0..4), value in any::<i32>()) {
         let parts: Vec<_> = std::iter::once(PathPart::Key(first)).chain(rest).collect();
+        let mut sources = Sources::default();
+        let source = Source { name: String::new(), text: String::new() };
         let edit = Edit {
+            layer: Layer::Set,
             path: ValuePath(parts.clone()),
-            value: Some(TemplatedValue::Plain(value.into())),
+            value: TemplatedValue {
+                content: Templated::Plain(value.into()),
+                origin: sources.add(source).origin(0..0),
+            },
         };
-        let values = Values { files: Vec::new(), layers: vec![ValuesLayer::Edit(edit)] };
+        let values = Values { layers: vec![ValuesLayer::Edit(edit)], ..Values::default() };
         let document = values.compose(&Scope::default()).unwrap().document;
         let found = parts.iter().fold(&document, |tree, part| match part {
             PathPart::Key(key) => &tree[key],

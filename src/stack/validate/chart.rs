@@ -1,11 +1,11 @@
 //! One chart of the model, from what the file says of it.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use crate::stack::{
     findings::{Finding, Findings},
-    layers::origin::{Origin, Text},
-    model::{Chart, Edit, ErrorClass, ReinstallBelow, Steps, ValuePath, Values, ValuesCommand, ValuesLayer},
+    layers::origin::{Origin, Sources, Text},
+    model::{Chart, ErrorClass, ReinstallBelow, Steps},
     range,
     raw::{
         chart::{RawChart, RawReinstall},
@@ -20,6 +20,9 @@ use crate::stack::{
         outputs, source,
         steps::{self, Phase, Reading},
         tree,
+    },
+    values::{
+        Edit, Layer, Templated, TemplatedValue, ValuePath, Values, ValuesCommand, ValuesLayer,
     },
 };
 
@@ -36,6 +39,8 @@ pub(crate) struct Parts<'a> {
     pub(crate) identities: &'a [Option<Identity>],
     /// The edges that leave this chart.
     pub(crate) edges: &'a [Edge],
+    /// All texts of the stack.
+    pub(crate) sources: Arc<Sources>,
     /// Values of the command line.
     pub(crate) overrides: Vec<ValuesLayer>,
     /// Of the settings.
@@ -64,14 +69,33 @@ pub(crate) fn chart(
         .and_then(|said| source::source(said.text(), parts.disk, parts.repositories, f));
     let version = raw.version.and_then(|said| validate::range(said, known, f));
     let (needs, after) = edges::of_chart(parts.edges, parts.identities, f);
+    if let Some(origin) = raw.late
+        && source
+            .as_ref()
+            .is_some_and(|source| source.path().is_none())
+        && raw.needs.is_empty()
+    {
+        let message = format!(
+            "chart `{}` is fetched late, but needs nothing",
+            raw.name.value
+        );
+        f.add(
+            Finding::warning(message)
+                .at(
+                    origin,
+                    "so its turn may come before what it is fetched from is there",
+                )
+                .help("let it need the chart that brings its repository or registry"),
+        );
+    }
     let timeout = raw.timeout.unwrap_or(TIMEOUT);
     if let Some((deadline, origin)) = raw.deadline
         && deadline < timeout
     {
-        f.add(
-            Finding::warning("`deadline` is shorter than `timeout`")
-                .at(origin, "no operation of the chart can take as long as `timeout` says"),
-        );
+        f.add(Finding::warning("`deadline` is shorter than `timeout`").at(
+            origin,
+            "no operation of the chart can take as long as `timeout` says",
+        ));
     }
     let labels = labels(raw, known, f);
     let outputs = outputs::read(&raw.outputs, &reading(parts, timeout), f);
@@ -104,6 +128,7 @@ pub(crate) fn chart(
         release: identity.release.clone(),
         source: source?,
         version,
+        late: raw.late.is_some(),
         needs,
         after,
         intent: raw.intent,
@@ -116,6 +141,7 @@ pub(crate) fn chart(
         wait: raw.wait,
         rollback_on_failure: raw.rollback_on_failure,
         force_replace: raw.force_replace,
+        crds: raw.crds,
         reinstall_below,
         history_max: raw.history_max.unwrap_or(parts.history_max),
         outputs,
@@ -181,22 +207,28 @@ fn reinstall_below(
 /// All value layers, lowest first.
 fn values(raw: &RawChart<'_>, parts: &mut Parts<'_>, f: &mut Findings) -> Values {
     let known = parts.known;
-    let mut values = Values::default();
+    let mut values = Values {
+        sources: Arc::clone(&parts.sources),
+        ..Values::default()
+    };
     values_files(&raw.values_files, parts, &mut values, f);
     for &said in &raw.values_yaml {
         let layer = tree::of_yaml_text(said, Some(known), f);
-        values.layers.extend(layer.map(ValuesLayer::Merge));
+        let layer = layer.map(|tree| ValuesLayer::Merge(Layer::ValuesYaml, tree));
+        values.layers.extend(layer);
     }
     if let Some(node) = &raw.values {
         let layer = tree::of_toml(node, known, f);
-        values.layers.push(ValuesLayer::Merge(layer));
+        values.layers.push(ValuesLayer::Merge(Layer::Values, layer));
     }
     let mut set: Vec<ValuePath> = Vec::new();
     for &(said, node) in &raw.set {
-        let value = Some(tree::of_toml(node, known, f));
+        let value = tree::of_toml(node, known, f);
         if let Some(path) = path(said, f) {
             set.push(path.clone());
-            values.layers.push(ValuesLayer::Edit(Edit { path, value }));
+            let layer = Layer::Set;
+            let edit = Edit { layer, path, value };
+            values.layers.push(ValuesLayer::Edit(edit));
         }
     }
     for &said in &raw.unset {
@@ -205,8 +237,15 @@ fn values(raw: &RawChart<'_>, parts: &mut Parts<'_>, f: &mut Findings) -> Values
             let message = format!("`{path}` is unset, but `{below}` is set");
             f.add(Finding::error(message).at(said.origin, "only one of them can be"));
         }
-        let value = None;
-        values.layers.push(ValuesLayer::Edit(Edit { path, value }));
+        let edit = Edit {
+            layer: Layer::Unset,
+            path,
+            value: TemplatedValue {
+                content: Templated::Plain(serde_json::Value::Null),
+                origin: said.origin,
+            },
+        };
+        values.layers.push(ValuesLayer::Edit(edit));
     }
     values.layers.append(&mut parts.overrides);
     values

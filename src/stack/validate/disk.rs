@@ -9,7 +9,7 @@ use crate::stack::{
     findings::{Finding, Findings},
     layers::origin::Text,
     model::ChartSource,
-    values::yaml::{self, Yaml},
+    values::yaml,
 };
 
 /// What the manifests of a folder end with.
@@ -117,7 +117,7 @@ impl Disk {
             Ok(text) => text,
             Err(error) => return Some(error.to_string()),
         };
-        let read = yaml::parse(&text).and_then(|entries| Yaml::Table(entries).to_json());
+        let read = yaml::parse(&text).and_then(|tree| tree.to_json());
         read.err().map(|error| error.to_string())
     }
 

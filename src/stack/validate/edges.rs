@@ -1,13 +1,13 @@
 //! What charts wait for: reads `needs` and `after`, and checks them against each other.
 
-use std::collections::HashMap;
+use std::{borrow::Cow, collections::HashMap};
 
 use crate::{
     name::Milestone,
     stack::{
         findings::{Finding, Findings, list},
         layers::origin::{Origin, Text},
-        model::{Intent, Need},
+        model::{CrdPolicy, Intent, Need},
         raw::chart::RawChart,
         validate::{cycles, known::Known, names::Identity, order, redundant},
     },
@@ -106,7 +106,11 @@ impl EdgeReader<'_> {
         let chart = &self.charts[self.from].name.value;
         if to == self.from {
             let message = format!("chart `{chart}` needs itself");
-            f.add(Finding::error(message).at(said.origin, ""));
+            let finding = Finding::error(message).at(said.origin, "");
+            f.add(match until {
+                Some(Milestone::Crds) => finding.help("a chart waits for its own CRDs anyway"),
+                _ => finding,
+            });
             return None;
         }
         let target = &self.charts[to];
@@ -118,6 +122,28 @@ impl EdgeReader<'_> {
                         .at(target.name.origin, "`enabled = false`"),
                 );
             }
+            return None;
+        }
+        if until == Some(Milestone::Crds) && target.crds == CrdPolicy::Skip {
+            f.add(
+                Finding::error(format!(
+                    "chart `{chart}` waits for the CRDs of `{name}`, which brings none"
+                ))
+                .at(said.origin, "")
+                .at(target.name.origin, "`crds = \"skip\"`")
+                .help("wait for the CRDs of the chart that brings them, or leave this out"),
+            );
+            return None;
+        }
+        if let (Some(Milestone::Crds), Some(late)) = (until, target.late) {
+            f.add(
+                Finding::error(format!(
+                    "chart `{chart}` waits for the CRDs of `{name}`, which is fetched late"
+                ))
+                .at(said.origin, "")
+                .at(late, "what it carries is known only then")
+                .help(format!("wait until it is there: `{name}:deployed`")),
+            );
             return None;
         }
         Some(Edge {
@@ -134,25 +160,29 @@ fn read_milestone(word: &str, said: Text<'_>, f: &mut Findings) -> Option<Milest
     let known = Milestone::NAMEABLE;
     let found = known.into_iter().find(|one| one.as_str() == word);
     if found.is_none() {
-        f.add(if word == "crds" {
-            Finding::error("the milestone `crds` is not supported by this version of stackctl")
-                .at(said.origin, "")
-                .help("charts have no CRD nodes yet: use `deployed`, or leave the milestone out")
-        } else {
-            let words = || known.iter().map(|one| one.as_str());
+        let words = || known.iter().map(|one| one.as_str());
+        f.add(
             Finding::error(format!("unknown milestone `{word}`"))
                 .at(said.origin, format!("expected one of {}", list(words())))
-                .suggest(word, words())
-        });
+                .suggest(word, words()),
+        );
     }
     found
 }
 
-/// Whether a chart waits for another one twice. Once hard and once soft is only a waste.
+/// Whether a chart waits for another one twice. Once hard and once soft is only a waste, unless
+/// it needs the CRDs and comes after the chart itself.
 fn repeated(before: &[Edge], edge: &Edge, charts: &[RawChart<'_>], f: &mut Findings) -> bool {
+    let says_more = |first: &Edge| {
+        let of_crds = |one: &Edge| one.until == Milestone::Crds;
+        !first.soft && of_crds(first) && edge.soft && !of_crds(edge)
+    };
     let Some(first) = before.iter().find(|one| one.to == edge.to) else {
         return false;
     };
+    if says_more(first) {
+        return false;
+    }
     let (chart, target) = (&charts[edge.from].name.value, &charts[edge.to].name.value);
     let finding = if first.soft == edge.soft {
         Finding::error(format!("chart `{chart}` names `{target}` twice"))
@@ -184,14 +214,15 @@ fn check(charts: &[RawChart<'_>], edges: &[Edge], f: &mut Findings) {
             );
         }
     }
-    match order::levels(charts.len(), edges) {
+    let edges = between_charts(edges);
+    match order::levels(charts.len(), &edges) {
         None => {
-            for cycle in cycles::find(charts.len(), edges) {
+            for cycle in cycles::find(charts.len(), &edges) {
                 f.add(cycle_finding(charts, &cycle));
             }
         }
         Some(levels) => {
-            for edge in redundant::find(edges, &levels) {
+            for edge in redundant::find(&edges, &levels) {
                 let (from, to) = (&charts[edge.from].name.value, &charts[edge.to].name.value);
                 f.add(
                     Finding::warning(format!("chart `{from}` need not name `{to}`"))
@@ -200,6 +231,16 @@ fn check(charts: &[RawChart<'_>], edges: &[Edge], f: &mut Findings) {
             }
         }
     }
+}
+
+/// The edges that wait for charts themselves. CRDs wait for nothing: who waits for them is in no
+/// cycle, and no other need implies that wait.
+fn between_charts(edges: &[Edge]) -> Cow<'_, [Edge]> {
+    let of_charts = |edge: &&Edge| edge.until != Milestone::Crds;
+    if edges.iter().all(|edge| of_charts(&edge)) {
+        return Cow::Borrowed(edges);
+    }
+    Cow::Owned(edges.iter().filter(of_charts).cloned().collect())
 }
 
 fn cycle_finding(charts: &[RawChart<'_>], cycle: &[&Edge]) -> Finding {

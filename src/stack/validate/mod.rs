@@ -18,6 +18,7 @@ mod tree;
 use std::{
     collections::{BTreeMap, HashMap},
     path::PathBuf,
+    sync::Arc,
 };
 
 use indexmap::IndexMap;
@@ -112,6 +113,7 @@ pub(crate) fn validate(
     let names = raw.repositories.iter().map(|one| one.name.value);
     let repository_names: Vec<&str> = names.collect();
     let mut layers = overrides::layers(&raw.charts, &around.command_line, f);
+    let sources = Arc::new(f.sources.clone());
     let mut charts = IndexMap::with_capacity(raw.charts.len());
     let mut rest = edges.as_slice();
     for (index, said) in raw.charts.iter().enumerate() {
@@ -123,6 +125,7 @@ pub(crate) fn validate(
             repositories: &repository_names,
             identities: &identities,
             edges: own,
+            sources: Arc::clone(&sources),
             overrides: layers.remove(&index).unwrap_or_default(),
             history_max: settings.history_max,
         };

@@ -13,9 +13,9 @@ use crate::{
             command_line::CommandLine,
             origin::{Located, Origin, Text},
         },
-        model::ValuesLayer,
         raw::chart::RawChart,
         validate::tree,
+        values::{Layer, ValuesLayer},
     },
 };
 
@@ -83,5 +83,6 @@ fn read(file: &Path, origin: Origin, f: &mut Findings) -> Option<ValuesLayer> {
         origin: source.origin(whole),
         value: text,
     };
-    tree::of_yaml_text(said.text(), None, f).map(ValuesLayer::Merge)
+    let tree = tree::of_yaml_text(said.text(), None, f)?;
+    Some(ValuesLayer::Merge(Layer::CommandLineValues, tree))
 }

@@ -1,17 +1,19 @@
 //! From what a file says to trees of values.
 
-use serde_json::{Map, Number};
+use serde_json::Number;
 
 use crate::stack::{
     findings::{Finding, Findings},
     layers::{
         node::{Node, Value},
-        origin::{Located, Text},
+        origin::{Located, Parts, Text},
     },
-    model::TemplatedValue,
     template::Template,
     validate::known::Known,
-    values::yaml::{self, Yaml, YamlError},
+    values::{
+        Templated, TemplatedValue,
+        yaml::{self, Yaml, YamlError},
+    },
 };
 
 /// From here on Go prints the float Helm makes of an integer with an exponent (`%v` of 1e6;
@@ -20,30 +22,28 @@ const PRINTED_AS_FLOAT: i64 = 1_000_000;
 
 /// A TOML tree as values.
 pub(crate) fn of_toml(node: &Node, known: &Known<'_>, f: &mut Findings) -> TemplatedValue {
-    match &node.value {
-        Value::Text(value) => {
-            let origin = node.origin;
-            text(Located { value, origin }, known, f)
+    let origin = node.origin;
+    let content = match &node.value {
+        Value::Text(value) => text(Located { value, origin }, known, f),
+        Value::List(items) => {
+            Templated::List(items.iter().map(|item| of_toml(item, known, f)).collect())
         }
-        Value::List(items) => list(items.iter().map(|item| of_toml(item, known, f)).collect()),
         Value::Table(entries) => {
             let entries = entries.iter();
-            table(
-                entries
-                    .map(|(key, _, node)| (key.to_owned(), of_toml(node, known, f)))
-                    .collect(),
-            )
+            let read = entries.map(|(key, _, node)| (key.to_owned(), of_toml(node, known, f)));
+            Templated::Table(read.collect())
         }
         Value::Integer(Some(integer)) if integer.abs() >= PRINTED_AS_FLOAT => {
             f.add(
                 Finding::warning(format!("Helm prints {integer} as {}", as_go(*integer)))
-                    .at(node.origin, "numbers in values become floats")
+                    .at(origin, "numbers in values become floats")
                     .help("quote it, or let the chart's template convert it with `int64`"),
             );
-            TemplatedValue::Plain((*integer).into())
+            Templated::Plain((*integer).into())
         }
-        _ => TemplatedValue::Plain(scalar(node, f)),
-    }
+        _ => Templated::Plain(scalar(node, f)),
+    };
+    TemplatedValue { content, origin }
 }
 
 /// A TOML tree without references: an input's default.
@@ -93,102 +93,76 @@ pub(crate) fn of_yaml_text(
     known: Option<&Known<'_>>,
     f: &mut Findings,
 ) -> Option<TemplatedValue> {
+    let reader = YamlReader {
+        whole: said,
+        parts: f.sources.parts(said),
+        known,
+    };
     match yaml::parse(said.value) {
-        Ok(entries) => Some(of_yaml(&Yaml::Table(entries), said, known, f)),
+        Ok(tree) => Some(reader.read(&tree, f)),
         Err(error) => {
             let message = format!("the YAML cannot be read: {}", error.message);
-            f.add(yaml_finding(&YamlError { message, ..error }, said, f));
+            f.add(reader.finding(&YamlError { message, ..error }));
             None
         }
     }
 }
 
-fn of_yaml(
-    yaml: &Yaml,
-    whole: Text<'_>,
-    known: Option<&Known<'_>>,
-    f: &mut Findings,
-) -> TemplatedValue {
-    match (yaml, known) {
-        (Yaml::Text(value, span), Some(known)) if value.contains("${") => {
-            let origin = f.sources.within(whole, span);
-            text(Located { value, origin }, known, f)
+struct YamlReader<'a> {
+    whole: Text<'a>,
+    parts: Parts<'a>,
+    known: Option<&'a Known<'a>>,
+}
+
+impl YamlReader<'_> {
+    fn read(&self, yaml: &Yaml, f: &mut Findings) -> TemplatedValue {
+        if let Some(note) = &yaml.note {
+            f.add(self.finding(note));
         }
-        (Yaml::List(items), _) => list(
-            items
-                .iter()
-                .map(|item| of_yaml(item, whole, known, f))
-                .collect(),
-        ),
-        (Yaml::Table(entries), _) => {
-            let entries = entries.iter();
-            table(
-                entries
-                    .map(|(key, value)| (key.clone(), of_yaml(value, whole, known, f)))
-                    .collect(),
-            )
-        }
-        (plain, _) => match plain.to_json() {
-            Ok(json) => TemplatedValue::Plain(json),
-            Err(error) => {
-                f.add(yaml_finding(&error, whole, f));
-                TemplatedValue::Plain(serde_json::Value::Null)
+        let origin = self.parts.origin(&yaml.span);
+        let content = match (&yaml.content, self.known) {
+            (yaml::Content::Text(value), Some(known)) => text(Located { value, origin }, known, f),
+            (yaml::Content::Text(value), None) => Templated::Plain(value.as_str().into()),
+            (yaml::Content::List(items), _) => {
+                Templated::List(items.iter().map(|item| self.read(item, f)).collect())
             }
-        },
+            (yaml::Content::Table(entries), _) => {
+                let entries = entries.iter();
+                let read = entries.map(|(key, value)| (key.clone(), self.read(value, f)));
+                Templated::Table(read.collect())
+            }
+            (yaml::Content::Bool(flag), _) => Templated::Plain((*flag).into()),
+            (yaml::Content::Number(number), _) => Templated::Plain(number.clone().into()),
+            (yaml::Content::Null | yaml::Content::Refused, _) => {
+                Templated::Plain(serde_json::Value::Null)
+            }
+        };
+        // A key is where people look for its value.
+        let origin = self.parts.origin(&(yaml.start..yaml.span.end));
+        TemplatedValue { content, origin }
+    }
+
+    fn finding(&self, error: &YamlError) -> Finding {
+        let origin = self.parts.origin(&error.span);
+        let label = if origin == self.whole.origin {
+            format!("line {} of the YAML", error.line)
+        } else {
+            String::new()
+        };
+        Finding::error(error.message.clone()).at(origin, label)
     }
 }
 
-fn yaml_finding(error: &YamlError, whole: Text<'_>, f: &Findings) -> Finding {
-    let origin = f.sources.within(whole, &error.span);
-    let label = if origin == whole.origin {
-        format!("line {} of the YAML", error.line)
-    } else {
-        String::new()
-    };
-    Finding::error(error.message.clone()).at(origin, label)
-}
-
-fn text(said: Text<'_>, known: &Known<'_>, f: &mut Findings) -> TemplatedValue {
+fn text(said: Text<'_>, known: &Known<'_>, f: &mut Findings) -> Templated {
     if !said.value.contains("${") {
-        return TemplatedValue::Plain(said.value.into());
+        return Templated::Plain(said.value.into());
     }
     match known.template(said, f) {
-        None => TemplatedValue::Plain(serde_json::Value::Null),
+        None => Templated::Plain(serde_json::Value::Null),
         Some(template) => match template.as_literal() {
-            Some(literal) => TemplatedValue::Plain(literal.into()),
-            None => TemplatedValue::Text(template),
+            Some(literal) => Templated::Plain(literal.into()),
+            None => Templated::Text(template),
         },
-    }
-}
-
-/// A list; plain if all of it is.
-fn list(items: Vec<TemplatedValue>) -> TemplatedValue {
-    if items.iter().any(|item| !is_plain(item)) {
-        return TemplatedValue::List(items);
-    }
-    TemplatedValue::Plain(items.into_iter().filter_map(plain).collect())
-}
-
-/// A table; plain if all of it is.
-fn table(entries: Vec<(String, TemplatedValue)>) -> TemplatedValue {
-    if entries.iter().any(|(_, value)| !is_plain(value)) {
-        return TemplatedValue::Table(entries);
-    }
-    let entries = entries.into_iter();
-    let map: Map<_, _> = entries
-        .filter_map(|(key, value)| Some((key, plain(value)?)))
-        .collect();
-    TemplatedValue::Plain(map.into())
-}
-
-fn is_plain(value: &TemplatedValue) -> bool {
-    matches!(value, TemplatedValue::Plain(_))
-}
-
-fn plain(value: TemplatedValue) -> Option<serde_json::Value> {
-    match value {
-        TemplatedValue::Plain(value) => Some(value),
-        _ => None,
     }
 }
 

@@ -4,7 +4,7 @@ use std::{fmt, iter::Peekable, str::Chars};
 
 use serde_json::Value;
 
-use crate::stack::model::{PathPart, ValuePath};
+use super::model::{PathPart, ValuePath};
 
 /// Helm's `MaxIndex`.
 const MAX_INDEX: usize = 65536;

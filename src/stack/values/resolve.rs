@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value};
 
+use super::model::{Templated, TemplatedValue};
 use crate::stack::{
-    model::TemplatedValue,
     scope::{ExpandError, Resolved, Scope},
     template::Template,
 };
@@ -20,18 +20,18 @@ impl TemplatedValue {
     }
 
     fn fill(&self, scope: &Scope, secret: &mut bool) -> Result<Value, ExpandError> {
-        Ok(match self {
-            Self::Plain(value) => value.clone(),
-            Self::Text(template) => {
+        Ok(match &self.content {
+            Templated::Plain(value) => value.clone(),
+            Templated::Text(template) => {
                 let resolved = template.resolve(scope)?;
                 *secret |= resolved.secret;
                 resolved.value
             }
-            Self::List(items) => {
+            Templated::List(items) => {
                 let items = items.iter().map(|item| item.fill(scope, secret));
                 Value::Array(items.collect::<Result<_, _>>()?)
             }
-            Self::Table(entries) => {
+            Templated::Table(entries) => {
                 let mut map = Map::new();
                 for (key, value) in entries {
                     map.insert(key.clone(), value.fill(scope, secret)?);
@@ -43,26 +43,28 @@ impl TemplatedValue {
 
     /// Every text that may refer to something.
     pub(crate) fn templates<'a>(&'a self, found: &mut Vec<&'a Template>) {
-        match self {
-            Self::Plain(_) => {}
-            Self::Text(template) => found.push(template),
-            Self::List(items) => items.iter().for_each(|item| item.templates(found)),
-            Self::Table(entries) => {
-                entries.iter().for_each(|(_, value)| value.templates(found));
+        match &self.content {
+            Templated::Plain(_) => {}
+            Templated::Text(template) => found.push(template),
+            Templated::List(items) => items.iter().for_each(|item| item.templates(found)),
+            Templated::Table(entries) => {
+                for (_, value) in entries {
+                    value.templates(found);
+                }
             }
         }
     }
 
     /// Whether there is a text at a path, or something that becomes one.
     pub(crate) fn has_text(&self, path: &[&str]) -> bool {
-        match (self, path) {
-            (Self::Text(_), []) => true,
-            (Self::Plain(value), _) => {
+        match (&self.content, path) {
+            (Templated::Text(_), []) => true,
+            (Templated::Plain(value), _) => {
                 let mut path = path.iter();
                 let found = path.try_fold(value, |value, key| value.get(key));
                 found.is_some_and(|found| found.as_str().is_some_and(|text| !text.is_empty()))
             }
-            (Self::Table(entries), [key, rest @ ..]) => {
+            (Templated::Table(entries), [key, rest @ ..]) => {
                 let mut entries = entries.iter();
                 entries.any(|(name, value)| name == key && value.has_text(rest))
             }

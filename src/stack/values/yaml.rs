@@ -1,9 +1,10 @@
 //! Reads YAML values as Helm reads them, and says where it would have to guess.
 //!
 //! Helm resolves plain scalars by YAML 1.1 in the dialect of go-yaml v2 (`yes` is a boolean,
-//! `012` is ten, `1_000` a number); readers and most tools go by YAML 1.2. A scalar on which both
-//! agree is taken; any other must be quoted. (Users' values files go to Helm untouched; this is
-//! for YAML that stackctl itself turns into values.)
+//! `012` is ten, `1_000` a number), takes the last of two equal keys, and lets `<<` win over the
+//! keys before it; readers and most tools go by YAML 1.2. Where the two differ a node bears a
+//! note. (Users' values files go to Helm untouched; what stackctl itself turns into values must
+//! bear none, what it only shows is shown as Helm reads it.)
 
 use std::{collections::HashMap, ops::Range};
 
@@ -12,21 +13,35 @@ use serde_json::{Map, Number, Value};
 
 use super::scalar::{Scalar, as_core, as_helm, is_clear_key};
 
-/// A YAML tree whose texts know their place.
+/// A YAML tree as Helm reads it, whose nodes know their place.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Yaml {
+pub(crate) struct Yaml {
+    pub(crate) content: Content,
+    /// In bytes.
+    pub(crate) span: Range<usize>,
+    /// Where it is said: in a table with its key.
+    pub(crate) start: usize,
+    /// Of that; 1-based.
+    pub(crate) line: usize,
+    /// Why other readers may read it otherwise.
+    pub(crate) note: Option<Box<YamlError>>,
+}
+
+/// What a [`Yaml`] holds.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Content {
     Null,
     Bool(bool),
     Number(Number),
-    Text(String, Range<usize>),
-    List(Vec<Self>),
-    Table(Vec<(String, Self)>),
-    /// A scalar that must be quoted.
-    Unclear(YamlError),
+    Text(String),
+    List(Vec<Yaml>),
+    Table(Vec<(String, Yaml)>),
+    /// A scalar that Helm refuses, too; its note says why.
+    Refused,
 }
 
 /// What is wrong with a YAML text, and where (bytes; 1-based line).
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, thiserror::Error)]
 #[error("line {line}: {message}")]
 pub(crate) struct YamlError {
     pub(crate) message: String,
@@ -38,82 +53,89 @@ pub(crate) struct YamlError {
 const MOST_NODES: usize = 1_000_000;
 
 /// Reads one document, a table. Nothing at all is an empty table, as for Helm.
-pub(crate) fn parse(text: &str) -> Result<Vec<(String, Yaml)>, YamlError> {
-    let (root, span) = document(text)?;
-    match root {
-        Yaml::Table(entries) => Ok(entries),
-        Yaml::Null => Ok(Vec::new()),
+pub(crate) fn parse(text: &str) -> Result<Yaml, YamlError> {
+    let root = parse_value(text)?;
+    match root.content {
+        Content::Table(_) => Ok(root),
+        Content::Null => Ok(Yaml {
+            content: Content::Table(Vec::new()),
+            ..root
+        }),
         _ => Err(YamlError {
             message: "values are a table of keys, not a list or a single value".to_owned(),
-            line: line_of(text, span.start),
-            span,
+            line: root.line,
+            span: root.span,
         }),
     }
 }
 
 /// Reads one document, whatever it holds.
 pub(crate) fn parse_value(text: &str) -> Result<Yaml, YamlError> {
-    document(text).map(|(root, _)| root)
-}
-
-/// The one document of a text, and where it stands.
-fn document(text: &str) -> Result<(Yaml, Range<usize>), YamlError> {
     let mut composer = Composer {
         parser: Parser::new_from_str(text),
         text,
         anchors: HashMap::new(),
         nodes: 0,
     };
-    let mut root = Yaml::Null;
+    let mut root = Yaml {
+        content: Content::Null,
+        span: 0..0,
+        start: 0,
+        line: 1,
+        note: None,
+    };
     let mut documents = 0;
-    let mut span = 0..0;
     while let Some((event, at)) = composer.next()? {
         match event {
             Event::DocumentStart(..) => {
                 documents += 1;
                 if documents > 1 {
-                    return Err(composer.error(&at, "values are one YAML document, not several"));
+                    return Err(error_at(&at, "values are one YAML document, not several"));
                 }
             }
             Event::StreamStart | Event::StreamEnd | Event::DocumentEnd => {}
-            event => {
-                span = bytes(&at);
-                root = composer.node(event, &at)?;
-            }
+            event => root = composer.node(event, &at)?,
         }
     }
-    Ok((root, span))
+    Ok(root)
 }
 
 impl Yaml {
     /// The tree as JSON.
     ///
     /// # Errors
-    /// The first scalar that must be quoted.
+    /// The first note.
     pub(crate) fn to_json(&self) -> Result<Value, YamlError> {
-        Ok(match self {
-            Self::Null => Value::Null,
-            Self::Bool(flag) => Value::Bool(*flag),
-            Self::Number(number) => Value::Number(number.clone()),
-            Self::Text(text, _) => Value::String(text.clone()),
-            Self::List(items) => items.iter().map(Self::to_json).collect::<Result<_, _>>()?,
-            Self::Table(entries) => {
+        if let Some(note) = &self.note {
+            return Err(YamlError::clone(note));
+        }
+        Ok(match &self.content {
+            Content::Null | Content::Refused => Value::Null,
+            Content::Bool(flag) => Value::Bool(*flag),
+            Content::Number(number) => Value::Number(number.clone()),
+            Content::Text(text) => Value::String(text.clone()),
+            Content::List(items) => items.iter().map(Self::to_json).collect::<Result<_, _>>()?,
+            Content::Table(entries) => {
                 let mut map = Map::new();
                 for (key, value) in entries {
                     map.insert(key.clone(), value.to_json()?);
                 }
                 Value::Object(map)
             }
-            Self::Unclear(error) => return Err(error.clone()),
         })
     }
 
     fn size(&self) -> usize {
-        1 + match self {
-            Self::List(items) => items.iter().map(Self::size).sum(),
-            Self::Table(entries) => entries.iter().map(|(_, value)| value.size()).sum(),
+        1 + match &self.content {
+            Content::List(items) => items.iter().map(Self::size).sum(),
+            Content::Table(entries) => entries.iter().map(|(_, value)| value.size()).sum(),
             _ => 0,
         }
+    }
+
+    fn noted(mut self, note: YamlError) -> Self {
+        self.note.get_or_insert_with(|| Box::new(note));
+        self
     }
 }
 
@@ -149,29 +171,26 @@ impl<'t> Composer<'t> {
         self.next()?.ok_or_else(|| YamlError {
             message: "the text ends too early".to_owned(),
             span: self.text.len()..self.text.len(),
-            line: line_of(self.text, self.text.len()),
+            line: self.text.matches('\n').count() + 1,
         })
-    }
-
-    fn error(&self, at: &Span, message: impl Into<String>) -> YamlError {
-        let span = bytes(at);
-        YamlError {
-            message: message.into(),
-            line: line_of(self.text, span.start),
-            span,
-        }
     }
 
     fn node(&mut self, event: Event<'t>, at: &Span) -> Result<Yaml, YamlError> {
         self.nodes += 1;
+        let plain = |content| Yaml {
+            content,
+            span: bytes(at),
+            start: bytes(at).start,
+            line: at.start.line(),
+            note: None,
+        };
         let (anchor, value) = match event {
             Event::Scalar(text, style, anchor, tag) => {
-                let plain = style == ScalarStyle::Plain;
-                let value = self.scalar(&text, plain, tag.as_deref(), at)?;
-                (anchor, value)
+                let is_plain = style == ScalarStyle::Plain;
+                (anchor, scalar(&text, is_plain, tag.as_deref(), at)?)
             }
             Event::SequenceStart(_, anchor, tag) => {
-                self.untagged(tag.as_deref(), at)?;
+                untagged(tag.as_deref(), at)?;
                 let mut items = Vec::new();
                 loop {
                     match self.inner()? {
@@ -179,22 +198,25 @@ impl<'t> Composer<'t> {
                         (event, at) => items.push(self.node(event, &at)?),
                     }
                 }
-                (anchor, Yaml::List(items))
+                (anchor, plain(Content::List(items)))
             }
             Event::MappingStart(_, anchor, tag) => {
-                self.untagged(tag.as_deref(), at)?;
-                (anchor, self.table()?)
+                untagged(tag.as_deref(), at)?;
+                (anchor, plain(Content::Table(self.table()?)))
             }
             Event::Alias(anchor) => {
                 let value = self.anchors.get(&anchor).cloned();
-                let value = value.ok_or_else(|| self.error(at, "an alias inside what it names"))?;
+                let value = value.ok_or_else(|| error_at(at, "an alias inside what it names"))?;
                 self.nodes += value.size();
                 (0, value)
             }
-            _ => return Err(self.error(at, "a value is missing")),
+            _ => return Err(error_at(at, "a value is missing")),
         };
         if self.nodes > MOST_NODES {
-            return Err(self.error(at, "the aliases of this text unfold to too many values"));
+            return Err(error_at(
+                at,
+                "the aliases of this text unfold to too many values",
+            ));
         }
         if anchor != 0 {
             self.anchors.insert(anchor, value.clone());
@@ -202,119 +224,147 @@ impl<'t> Composer<'t> {
         Ok(value)
     }
 
-    fn table(&mut self) -> Result<Yaml, YamlError> {
-        let mut entries: Vec<(String, Yaml)> = Vec::new();
-        let mut places: HashMap<String, usize> = HashMap::new();
-        let mut merged: Vec<(String, Yaml)> = Vec::new();
+    fn table(&mut self) -> Result<Vec<(String, Yaml)>, YamlError> {
+        let mut table = Entries::default();
         loop {
             let (event, at) = self.inner()?;
             if event == Event::MappingEnd {
-                break;
+                return Ok(table.read);
             }
             let Event::Scalar(key, style, _, None) = event else {
-                return Err(self.error(&at, "a key must be a plain or a quoted text"));
+                return Err(error_at(&at, "a key must be a plain or a quoted text"));
             };
-            let plain = style == ScalarStyle::Plain;
+            let is_plain = style == ScalarStyle::Plain;
             let (event, value_at) = self.inner()?;
-            let value = self.node(event, &value_at)?;
-            if plain && key == "<<" {
-                if !entries.is_empty() || !merged.is_empty() {
-                    let message =
-                        "put `<<` before all other keys: Helm lets it override those before it";
-                    return Err(self.error(&at, message));
-                }
-                merged = self.merged(value, &value_at)?;
+            let mut value = self.node(event, &value_at)?;
+            if is_plain && key == "<<" {
+                table.merge(value, &at, &value_at)?;
                 continue;
             }
-            if plain && !is_clear_key(&key) {
-                return Err(self.error(
-                    &at,
-                    format!(
-                        "the key `{key}` is ambiguous: Helm reads {}; quote it",
-                        as_helm(&key)
-                    ),
-                ));
+            let mut name = key.to_string();
+            if is_plain && !is_clear_key(&key) {
+                let helm = as_helm(&key);
+                let message = format!("the key `{key}` is ambiguous: Helm reads {helm}; quote it");
+                let note = error_at(&at, message);
+                name = match helm {
+                    Scalar::Text => name,
+                    Scalar::Bool(_) | Scalar::Integer(_) | Scalar::Float(_) => helm.to_string(),
+                    Scalar::Null | Scalar::NotFinite => return Err(note),
+                };
+                value = value.noted(note);
             }
-            let line = line_of(self.text, bytes(&at).start);
-            if let Some(first) = places.insert(key.to_string(), line) {
+            value.start = bytes(&at).start;
+            value.line = at.start.line();
+            if let Some(first) = table.said.insert(name.clone(), value.line) {
                 let message = format!("the key `{key}` is there twice, first on line {first}");
-                return Err(self.error(&at, message));
+                value = value.noted(error_at(&at, message));
             }
-            entries.push((key.into_owned(), value));
+            table.put(name, value);
         }
-        merged.retain(|(key, _)| !places.contains_key(key));
-        merged.append(&mut entries);
-        Ok(Yaml::Table(merged))
     }
+}
 
-    /// What a merge key stands for: a table, or several of which the first wins.
-    fn merged(&self, value: Yaml, at: &Span) -> Result<Vec<(String, Yaml)>, YamlError> {
-        let tables = match value {
-            Yaml::Table(entries) => vec![Yaml::Table(entries)],
-            Yaml::List(items) => items,
-            _ => Vec::new(),
-        };
-        let mut merged: Vec<(String, Yaml)> = Vec::new();
-        for table in tables {
-            let Yaml::Table(entries) = table else {
-                return Err(self.error(at, "`<<` takes tables"));
-            };
-            for (key, value) in entries {
-                if !merged.iter().any(|(known, _)| *known == key) {
-                    merged.push((key, value));
-                }
+fn scalar(text: &str, plain: bool, tag: Option<&Tag>, at: &Span) -> Result<Yaml, YamlError> {
+    let value = |content| Yaml {
+        content,
+        span: bytes(at),
+        start: bytes(at).start,
+        line: at.start.line(),
+        note: None,
+    };
+    let as_text = || value(Content::Text(text.to_owned()));
+    if tag.is_some_and(|tag| tag.is_yaml_core_schema() && tag.suffix() == "str") {
+        return Ok(as_text());
+    }
+    untagged(tag, at)?;
+    if !plain {
+        return Ok(as_text());
+    }
+    let (helm, core) = (as_helm(text), as_core(text));
+    let same = match (helm, core) {
+        (Scalar::Text, Scalar::Text) | (Scalar::Null, Scalar::Null) => true,
+        (Scalar::Bool(helm), Scalar::Bool(core)) => helm == core,
+        _ => helm.number().is_some() && helm.number() == core.number(),
+    };
+    let read = match helm {
+        Scalar::Null => value(Content::Null),
+        Scalar::Bool(flag) => value(Content::Bool(flag)),
+        Scalar::Text => as_text(),
+        Scalar::NotFinite => value(Content::Refused),
+        Scalar::Integer(_) | Scalar::Float(_) => {
+            value(helm.number().map_or(Content::Refused, Content::Number))
+        }
+    };
+    if same {
+        return Ok(read);
+    }
+    let message = format!("`{text}` is ambiguous: Helm reads {helm}; quote it if it is a text");
+    Ok(read.noted(error_at(at, message)))
+}
+
+fn untagged(tag: Option<&Tag>, at: &Span) -> Result<(), YamlError> {
+    match tag {
+        None => Ok(()),
+        Some(_) => Err(error_at(at, "tags are not understood here, except `!!str`")),
+    }
+}
+
+fn error_at(at: &Span, message: impl Into<String>) -> YamlError {
+    YamlError {
+        message: message.into(),
+        line: at.start.line(),
+        span: bytes(at),
+    }
+}
+
+/// A table that is being read.
+#[derive(Default)]
+struct Entries {
+    read: Vec<(String, Yaml)>,
+    places: HashMap<String, usize>,
+    /// Lines of the keys that were said, not merged.
+    said: HashMap<String, usize>,
+}
+
+impl Entries {
+    /// Puts in what a merge key stands for: a table, or several of which the first wins. It wins over the
+    /// keys before it.
+    fn merge(&mut self, value: Yaml, key: &Span, at: &Span) -> Result<(), YamlError> {
+        let tables = match value.content {
+            Content::Table(entries) => vec![entries],
+            Content::List(items) => {
+                let tables = items.into_iter().map(|item| match item.content {
+                    Content::Table(entries) => Ok(entries),
+                    _ => Err(error_at(at, "`<<` takes tables")),
+                });
+                tables.collect::<Result<_, _>>()?
             }
-        }
-        Ok(merged)
-    }
-
-    fn scalar(
-        &self,
-        text: &str,
-        plain: bool,
-        tag: Option<&Tag>,
-        at: &Span,
-    ) -> Result<Yaml, YamlError> {
-        let as_text = || Yaml::Text(text.to_owned(), bytes(at));
-        if tag.is_some_and(|tag| tag.is_yaml_core_schema() && tag.suffix() == "str") {
-            return Ok(as_text());
-        }
-        self.untagged(tag, at)?;
-        if !plain {
-            return Ok(as_text());
-        }
-        let clear = match (as_helm(text), as_core(text)) {
-            (Scalar::Text, Scalar::Text) => Some(as_text()),
-            (Scalar::Null, Scalar::Null) => Some(Yaml::Null),
-            (Scalar::Bool(helm), Scalar::Bool(core)) if helm == core => Some(Yaml::Bool(core)),
-            (helm, core) => helm
-                .number()
-                .filter(|one| Some(one) == core.number().as_ref())
-                .map(Yaml::Number),
+            _ => return Err(error_at(at, "`<<` takes tables")),
         };
-        Ok(clear.unwrap_or_else(|| {
-            let message = format!(
-                "`{text}` is ambiguous: Helm reads {}; quote it if it is a text",
-                as_helm(text)
-            );
-            Yaml::Unclear(self.error(at, message))
-        }))
+        let note = || {
+            let message = "put `<<` before all other keys: Helm lets it override those before it";
+            error_at(key, message)
+        };
+        let is_first = self.read.is_empty();
+        for (name, value) in tables.into_iter().rev().flatten() {
+            let value = if is_first { value } else { value.noted(note()) };
+            self.put(name, value);
+        }
+        Ok(())
     }
 
-    fn untagged(&self, tag: Option<&Tag>, at: &Span) -> Result<(), YamlError> {
-        match tag {
-            None => Ok(()),
-            Some(_) => Err(self.error(at, "tags are not understood here, except `!!str`")),
+    fn put(&mut self, key: String, value: Yaml) {
+        if let Some(&at) = self.places.get(&key) {
+            self.read[at].1 = value;
+        } else {
+            self.places.insert(key.clone(), self.read.len());
+            self.read.push((key, value));
         }
     }
 }
 
 fn bytes(span: &Span) -> Range<usize> {
     span.byte_range().unwrap_or(0..0)
-}
-
-fn line_of(text: &str, offset: usize) -> usize {
-    text.get(..offset).unwrap_or(text).matches('\n').count() + 1
 }
 
 #[cfg(test)]
@@ -325,7 +375,7 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Result<Value, YamlError> {
-        Yaml::Table(parse(text)?).to_json()
+        parse(text)?.to_json()
     }
 
     #[test]
@@ -359,7 +409,7 @@ mod tests {
             ("a: 1\n<<: {b: 2}", "before all other keys"),
             ("a: &a [*a]", ""),
         ] {
-            let error = parse(text).unwrap_err();
+            let error = read(text).unwrap_err();
             assert!(error.message.contains(part), "{text}: {error}");
         }
         let level = |level: usize| {

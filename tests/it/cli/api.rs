@@ -1,4 +1,4 @@
-//! An API server that knows its version, has no releases, and allows everything.
+//! An API server that knows its version, has no releases and no CRDs, and allows everything.
 
 use std::{
     fs,
@@ -81,7 +81,7 @@ fn answer(path: &str) -> (&'static str, String) {
     } else if path.contains("selfsubjectaccessreviews") {
         r#"{"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview",
             "spec": {}, "status": {"allowed": true}}"#
-    } else if path.contains("/secrets") {
+    } else if path.contains("/secrets") || path.contains("/customresourcedefinitions") {
         r#"{"apiVersion": "meta.k8s.io/v1", "kind": "PartialObjectMetadataList",
             "metadata": {}, "items": []}"#
     } else {

@@ -27,6 +27,7 @@ fn the_example_of_the_readme_is_sound() {
             format!("apiVersion: v2\nname: {chart}\nversion: 1.0.0\n"),
         );
     }
+    shell.file("charts/operator/crds/buckets.yaml", super::crds::CRD);
     assert_snapshot!(shell.run("check"), @r"
     shop: 5 charts, no problems
     exit 0
@@ -339,7 +340,9 @@ fn a_plan_as_json() {
       ],
       "critical_path": [
         "web"
-      ]
+      ],
+      "warnings": [],
+      "kept_crds": []
     }
     exit 0
     "#);

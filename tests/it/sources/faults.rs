@@ -1,7 +1,8 @@
 //! What goes wrong between us and a repository: one clear message each, nothing half-written.
 
-use std::sync::Arc;
+use std::{io::Write as _, sync::Arc};
 
+use flate2::{Compression, write::GzEncoder};
 use stackctl::{
     chart::{FetchStep, LockMode},
     http::Patience,
@@ -56,6 +57,27 @@ async fn a_status_says_what_it_means() {
         // Only what may pass is asked for again.
         let tries = if matches!(status, 429 | 500) { 4 } else { 1 };
         assert_eq!(server.seen().len(), 1 + tries, "{status}");
+    }
+}
+
+#[tokio::test]
+async fn without_an_index_its_repository_is_named() {
+    let whole = index(&[("web", "1.0.0", "web.tgz", None)]);
+    for (reply, expected) in [
+        (Reply::status(401), "it wants a user"),
+        (Reply::status(403), "it may not be read without a user"),
+        (Reply::status(404), "there is nothing at that address"),
+        (Reply::status(429), "too many requests: try again later"),
+        (Reply::status(500), "the server is at fault"),
+        (Reply::ok(whole).cut(20), "was cut off after 20 bytes"),
+    ] {
+        let server = Server::start(move |_| reply.clone()).await;
+        let error = error_of(&Lab::new(), &server).await;
+        let what = format!("could not get the index of {}", server.url);
+        assert!(
+            error.starts_with(&what) && error.contains(expected),
+            "{error}"
+        );
     }
 }
 
@@ -272,24 +294,27 @@ async fn redirects_are_followed_but_not_for_ever_and_not_out_of_tls() {
 
 #[tokio::test]
 async fn large_archives_come_and_too_large_ones_do_not() {
-    // 100 MB of zeros beside Chart.yaml: 100 kB of gzip.
-    let meta = meta("web", "1.0.0");
+    // 100 MB, of which nothing is compressed: as many come over the network.
+    let yaml = meta("web", "1.0.0");
     let zeros = vec![0; 100_000_000];
-    let large = |size: usize| {
-        gzip(&tar(&[
-            ("web/Chart.yaml", Regular, meta.as_bytes()),
-            ("web/zeros", Regular, &zeros[..size]),
-        ]))
-    };
-    let archive = large(100_000_000);
+    let mut archive = GzEncoder::new(Vec::new(), Compression::none());
+    let files = tar(&[
+        ("web/Chart.yaml", Regular, yaml.as_bytes()),
+        ("web/zeros", Regular, &zeros),
+    ]);
+    archive.write_all(&files).unwrap();
+    let archive = archive.finish().unwrap();
+    assert!(archive.len() > 100_000_000);
     let server = serving(move |_| Reply::ok(archive.clone())).await;
-    Lab::new().get(from(&server.url, "web", "")).await.unwrap();
-    drop(server);
+    let lab = Lab::new();
+    lab.get(from(&server.url, "web", "")).await.unwrap();
+    assert_eq!(lab.cached().len(), 1, "{:?}", lab.cached());
+    drop((server, lab));
 
-    let meta = super::charts::meta("web", "1.0.0");
+    // Little to download, too much to unpack.
     let zeros = vec![0; 105_000_000];
     let bomb = gzip(&tar(&[
-        ("web/Chart.yaml", Regular, meta.as_bytes()),
+        ("web/Chart.yaml", Regular, yaml.as_bytes()),
         ("web/z", Regular, &zeros),
     ]));
     assert!(bomb.len() < 1_000_000);

@@ -88,7 +88,8 @@ impl Registry {
     }
 }
 
-fn manifest(config: &[u8], archive: &[u8]) -> Vec<u8> {
+/// The manifest of a chart.
+pub(super) fn manifest(config: &[u8], archive: &[u8]) -> Vec<u8> {
     format!(
         r#"{{"schemaVersion":2,"mediaType":"{MANIFEST}","config":{{"mediaType":"application/vnd.cncf.helm.config.v1+json","digest":"sha256:{}","size":{}}},"layers":[{{"mediaType":"application/vnd.cncf.helm.chart.content.v1.tar+gzip","digest":"sha256:{}","size":{}}}]}}"#,
         sha256(config),
@@ -255,7 +256,8 @@ async fn with_tokens(open: bool) -> Server {
     server
 }
 
-fn chart(server: &Server, access: Access) -> Request {
+/// `charts/web` of a registry, `1.x`.
+pub(super) fn chart(server: &Server, access: Access) -> Request {
     let host = server.url.trim_start_matches("http://");
     Request {
         source: Source::Oci {

@@ -53,6 +53,11 @@ impl Reply {
         }
     }
 
+    pub(super) fn with_status(mut self, status: u16) -> Self {
+        self.status = status;
+        self
+    }
+
     pub(super) fn redirect(to: &str) -> Self {
         Self::status(302).header("location", to)
     }

@@ -5,13 +5,13 @@ use crate::cluster::testing::Answer;
 
 #[tokio::test(start_paused = true)]
 async fn adopted_objects_carry_helms_marks() {
-    let lab = Lab::new(&[config("a", json!({})), config("b", json!({}))]);
+    let lab = Lab::new(&[config("a", &json!({})), config("b", &json!({}))]);
     let fake = lab.fake.clone();
     let ran = post(lab, r#"adopt = ["ConfigMap/a", "cm/b"]"#).await;
     ran.ok();
     assert_eq!(ran.changes.len(), 2);
     for name in ["a", "b"] {
-        let metadata = fake.get(&config(name, json!({}))).unwrap()["metadata"].clone();
+        let metadata = fake.get(&config(name, &json!({}))).unwrap()["metadata"].clone();
         assert_eq!(metadata["labels"]["app.kubernetes.io/managed-by"], "Helm");
         assert_eq!(metadata["annotations"]["meta.helm.sh/release-name"], "web");
         assert_eq!(
@@ -20,7 +20,7 @@ async fn adopted_objects_carry_helms_marks() {
         );
     }
     // Once is enough.
-    let again = Lab::new(&[fake.get(&config("a", json!({}))).unwrap()]);
+    let again = Lab::new(&[fake.get(&config("a", &json!({}))).unwrap()]);
     let ran = post(again, r#"adopt = "ConfigMap/a""#).await;
     ran.ok();
     assert_eq!(ran.changes, [""; 0]);
@@ -28,7 +28,7 @@ async fn adopted_objects_carry_helms_marks() {
 
 #[tokio::test(start_paused = true)]
 async fn who_managed_an_adopted_object_does_so_no_more() {
-    let mut managed = config("a", json!({ "x": "1" }));
+    let mut managed = config("a", &json!({ "x": "1" }));
     managed["metadata"]["resourceVersion"] = "7".into();
     managed["metadata"]["managedFields"] = json!([
         { "manager": "eks", "operation": "Apply", "apiVersion": "v1", "fieldsV1": { "f:data": {} } },
@@ -46,10 +46,10 @@ async fn nothing_is_adopted_from_another_release_and_nothing_by_halves() {
     let marks = json!({ "metadata": { "annotations": {
         "meta.helm.sh/release-name": "other", "meta.helm.sh/release-namespace": "shop",
     } } });
-    let mut owned = config("owned", json!({}));
+    let mut owned = config("owned", &json!({}));
     merge(&mut owned, marks);
     let ran = post(
-        Lab::new(&[config("free", json!({})), owned]),
+        Lab::new(&[config("free", &json!({})), owned]),
         r#"adopt = ["ConfigMap/free", "ConfigMap/owned"]"#,
     )
     .await;
@@ -152,7 +152,7 @@ async fn what_others_own_is_taken_over_only_by_force() {
 #[tokio::test(start_paused = true)]
 async fn patches_are_sent_as_they_are_meant() {
     let objects = [
-        config("a", json!({ "x": "1", "y": "2" })),
+        config("a", &json!({ "x": "1", "y": "2" })),
         deployment("d", 1),
     ];
     for (step, content) in [
@@ -228,7 +228,7 @@ async fn what_does_not_go_is_named_with_its_finalizers() {
         })
     };
     let step = "delete = \"Widget/a\"\ntimeout = \"30s\"";
-    let ran = post(stays(Lab::new(&[widget.clone()])), step).await;
+    let ran = post(stays(Lab::new(std::slice::from_ref(&widget))), step).await;
     insta::assert_snapshot!(ran.failure(), @r#"
     post/delete: not gone after 30s: Widget/a: it is being deleted
       Widget/a in shop waits for whoever clears its finalizers: example.com/cleanup

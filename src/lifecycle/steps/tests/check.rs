@@ -4,8 +4,8 @@ use super::*;
 
 fn objects() -> Vec<Value> {
     vec![
-        config("settings", json!({ "colour": "blue", "size": "3" })),
-        config("empty", json!({})),
+        config("settings", &json!({ "colour": "blue", "size": "3" })),
+        config("empty", &json!({})),
         object(
             "v1",
             "Secret",
@@ -96,7 +96,7 @@ async fn a_check_that_fails_says_what_is_there_and_what_must_be() {
         r#"contains = { kind = "ConfigMap", object = "empty", field = "data.colour", value = "red" }"#,
         r#"pods = { selector = "app=web", min = 3 }"#,
         r#"pods = { selector = "app=wbe" }"#,
-        r#"pods = { all = true }"#,
+        r"pods = { all = true }",
     ]).await, @r#"
     exists = "ConfigMap/nope"
     post/exists: ConfigMap/nope in shop is not there

@@ -119,7 +119,7 @@ async fn a_step_is_tried_again_with_growing_pauses() {
     let fake = lab.fake.clone();
     tokio::spawn(async move {
         tokio::time::sleep(Duration::from_secs(20)).await;
-        fake.put(config("late", json!({})));
+        fake.put(config("late", &json!({})));
     });
     let step = "exists = \"ConfigMap/late\"\nretry = { attempts = 5, delay = \"2s\", backoff = 2 }";
     let ran = post(lab, step).await;

@@ -7,7 +7,7 @@ use super::*;
 #[tokio::test(start_paused = true)]
 async fn what_is_captured_is_in_the_payload_and_in_later_texts() {
     let lab = Lab::new(&[
-        config("coredns", json!({ "Corefile": "a {}" })),
+        config("coredns", &json!({ "Corefile": "a {}" })),
         deployment("web", 2),
         object(
             "v1",
@@ -52,7 +52,7 @@ equals = { kind = "Deployment", object = "web", field = "spec.replicas", value =
 
 #[tokio::test(start_paused = true)]
 async fn a_capture_that_fails_says_what_is_missing() {
-    let objects = [config("coredns", json!({ "x": "1" }))];
+    let objects = [config("coredns", &json!({ "x": "1" }))];
     insta::assert_snapshot!(failures(&objects, &[
         r#"capture = { name = "c", kind = "ConfigMap", object = "nope", field = "data.x" }"#,
         r#"capture = { name = "c", kind = "ConfigMap", object = "coredns", field = "data.y" }"#,
@@ -95,7 +95,7 @@ run = "true"
         (true, vec!["pre/capture", "post/change", "post/announce"]),
         (false, vec!["pre/capture"]),
     ] {
-        let lab = Lab::new(&[config("coredns", json!({ "Corefile": "a {}" }))]);
+        let lab = Lab::new(&[config("coredns", &json!({ "Corefile": "a {}" }))]);
         let ran = lab.input("change", json!(change), false).run(steps).await;
         ran.ok();
         assert_eq!(ran.steps, expected);
@@ -106,7 +106,7 @@ run = "true"
         "when = { action = [\"uninstall\"] }\ncapture =",
         1,
     );
-    let lab = Lab::new(&[config("coredns", json!({}))]);
+    let lab = Lab::new(&[config("coredns", &json!({}))]);
     let ran = lab.input("change", json!(false), false).run(&skipped).await;
     ran.ok();
     assert_eq!(ran.steps, [""; 0]);
@@ -155,7 +155,7 @@ async fn a_wait_ends_when_it_is_so() {
             Some(ready("True")),
         ),
     ] {
-        let lab = Lab::new(before.as_ref().map_or(&[], std::slice::from_ref));
+        let lab = Lab::new(before.as_slice());
         let fake = lab.fake.clone();
         tokio::spawn(async move {
             tokio::time::sleep(Duration::from_secs(10)).await;

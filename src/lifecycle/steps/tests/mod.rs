@@ -30,7 +30,7 @@ fn merge(under: &mut Value, over: Value) {
     }
 }
 
-fn config(name: &str, data: Value) -> Value {
+fn config(name: &str, data: &Value) -> Value {
     object("v1", "ConfigMap", name, json!({ "data": data }))
 }
 

@@ -7,7 +7,7 @@ use crate::stack::{
         node::{Node, Value},
         origin::{Origin, Text},
     },
-    model::{Objects, PatchKind, Propagation, Run, TemplatedValue, Verb},
+    model::{Objects, PatchKind, Propagation, Run, Verb},
     raw::{
         one_or_more,
         reader::{self, Reader, table, wrong},
@@ -17,6 +17,7 @@ use crate::stack::{
         Reading,
         objects::{Accept, Naming},
     },
+    values::TemplatedValue,
 };
 
 /// Workloads whose pods follow a template, as kubectl knows them.

@@ -7,7 +7,7 @@ use crate::stack::{
         node::{Node, Table, Value},
         origin::Text,
     },
-    model::{HttpTarget, Objects, TemplatedValue, ValuePath, Verb},
+    model::{HttpTarget, Objects, Verb},
     raw::{
         reader::{self, Reader, table, wrong},
         steps::RawVerb,
@@ -18,6 +18,7 @@ use crate::stack::{
         objects::{Accept, Naming},
         value,
     },
+    values::{TemplatedValue, ValuePath},
 };
 
 fn naming(verb: &RawVerb<'_>, what: &'static str) -> Naming {

@@ -10,9 +10,10 @@ use crate::stack::{
         node::{Node, Value},
         origin::{Located, Origin, Text},
     },
-    model::{Parse, TemplatedValue},
+    model::Parse,
     raw::reader::wrong,
     validate::{steps::Reading, tree},
+    values::{Templated, TemplatedValue},
 };
 
 impl Reading<'_> {
@@ -42,7 +43,10 @@ impl Reading<'_> {
                         Ok(object) => {
                             let which = format!("`{}`, line {}", file.display(), document.line);
                             for object in items(object) {
-                                let object = TemplatedValue::Plain(object);
+                                let object = TemplatedValue {
+                                    content: Templated::Plain(object),
+                                    origin: one.origin,
+                                };
                                 accept(object, &which, one.origin, manifests, f);
                             }
                         }

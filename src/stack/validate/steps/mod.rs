@@ -22,7 +22,7 @@ use crate::stack::{
         node::Node,
         origin::{Origin, Text},
     },
-    model::{Count, ErrorClass, Retry, Step, TemplatedValue, ValuePath, Verb, VerbGroup, When},
+    model::{Count, ErrorClass, Retry, Step, Verb, VerbGroup, When},
     raw::{
         RawRetry,
         reader::Reader,
@@ -30,6 +30,7 @@ use crate::stack::{
     },
     template::Template,
     validate::{disk::Disk, known::Known, tree},
+    values::{TemplatedValue, ValuePath},
 };
 
 /// Deadline of one attempt of what need not wait for anything.

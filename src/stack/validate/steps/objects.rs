@@ -7,13 +7,14 @@ use crate::stack::{
         node::{Node, Value},
         origin::{Located, Origin, Text},
     },
-    model::{Objects, TemplatedValue, ValuePath, Which, Within},
+    model::{Objects, Which, Within},
     raw::{
         one_or_more,
         reader::{self, Reader, wrong},
     },
     template::Template,
     validate::steps::{Reading, path, selector},
+    values::{TemplatedValue, ValuePath},
 };
 
 const HOW: &str = "say `object = \"NAME\"`, `selector = \"LABEL=VALUE\"`, \

@@ -1,12 +1,20 @@
-//! The names and small vocabularies every other module speaks: charts, releases, namespaces,
-//! stacks, runs, milestones, release statuses.
+//! The names and small vocabularies every other module speaks: charts and their nodes, releases,
+//! namespaces, stacks, runs, milestones, release statuses.
 //!
 //! A leaf: it uses nothing of ours, and anything may use it. Each name is checked once, in its
 //! constructor, so that whoever holds one need not check again.
 
+mod node;
+mod status;
+mod words;
+
 use std::{borrow::Borrow, fmt, str::FromStr, sync::Arc};
 
 use serde::{Deserialize, Serialize};
+
+pub use node::{NodeName, Part};
+pub use status::ReleaseStatus;
+pub use words::{Action, Direction, Milestone};
 
 /// Why a text is not a valid name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -168,191 +176,6 @@ impl fmt::Display for ReleaseId {
     }
 }
 
-/// How far a chart has come. Edges of the graph wait for one of these.
-///
-/// The order of the variants is the order in which a chart reaches them on the way up; reaching
-/// one implies those before it. `Gone` is the only one on the way down.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Milestone {
-    /// Helm returned success.
-    Deployed,
-    /// The workloads of the release are ready.
-    Ready,
-    /// All validation steps passed. What a plain `needs = ["x"]` waits for.
-    Validated,
-    /// The release is gone (way down).
-    Gone,
-}
-
-impl Milestone {
-    /// Milestones a stack file may name after the `:` of a need.
-    pub const NAMEABLE: [Self; 3] = [Self::Deployed, Self::Ready, Self::Validated];
-
-    /// The word used in stack files, plans and events.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Deployed => "deployed",
-            Self::Ready => "ready",
-            Self::Validated => "validated",
-            Self::Gone => "gone",
-        }
-    }
-}
-
-impl fmt::Display for Milestone {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
-/// Way of a run through the graph.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Direction {
-    /// `up`: needs first.
-    Up,
-    /// `down`: dependents first.
-    Down,
-}
-
-impl fmt::Display for Direction {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Up => "up",
-            Self::Down => "down",
-        })
-    }
-}
-
-/// What a run does to a chart (design, "Words": action).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Action {
-    /// No release yet.
-    Install,
-    /// A release is there: a new revision.
-    Upgrade,
-    /// Uninstall, then install (`reinstall_below`).
-    Reinstall,
-    /// Remove the release, or finish the clean-up of one that is already gone.
-    Uninstall,
-    /// Nothing to do, proved.
-    Unchanged,
-    /// Asked for with `action = "skip"`: everything but exec runs.
-    Skip,
-    /// A pending or half-removed release is in the way.
-    Blocked,
-    /// Known only when the chart starts.
-    Decide,
-}
-
-impl Action {
-    /// The word used in plans and events.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Install => "install",
-            Self::Upgrade => "upgrade",
-            Self::Reinstall => "reinstall",
-            Self::Uninstall => "uninstall",
-            Self::Unchanged => "unchanged",
-            Self::Skip => "skip",
-            Self::Blocked => "blocked",
-            Self::Decide => "decide",
-        }
-    }
-
-    /// Whether the release exists, with what the stack file says, after this action.
-    pub fn deploys(self) -> bool {
-        matches!(
-            self,
-            Self::Install | Self::Upgrade | Self::Reinstall | Self::Unchanged | Self::Decide
-        )
-    }
-}
-
-impl fmt::Display for Action {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
-/// Status of a release revision, as Helm writes it into the payload and the `status` label
-/// (`pkg/release/common/status.go`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ReleaseStatus {
-    /// Helm does not know.
-    Unknown,
-    /// The current, successful revision.
-    Deployed,
-    /// Uninstalled with `--keep-history`.
-    Uninstalled,
-    /// An older revision.
-    Superseded,
-    /// The operation of this revision failed.
-    Failed,
-    /// An uninstall began and did not end.
-    Uninstalling,
-    /// An install began and did not end.
-    PendingInstall,
-    /// An upgrade began and did not end.
-    PendingUpgrade,
-    /// A rollback began and did not end.
-    PendingRollback,
-}
-
-impl ReleaseStatus {
-    const ALL: [Self; 9] = [
-        Self::Unknown,
-        Self::Deployed,
-        Self::Uninstalled,
-        Self::Superseded,
-        Self::Failed,
-        Self::Uninstalling,
-        Self::PendingInstall,
-        Self::PendingUpgrade,
-        Self::PendingRollback,
-    ];
-
-    /// Reads Helm's word; anything Helm may add later is `Unknown`.
-    pub fn from_helm(text: &str) -> Self {
-        Self::ALL
-            .into_iter()
-            .find(|status| status.as_str() == text)
-            .unwrap_or(Self::Unknown)
-    }
-
-    /// Helm's word.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Unknown => "unknown",
-            Self::Deployed => "deployed",
-            Self::Uninstalled => "uninstalled",
-            Self::Superseded => "superseded",
-            Self::Failed => "failed",
-            Self::Uninstalling => "uninstalling",
-            Self::PendingInstall => "pending-install",
-            Self::PendingUpgrade => "pending-upgrade",
-            Self::PendingRollback => "pending-rollback",
-        }
-    }
-
-    /// Helm's own lock: an operation runs, or died (`Status.IsPending`).
-    pub fn is_pending(self) -> bool {
-        matches!(
-            self,
-            Self::PendingInstall | Self::PendingUpgrade | Self::PendingRollback
-        )
-    }
-}
-
-impl fmt::Display for ReleaseStatus {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
 /// Reads the version of a chart as Helm does (Masterminds' `NewVersion`): a leading `v` and missing
 /// minor and patch numbers are fine. `None` if it is no version.
 pub fn parse_version(text: &str) -> Option<semver::Version> {
@@ -406,13 +229,5 @@ mod tests {
         assert!(Namespace::new(&"a".repeat(64)).is_err());
         assert!(ReleaseName::new("a.b").is_ok());
         assert!(ReleaseName::new("a..b").is_err());
-    }
-
-    #[test]
-    fn a_status_reads_back_what_it_writes() {
-        for status in ReleaseStatus::ALL {
-            assert_eq!(ReleaseStatus::from_helm(status.as_str()), status);
-        }
-        assert_eq!(ReleaseStatus::from_helm("paused"), ReleaseStatus::Unknown);
     }
 }

@@ -1,5 +1,7 @@
 //! Plans from stacks, as a user sees them.
 
+mod crds;
+
 use super::*;
 use crate::{
     graph::{Graph, Request, fixture},
@@ -31,6 +33,7 @@ fn cluster(stack: &Stack, releases: &[(&str, ReleaseStatus)]) -> Observed {
     });
     Observed {
         releases: releases.collect(),
+        ..Observed::default()
     }
 }
 
@@ -61,8 +64,11 @@ fn down(
     let graph = Graph::new(stack);
     let selection = graph.select(&all(names)).unwrap();
     let observed = cluster(stack, releases);
-    let known = Known::default();
-    Plan::down(&graph, &selection, &observed, &known, include_protected)
+    let removal = Removal {
+        include_protected,
+        ..Removal::default()
+    };
+    Plan::down(&graph, &selection, &observed, &Known::default(), removal)
 }
 
 const DEPLOYED: ReleaseStatus = ReleaseStatus::Deployed;
@@ -151,7 +157,8 @@ fn offline_says_so() {
     let graph = Graph::new(&stack);
     let selection = graph.select(&all(&["db", "cache"])).unwrap();
     for direction in [Direction::Up, Direction::Down] {
-        let plan = Plan::offline(&graph, &selection, direction, &Known::default()).unwrap();
+        let (removal, known) = (Removal::default(), Known::default());
+        let plan = Plan::offline(&graph, &selection, direction, removal, &known).unwrap();
         assert!(plan.offline);
         let expected = match direction {
             Direction::Up => Action::Install,
@@ -179,7 +186,7 @@ fn json_is_what_its_doc_says() {
              "reason": "not installed; only its clean-up steps run",
              "needs": [{"chart": "web", "until": "gone"}], "wave": 1},
         ],
-        "critical_path": ["web", "api"],
+        "critical_path": ["web", "api"], "warnings": [], "kept_crds": [],
     });
     assert_eq!(found, expected);
 }
@@ -286,16 +293,23 @@ fn learned_durations_are_weights_and_the_unknown_count_as_their_mean() {
     let stack = shop();
     let graph = Graph::new(&stack);
     let selection = graph.select(&Request::default()).unwrap();
-    let name = |chart: &str| stack.charts[chart].name.clone();
+    let name = |chart: &str| stack.charts[chart].name.clone().into();
     let known = Known {
         durations: [(name("db"), 1_000), (name("loki"), 5_000), (name("api"), 0)].into(),
         ..Known::default()
     };
-    let plan = Plan::offline(&graph, &selection, Direction::Up, &known).unwrap();
+    let plan = Plan::offline(
+        &graph,
+        &selection,
+        Direction::Up,
+        Removal::default(),
+        &known,
+    )
+    .unwrap();
     let weights: Vec<_> = plan
         .nodes
         .iter()
-        .map(|n| (n.key.as_str(), n.weight))
+        .map(|n| (n.key.to_string(), n.weight))
         .collect();
     assert_eq!(
         weights,
@@ -306,11 +320,12 @@ fn learned_durations_are_weights_and_the_unknown_count_as_their_mean() {
             ("loki", 5_000),
             ("web", 2_000)
         ]
+        .map(|(name, weight)| (name.to_owned(), weight))
     );
     let path: Vec<_> = plan
         .critical_path
         .iter()
-        .map(|&ix| plan.node(ix).key.as_str())
+        .map(|&ix| plan.node(ix).key.to_string())
         .collect();
     assert_eq!(path, ["db", "loki", "web"]);
 }
@@ -319,6 +334,6 @@ fn learned_durations_are_weights_and_the_unknown_count_as_their_mean() {
 fn blocked_charts_are_found() {
     let pending = ReleaseStatus::PendingInstall;
     let plan = up(&shop(), &["db", "cache"], &[("db", pending)]).unwrap();
-    let blocked: Vec<_> = plan.blocked().map(|node| node.key.as_str()).collect();
+    let blocked: Vec<_> = plan.blocked().map(|node| node.key.to_string()).collect();
     assert_eq!(blocked, ["db"]);
 }
