@@ -419,10 +419,8 @@ impl Ran {
     /// It did what it should.
     #[track_caller]
     pub(crate) fn ok(&self) -> &Payload {
-        match &self.result {
-            Ok(payload) => payload,
-            Err(_failure) => panic!("{}", self.failure()),
-        }
+        let done = self.result.as_ref().ok();
+        done.unwrap_or_else(|| panic!("{}", self.failure()))
     }
 }
 

@@ -339,7 +339,8 @@ run = "echo never"
     .to_owned();
     for (name, step, _) in WRONG {
         let chart = "chart = \"./charts/app\"\naction = \"skip\"\nneeds = [\"web\"]";
-        text += &format!("[charts.{name}]\n{chart}\n[[charts.{name}.post]]\n{step}\n");
+        let table = format!("[charts.{name}]\n{chart}\n[[charts.{name}.post]]\n{step}\n");
+        text.push_str(&table);
     }
     lab.stack(&text);
     let up = lab.stackctl(&["up"]).exits(1);
