@@ -4,10 +4,14 @@
 
 use serde_json::json;
 
-use crate::support::Lab;
+use crate::{
+    support::Lab,
+    target::{Helm, Target},
+};
 
 tests![
-    every_verb_does_its_work,
+    every_verb_does_its_work_with_helm_4,
+    every_verb_does_its_work_with_helm_3,
     every_verb_says_what_is_wrong,
     a_config_made_without_helm_is_adopted_and_its_readers_restarted_if_it_changed,
 ];
@@ -16,9 +20,9 @@ tests![
 const DEFINITION: &str = "
 apiVersion: apiextensions.k8s.io/v1
 kind: CustomResourceDefinition
-metadata: { name: widgets.verbs.stackctl.test }
+metadata: { name: widgets.NAMESPACE.stackctl.test }
 spec:
-  group: verbs.stackctl.test
+  group: NAMESPACE.stackctl.test
   names: { kind: Widget, plural: widgets, singular: widget }
   scope: Namespaced
   versions:
@@ -40,15 +44,15 @@ action = "skip"
 [[charts.objects.pre]]
 apply = "crd.yaml"
 [[charts.objects.pre]]
-wait = { kind = "crd", object = "widgets.verbs.stackctl.test", condition = "Established" }
+wait = { kind = "crd", object = "widgets.NAMESPACE.stackctl.test", condition = "Established" }
 [[charts.objects.pre]]
 apply = { yaml = '''
-apiVersion: verbs.stackctl.test/v1
+apiVersion: NAMESPACE.stackctl.test/v1
 kind: Widget
 metadata: { name: a, labels: { tier: base } }
 spec: { size: 1, parts: [{ name: wheel, number: 4 }] }
 ---
-apiVersion: verbs.stackctl.test/v1
+apiVersion: NAMESPACE.stackctl.test/v1
 kind: Widget
 metadata: { name: b, labels: { tier: base } }
 spec: { size: 2 }
@@ -74,17 +78,17 @@ delete = { kind = "Widget", selector = "tier=base", wait_gone = false }
 [[charts.objects.pre]]
 wait = { kind = "Widget", object = "b", gone = true }
 [[charts.objects.pre]]
-exists = { kind = "Widget", object = "a", api_version = "verbs.stackctl.test/v1" }
+exists = { kind = "Widget", object = "a", api_version = "NAMESPACE.stackctl.test/v1" }
 [[charts.objects.pre]]
 patch = { kind = "Widget", object = "a", merge = "metadata: { finalizers: null }" }
 [[charts.objects.pre]]
 wait = { kind = "Widget", all = true, gone = true }
 [[charts.objects.post]]
 # The API server may take a minute to finalize a kind that it has just begun to serve.
-delete = "crd/widgets.verbs.stackctl.test"
+delete = "crd/widgets.NAMESPACE.stackctl.test"
 timeout = "3m"
 [[charts.objects.validate]]
-absent = "CustomResourceDefinition/widgets.verbs.stackctl.test"
+absent = "CustomResourceDefinition/widgets.NAMESPACE.stackctl.test"
 
 [charts.workloads]
 chart = "./charts/app"
@@ -133,7 +137,7 @@ values = { fail = "CrashLoopBackOff" }
 [[charts.crashing.post]]
 wait = { kind = "Pod", selector = "app=crashing", where = { "status.containerStatuses[0].state.waiting.reason" = "CrashLoopBackOff" }, min = 1 }
 [[charts.crashing.post]]
-capture = { name = "pods", command = "kubectl get pod -n verbs -l app=crashing -o name" }
+capture = { name = "pods", command = "kubectl get pod -n NAMESPACE -l app=crashing -o name" }
 [[charts.crashing.post]]
 name = "too-few"
 delete = { kind = "Pod", selector = "app=crashing", min_restarts = 99 }
@@ -159,15 +163,29 @@ chart = "./charts/app"
 needs = ["web"]
 values = { kind = "none", note = "${capture.uid} ${charts.web.outputs.version}" }
 [[charts.fed.pre]]
-capture = { name = "uid", kind = "Namespace", object = "verbs", field = "metadata.uid" }
+capture = { name = "uid", kind = "Namespace", object = "NAMESPACE", field = "metadata.uid" }
 [[charts.fed.validate]]
 equals = { kind = "ConfigMap", object = "fed", field = "data.note", value = "${capture.uid} 1.0.0" }
 "#;
 
-fn every_verb_does_its_work() {
-    let lab = Lab::new("verbs");
-    lab.write("crd.yaml", DEFINITION);
-    lab.stack(WORK);
+fn every_verb_does_its_work_with_helm_4() {
+    every_verb_does_its_work(Helm::Four, "verbs", "widget");
+}
+
+fn every_verb_does_its_work_with_helm_3() {
+    every_verb_does_its_work(Helm::Three, "verbs-3", "gadget");
+}
+
+/// The kind is different: a word that two groups know is no name of a kind.
+fn every_verb_does_its_work(helm: Helm, namespace: &str, kind: &str) {
+    let named = |text: &str| {
+        let capital = format!("{}{}", kind[..1].to_uppercase(), &kind[1..]);
+        let text = text.replace("NAMESPACE", namespace);
+        text.replace("widget", kind).replace("Widget", &capital)
+    };
+    let lab = Lab::on(Target::shared(), helm, namespace);
+    lab.write("crd.yaml", &named(DEFINITION));
+    lab.stack(&named(WORK));
     let kubectl = lab
         .target()
         .bin
