@@ -326,6 +326,8 @@ impl<'a> Draft<'a> {
             None => desired.guess(self.direction),
             Some(observed) => desired.decide(self.direction, observed.releases.get(&chart.release)),
         };
+        let (action, reason) = decision;
+        let decision = (action, with_known_after(chart, action, reason));
         self.node(index, chart.name.clone().into(), decision, weight)
     }
 
@@ -372,6 +374,20 @@ impl<'a> Draft<'a> {
         });
         sum.checked_div(n).unwrap_or(1).max(1)
     }
+}
+
+/// Says what a plan cannot know: what of the cluster a chart refers to.
+fn with_known_after(chart: &Chart, action: Action, reason: String) -> String {
+    let outputs = chart.outputs_in_use(action);
+    let charts: BTreeSet<&str> = outputs.iter().map(|(chart, _)| chart.as_str()).collect();
+    if charts.is_empty() {
+        return reason;
+    }
+    let charts: Vec<&str> = charts.into_iter().collect();
+    format!(
+        "{reason}; refers to what is known after {}",
+        charts.join(", ")
+    )
 }
 
 /// All reasons at once, or none.

@@ -57,6 +57,7 @@ mod steps;
 mod support;
 mod target;
 mod values;
+mod verbs;
 
 use std::process::ExitCode;
 
@@ -104,6 +105,7 @@ fn main() -> ExitCode {
         patches::TESTS,
         schemas::TESTS,
         values::TESTS,
+        verbs::TESTS,
     ];
     let mut trials: Vec<Trial> = on_a_cluster
         .into_iter()
