@@ -21,6 +21,7 @@ pub(super) enum Settings {
     Graph(GraphSettings),
     Values(ValuesSettings),
     Render(RenderSettings),
+    Runs(RunsSettings),
     Completions(clap_complete::Shell),
 }
 
@@ -163,6 +164,8 @@ pub(super) struct PlanSettings {
     pub(super) removal: Removal,
     pub(super) offline: bool,
     pub(super) frozen: bool,
+    /// Holds `runs/`.
+    pub(super) state_dir: PathBuf,
     pub(super) output: OutputFormat,
     pub(super) detailed_exitcode: bool,
 }
@@ -229,6 +232,16 @@ pub(super) struct RenderSettings {
     pub(super) helm_binary: Option<PathBuf>,
 }
 
+/// `runs`.
+#[derive(Debug, Clone)]
+pub(super) struct RunsSettings {
+    /// The run to be shown, as given; `None` lists all.
+    pub(super) one: Option<String>,
+    /// Holds `runs/`.
+    pub(super) state_dir: PathBuf,
+    pub(super) output: OutputFormat,
+}
+
 /// Form of what goes to standard output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(super) enum OutputFormat {
@@ -287,6 +300,7 @@ impl Settings {
                 },
                 offline: plan.offline,
                 frozen: plan.frozen,
+                state_dir: plan.state_dir,
                 output: plan.output,
                 detailed_exitcode: plan.detailed_exitcode,
             }),
@@ -328,6 +342,11 @@ impl Settings {
                 kube_version: render.kube_version,
                 frozen: render.frozen,
                 helm_binary: render.helm_binary,
+            }),
+            args::Command::Runs(runs) => Self::Runs(RunsSettings {
+                one: runs.one.map(|args::RunsCommand::Show { run }| run),
+                state_dir: runs.state_dir,
+                output: runs.output,
             }),
             args::Command::Completions { shell } => Self::Completions(shell),
         }

@@ -8,7 +8,7 @@ use std::{
 
 use jiff::Timestamp;
 
-use super::{RunError, Session, crds, late::Late, lease, preflight, render::Renderer};
+use super::{RunError, Session, crds, history, late::Late, lease, preflight, render::Renderer};
 use crate::{
     cluster::Watches,
     engine::{self, Options, Outcome, Policy, Sink, SinkError},
@@ -70,7 +70,7 @@ impl Session {
             charts = preflight::run(self, plan, &scope, &renderer) => charts?,
             () = shutdown.reached(Level::Drain) => return Err(RunError::Interrupted),
         };
-        let journal = Journal::create(&self.settings.state_dir.join("runs"), &id)?;
+        let journal = Journal::create(&history::folder(&self.settings.state_dir), &id)?;
         let lease = lease::acquire(self, plan.direction, &id, trigger).await?;
         let late = self.gathered().fetching.map(|fetching| {
             let late: Arc<dyn LateCharts> = Arc::new(Late {

@@ -7,6 +7,7 @@ mod environment;
 mod files;
 mod platform;
 mod render;
+mod runs;
 mod terminal;
 mod values;
 

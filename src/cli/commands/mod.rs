@@ -9,6 +9,7 @@ mod graph;
 mod operate;
 mod plan;
 mod render;
+mod runs;
 mod status;
 mod up;
 mod values;
@@ -31,6 +32,7 @@ pub(super) fn run(settings: Settings, console: &Console) -> anyhow::Result<ExitC
         Settings::Graph(settings) => graph::run(&settings, console),
         Settings::Values(settings) => block_on(values::run(settings, console)),
         Settings::Render(settings) => block_on(render::run(settings, console)),
+        Settings::Runs(settings) => runs::run(&settings, console),
         Settings::Completions(shell) => completions::run(shell),
     }
 }

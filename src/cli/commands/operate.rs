@@ -109,6 +109,7 @@ async fn execute(
         go_on: (outcome.outcome != RunOutcome::Succeeded).then_some(again),
         quiet: console.verbosity == Verbosity::Quiet,
         color: console.color_stderr,
+        ..Closing::default()
     };
     let summary = summary.render(&closing);
     if console.verbosity != Verbosity::Quiet {

@@ -25,6 +25,7 @@ pub(super) async fn run(settings: PlanSettings, console: &Console) -> anyhow::Re
     let request = common::request(&settings.selection, direction, settings.removal);
     let session = Settings {
         frozen: settings.frozen,
+        state_dir: settings.state_dir,
         ..common::session_settings(&settings.stack, &settings.cluster, console)
     };
     let plan = if settings.offline {
