@@ -468,6 +468,10 @@ pub(super) struct RunArgs {
     /// How long to wait for another run of the stack (`5m`); 0 is not at all
     #[arg(long, value_name = "DURATION", default_value = "0", value_parser = values::duration)]
     pub(super) lock_timeout: Duration,
+    /// How long Helm and steps have to end in order when stackctl is told to stop and nobody is there
+    /// to say it again; then they are killed
+    #[arg(long, value_name = "DURATION", default_value = "8s", value_parser = values::duration)]
+    pub(super) grace: Duration,
     /// The Helm to use, a path or a name; default `helm` in PATH
     #[arg(long, value_name = "HELM")]
     pub(super) helm_binary: Option<PathBuf>,

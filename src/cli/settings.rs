@@ -110,6 +110,8 @@ pub(super) struct RunSettings {
     pub(super) schedule: Option<Schedule>,
     /// How long to wait for another run of the stack to end; zero = not at all.
     pub(super) lock_timeout: Duration,
+    /// From SIGTERM to SIGKILL of children when nobody is there to decide.
+    pub(super) grace: Duration,
     pub(super) helm_binary: Option<PathBuf>,
     /// Holds `runs/`.
     pub(super) state_dir: PathBuf,
@@ -406,6 +408,7 @@ fn run(args: args::RunArgs, file: StackFile) -> RunSettings {
         failure_policy: args.failure_policy,
         schedule: args.schedule,
         lock_timeout: args.lock_timeout,
+        grace: args.grace,
         helm_binary: args.helm_binary,
         state_dir: args.state_dir,
         frozen: false,

@@ -108,6 +108,8 @@ impl Session {
         let folder = journal.folder().path().to_owned();
         let mut recorder = Recorder { journal, watch };
         let outcome = engine::run(plan, Arc::new(executor), options, shutdown, &mut recorder).await;
+        // Nobody needs them any more; who killed us may not wait for the cluster.
+        drop(private);
         lease.release().await;
         Ok(Finished {
             run: id,
