@@ -48,6 +48,7 @@ mod seed;
     reason = "shared with tests that serve faults, and steered by constants"
 )]
 mod server;
+mod signals;
 mod sources;
 mod steps;
 mod support;
@@ -87,6 +88,7 @@ fn main() -> ExitCode {
         changes::TESTS,
         order::TESTS,
         interrupts::TESTS,
+        signals::TESTS,
         commands::TESTS,
         seed::TESTS,
         proof::TESTS,

@@ -43,11 +43,11 @@ impl AtWork {
 
     /// Waits until helm is at work; its end is the end of what is returned.
     fn started(&self) -> BufReader<File> {
-        let mut life = BufReader::new(File::open(self.fake.folder().join("life")).unwrap());
+        let mut alive = BufReader::new(File::open(self.fake.folder().join("life")).unwrap());
         let mut line = String::new();
-        life.read_line(&mut line).unwrap();
+        alive.read_line(&mut line).unwrap();
         assert_eq!(line, "started\n");
-        life
+        alive
     }
 
     fn private_files(&self) -> usize {
