@@ -52,6 +52,7 @@ mod seed;
     reason = "shared with tests that serve faults, and steered by constants"
 )]
 mod server;
+mod signals;
 mod sources;
 mod steps;
 mod support;
@@ -94,6 +95,7 @@ fn main() -> ExitCode {
         interrupts::TESTS,
         recovery::TESTS,
         locks::TESTS,
+        signals::TESTS,
         commands::TESTS,
         seed::TESTS,
         proof::TESTS,
