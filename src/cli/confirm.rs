@@ -190,6 +190,7 @@ mod tests {
             kept_crds: Vec::new(),
             nodes,
             critical_path: Vec::new(),
+            expected_ms: None,
         }
     }
 

@@ -6,7 +6,7 @@ use super::{
     Context, StepError,
     context::Before,
     ready,
-    recover::{self, Depth, Limit, Next},
+    recover::{self, Depth, Next},
     remove, unchanged,
 };
 use crate::{
@@ -54,14 +54,14 @@ pub async fn upgrade(cx: &Context<'_>) -> Result<(), StepError> {
         chart: chart.to_owned(),
         values_files,
         values,
-        timeout: cx.chart.timeout,
+        timeout: cx.limit(cx.chart.timeout).timeout,
         wait: wait_mode(cx),
         history_max: cx.chart.history_max,
         labels: BTreeMap::new(),
         force_replace: cx.chart.force_replace,
     };
     let digests = unchanged::of(cx).await?;
-    let limit = Limit::new(cx);
+    let limit = cx.limit(cx.chart.timeout);
     let mut depth = Depth::Label;
     loop {
         // After a reinstall's removal, or a pause, the chart has given its slot back.
@@ -69,6 +69,11 @@ pub async fn upgrade(cx: &Context<'_>) -> Result<(), StepError> {
         let history = recover::clear_way(cx, Next::Deploy, depth, &limit).await?;
         let last = history.last();
         remember(cx, &history).await?;
+        if let Some(last) = last.filter(|last| unchanged::is_there(cx, last, digests.as_ref())) {
+            cx.status(&format!("revision {} is as wanted", last.revision));
+            cx.remember(|memory| memory.made_revision = Some(last.revision));
+            return Ok(());
+        }
         let expected = last.map_or(1, |last| last.revision + 1);
         upgrade.labels = labels(cx, expected, last, digests.clone())?;
         match run(cx, last.map(|last| last.revision), &upgrade).await? {
@@ -145,7 +150,10 @@ async fn remember(cx: &Context<'_>, history: &[Revision]) -> Result<(), StepErro
         good_revision: good(cx, history).await?,
         last_revision: history.last().map(|revision| revision.revision),
     };
-    cx.remember(|memory| memory.before = Some(before));
+    // Of the first attempt: what later ones find is what it left.
+    cx.remember(|memory| {
+        memory.before.get_or_insert(before);
+    });
     Ok(())
 }
 
@@ -180,7 +188,7 @@ fn tells_failure(description: &str) -> bool {
 type ComposedValues = (Vec<PathBuf>, Secret);
 
 fn compose(cx: &Context<'_>) -> Result<ComposedValues, StepError> {
-    let composed = cx.chart.values.compose(&cx.run.scope).map_err(|error| {
+    let composed = cx.chart.values.compose(&cx.scope()).map_err(|error| {
         StepError::new(format!(
             "the values of chart {} cannot be made",
             cx.chart.name

@@ -77,6 +77,9 @@ impl Execute for Executor {
             late::fetch(&cx).await?;
             cx.action = cx.phase("decide", || unchanged::settle(&cx)).await?;
         }
+        if cx.action == Action::Validate {
+            cx.left = Some(cx.phase("decide", || unchanged::left(&cx)).await?);
+        }
         match (task.node.part, task.action) {
             (Part::Crds, Action::Uninstall) => crds::remove(&cx, &task.crds).await,
             (Part::Crds, _) => crds::apply(&cx, &task.crds).await,

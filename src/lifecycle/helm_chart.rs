@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use futures::FutureExt as _;
 
 use super::{
-    Context, Payload, StepError, Validation, common, deploy, late, purge, ready, rollback,
-    unchanged,
+    Context, Payload, StepError, Validation, common, deploy, late, outputs, purge, ready, retry,
+    rollback, unchanged,
 };
 use crate::{
     engine::Done,
@@ -91,6 +91,13 @@ impl dyn HelmChart + '_ {
         let payload = cx
             .phase("check_prerequisites", || self.check_prerequisites(cx))
             .await?;
+        if outputs::are_used(cx) {
+            cx.phase("outputs", || outputs::read(cx)).await?;
+        }
+        if cx.action.executes() {
+            cx.phase("namespace", || deploy::ensure_namespace(cx))
+                .await?;
+        }
         let payload = cx.phase("pre", || self.pre_exec(cx, payload)).await?;
         let before_exec = payload.clone();
         let payload = match self.act(cx, payload).await {
@@ -102,15 +109,18 @@ impl dyn HelmChart + '_ {
 
     /// What comes after exec. A chart that an earlier run left here begins here.
     async fn finish(&self, cx: &Context<'_>, payload: Payload) -> Result<Done, Failure> {
-        let is_left = cx.action == Action::Validate;
+        let is_left = cx.left.is_some();
         if is_left {
+            if outputs::are_used(cx) {
+                cx.phase("outputs", || outputs::read(cx)).await?;
+            }
             cx.reached(Milestone::Deployed);
             if ready::is_awaited(cx) {
                 cx.phase("ready", || ready::wait(cx)).await?;
             }
             cx.reached(Milestone::Ready);
         }
-        let payload = if is_left && unchanged::is_posted(cx).await {
+        let payload = if cx.left.is_some_and(|left| left.posted) {
             payload
         } else {
             cx.phase("post", || self.post_exec(cx, payload)).await?
@@ -156,7 +166,8 @@ impl dyn HelmChart + '_ {
         Ok(Done::Unchanged)
     }
 
-    /// Exec with the phases around it that belong to it: namespace, reinstall, ready.
+    /// Exec with the phases around it that belong to it: reinstall, ready. Tried again as `retry`
+    /// of the chart says.
     async fn act(
         &self,
         cx: &Context<'_>,
@@ -166,16 +177,29 @@ impl dyn HelmChart + '_ {
             cx.reached(Milestone::Ready);
             return Ok(payload);
         }
-        if cx.action.executes() {
-            cx.step("namespace", deploy::ensure_namespace(cx))
-                .await
-                .map_err(at("namespace"))?;
-        }
         if cx.action == Action::Reinstall {
             cx.step("reinstall", deploy::remove_old(cx))
                 .await
                 .map_err(at("reinstall"))?;
         }
+        let mut attempt = 1;
+        loop {
+            match self.try_once(cx, payload.clone()).await {
+                Ok(payload) => return Ok(payload),
+                Err((phase, error)) => retry::again(cx, &cx.chart.retry, attempt, error)
+                    .await
+                    .map_err(at(phase))?,
+            }
+            attempt += 1;
+        }
+    }
+
+    /// One attempt at exec, and at getting ready.
+    async fn try_once(
+        &self,
+        cx: &Context<'_>,
+        payload: Payload,
+    ) -> Result<Payload, (&'static str, StepError)> {
         let payload = cx
             .step("exec", self.exec(cx, payload))
             .await
@@ -200,6 +224,7 @@ impl dyn HelmChart + '_ {
         error: StepError,
         payload: Payload,
     ) -> Failure {
+        cx.lift_deadline();
         let mut attached = Vec::new();
         if !error.cancelled {
             let hook = cx.step("on_failure", self.on_deploy_failure(cx, &error, payload));

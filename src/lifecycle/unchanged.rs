@@ -8,13 +8,13 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::{Context, StepError};
+use super::{Context, StepError, outputs};
 use crate::{
     chart,
     cluster::{Cluster, ClusterError, ServerVersion},
     digest::{Digest, Digests, Done, Hasher, Short},
     lock::Verdict,
-    name::{Action, Direction, parse_version},
+    name::{Action, Direction, ReleaseStatus, parse_version},
     plan::{self, Contents, Desired, ObservedRelease, Wanted},
     release::Revision,
     stack::{self, Scope, Stack, Template},
@@ -149,7 +149,7 @@ pub(super) async fn of(cx: &Context<'_>) -> Result<Option<Digests>, StepError> {
     let Some(chart) = cx.opened() else {
         return Ok(None);
     };
-    let Ok(values) = entry.values.merged(&cx.run.scope) else {
+    let Ok(values) = entry.values.merged(&cx.scope()) else {
         return Ok(None);
     };
     let run = cx.run;
@@ -160,8 +160,17 @@ pub(super) async fn of(cx: &Context<'_>) -> Result<Option<Digests>, StepError> {
 
 /// What is done to a chart of which the plan knew too little.
 pub(super) async fn settle(cx: &Context<'_>) -> Result<Action, StepError> {
-    let (Some(digests), Some(chart)) = (of(cx).await?, cx.opened()) else {
-        return Ok(Action::Upgrade);
+    if outputs::are_used(cx) {
+        outputs::read(cx).await?;
+    }
+    let (digests, chart) = match (of(cx).await?, cx.opened()) {
+        (Some(digests), Some(chart)) => (digests, chart),
+        // Its own `pre` steps tell: compared after them.
+        (None, Some(_)) => {
+            cx.remember(|memory| memory.is_open = true);
+            return Ok(Action::Upgrade);
+        }
+        (_, None) => return Ok(Action::Upgrade),
     };
     let history = cx.run.releases.history(&cx.chart.release).await?;
     let contents = Contents {
@@ -179,14 +188,43 @@ pub(super) async fn settle(cx: &Context<'_>) -> Result<Action, StepError> {
     Ok(action)
 }
 
-/// Whether an earlier run came past the `post` steps. If that cannot be told, it did not.
-pub(super) async fn is_posted(cx: &Context<'_>) -> bool {
-    let history = cx.run.releases.history(&cx.chart.release).await;
-    let newest = history.ok().and_then(|mut history| history.pop());
-    newest.is_some_and(|newest| {
-        let done = newest.marks.done.as_ref();
-        done.is_some_and(|done| done.revision == newest.revision)
+/// What an earlier run did to a chart that it did not finish.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Left {
+    /// What its steps are told: an install or an upgrade.
+    pub(super) action: Action,
+    /// The `post` steps have run.
+    pub(super) posted: bool,
+}
+
+pub(super) async fn left(cx: &Context<'_>) -> Result<Left, StepError> {
+    let history = cx.run.releases.history(&cx.chart.release).await?;
+    let Some(newest) = history.last() else {
+        let message = format!(
+            "release {} is gone since the plan was made",
+            cx.chart.release
+        );
+        return Err(StepError::new(message));
+    };
+    let done = newest.marks.done.as_ref();
+    Ok(Left {
+        action: match newest.revision {
+            1 => Action::Install,
+            _ => Action::Upgrade,
+        },
+        posted: done.is_some_and(|done| done.revision == newest.revision),
     })
+}
+
+/// The revision that is made of just this already, if it was not known before the `pre` steps.
+pub(super) fn is_there(cx: &Context<'_>, last: &Revision, digests: Option<&Digests>) -> bool {
+    let may_skip = cx.opened().is_some_and(|chart| {
+        let unknown = digests.map(|digests| wanted(cx.chart, chart, digests.clone()));
+        matches!(unknown, Some(Wanted::Known { .. }))
+    });
+    let ours = last.marks.revision == Some(last.revision);
+    let same = last.marks.digest.as_ref() == digests;
+    cx.memory().is_open && may_skip && ours && same && last.status == ReleaseStatus::Deployed
 }
 
 /// Says on the record how far the chart has come. If that fails, the next run does it again.

@@ -4,7 +4,7 @@ use super::{Contents, ObservedRelease, Wanted};
 use crate::{
     lock::Verdict,
     name::{Action, Direction, ReleaseId, ReleaseStatus},
-    stack::{Chart, Intent, ReinstallBelow, Unlock},
+    stack::{Chart, Intent, ReinstallBelow, Step, Unlock, Verb},
 };
 
 /// Why every action of a plan that did not look at a cluster is as it is.
@@ -146,7 +146,10 @@ impl Desired<'_> {
         let done = marks.done.as_ref();
         let done =
             done.filter(|done| done.revision == release.revision && done.around == digests.around);
+        // What `pre` steps captured is known to no later run.
+        let captures = |step: &Step| matches!(step.verb, Verb::Capture { .. });
         match done {
+            None if self.chart.steps.pre.iter().any(captures) => (Action::Upgrade, state),
             Some(done) if done.validated => (
                 Action::Unchanged,
                 format!("revision {} is as wanted", release.revision),

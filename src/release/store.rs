@@ -12,7 +12,7 @@ use super::{
     marks::DONE,
 };
 use crate::{
-    cluster::{Cluster, ClusterError, ObjectRef},
+    cluster::{Cluster, ClusterError, Deletion, ObjectRef},
     digest::Done,
     name::{Namespace, ReleaseId, ReleaseName, ReleaseStatus},
 };
@@ -214,11 +214,13 @@ impl Releases {
     /// else wrote it since it was read; one that is gone is no error.
     pub async fn forget(&self, record: &Record) -> Result<(), StoreError> {
         let version = record.secret["metadata"]["resourceVersion"].as_str();
+        let deletion = Deletion {
+            resource_version: Some(version.unwrap_or_default().to_owned()),
+            ..Deletion::default()
+        };
         let object = object(&record.release, record.revision);
-        let deleted = self
-            .cluster
-            .delete_version(&object, version.unwrap_or_default());
-        Ok(deleted.await?)
+        self.cluster.delete_with(&object, &deletion).await?;
+        Ok(())
     }
 }
 

@@ -9,7 +9,7 @@ use std::{
 use jiff::Timestamp;
 
 use super::{
-    Notice, RunError, Session, crds, late::Late, lock, preflight, render::Renderer,
+    Notice, RunError, Session, crds, history, late::Late, lock, preflight, render::Renderer,
     session::at_hand,
 };
 use crate::{
@@ -75,7 +75,7 @@ impl Session {
             charts = preflight::run(self, plan, &scope, &renderer) => charts?,
             () = shutdown.reached(Level::Drain) => return Err(RunError::Interrupted),
         };
-        let journal = Journal::create(&self.settings.state_dir.join("runs"), &id)?;
+        let journal = Journal::create(&history::folder(&self.settings.state_dir), &id)?;
         let lock = lock::take(self, plan.direction, &id, trigger, notice).await?;
         let late = self.gathered().fetching.map(|fetching| {
             let late: Arc<dyn LateCharts> = Arc::new(Late {
@@ -117,6 +117,8 @@ impl Session {
         let folder = journal.folder().path().to_owned();
         let mut recorder = Recorder { journal, watch };
         let outcome = engine::run(plan, Arc::new(executor), options, shutdown, &mut recorder).await;
+        // Nobody needs them any more; who killed us may not wait for the cluster.
+        drop(private);
         lock.release().await;
         Ok(Finished {
             run: id,

@@ -12,7 +12,7 @@ use super::{
     check::{self, Library},
     fetch::{self, FetchWatch, Gathered, Local},
     helm::find_helm,
-    observe, ownership, wanted,
+    history, observe, ownership, wanted,
 };
 use crate::{
     chart,
@@ -20,7 +20,7 @@ use crate::{
     diagnostic::Problems,
     graph::{Graph, Request, Selection, Selector},
     helm::Helm,
-    inputs,
+    inputs, journal,
     name::{ChartName, Direction, Namespace},
     plan::{Contents, CrdContent, Known, Observed, ObservedCrd, Plan, PlanError, Removal, Wanted},
     release::Releases,
@@ -156,7 +156,14 @@ impl Session {
         let context = self.cluster.context().map(str::to_owned);
         let chosen = (&graph, &selection);
         let wanted = wanted::of(self, request, &charts, &scope, &listed).await?;
-        let mut plan = make(chosen, request, (charts, wanted), Some(&observed), context)?;
+        let mut plan = make(
+            chosen,
+            request,
+            settings,
+            (charts, wanted),
+            Some(&observed),
+            context,
+        )?;
         say_late(&mut plan, &gathered.late);
         plan.warnings.extend(unseen);
         ownership::settle(&self.stack, &listed, request.take_over, &mut plan);
@@ -220,6 +227,7 @@ pub async fn offline_plan(
     let mut plan = make(
         (&graph, &selection),
         request,
+        settings,
         (charts, BTreeMap::new()),
         None,
         None,
@@ -307,12 +315,16 @@ pub fn select(graph: &Graph<'_>, request: &PlanRequest) -> Result<Selection, Run
 fn make(
     (graph, selection): (&Graph<'_>, &Selection),
     request: &PlanRequest,
+    settings: &Settings,
     (charts, mut wanted): (Charts, BTreeMap<ChartName, Wanted>),
     observed: Option<&Observed>,
     context: Option<String>,
 ) -> Result<Plan, RunError> {
+    let stack = graph.stack();
+    let runs = history::folder(&settings.state_dir);
     let known = Known {
         context,
+        durations: journal::learned(&runs, &stack.name, stack.environment.as_ref()),
         contents: charts
             .into_iter()
             .map(|(name, chart)| {
@@ -320,7 +332,6 @@ fn make(
                 (name, contents(&chart, wanted))
             })
             .collect(),
-        ..Known::default()
     };
     let removal = Removal {
         include_protected: request.include_protected,
