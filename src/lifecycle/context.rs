@@ -115,6 +115,8 @@ pub(super) struct Memory {
     pub before: Option<Before>,
     /// The revision exec made, or found made already.
     pub made_revision: Option<u32>,
+    /// What exec rendered, if Helm said so.
+    pub manifest: Option<Arc<str>>,
     /// Whether anything of it changes is known only after its `pre` steps.
     pub is_open: bool,
     /// Lines of the dossier for the terminal.

@@ -1,4 +1,5 @@
-//! Install and upgrade: from what the stack says of a chart to one `helm upgrade --install`.
+//! Install and upgrade: from what the stack says of a chart to one `helm install` or `helm upgrade
+//! --install`.
 
 use std::{collections::BTreeMap, path::PathBuf};
 
@@ -51,6 +52,7 @@ pub async fn upgrade(cx: &Context<'_>) -> Result<(), StepError> {
         .ok_or_else(|| StepError::new("the chart was not fetched"))?;
     let mut upgrade = Upgrade {
         release: cx.chart.release.clone(),
+        is_first: false,
         chart: chart.to_owned(),
         values_files,
         values,
@@ -75,10 +77,12 @@ pub async fn upgrade(cx: &Context<'_>) -> Result<(), StepError> {
             return Ok(());
         }
         let expected = last.map_or(1, |last| last.revision + 1);
+        upgrade.is_first = last.is_none();
         upgrade.labels = labels(cx, expected, last, digests.clone())?;
         match run(cx, last.map(|last| last.revision), &upgrade).await? {
             Ok(made) => {
-                check_revision(cx, made, expected);
+                check_revision(cx, &made, expected);
+                cx.remember(|memory| memory.manifest = made.manifest.map(Into::into));
                 return Ok(());
             }
             Err(error) if is_locked(&error) && !limit.is_over() => {
@@ -108,7 +112,7 @@ fn is_locked(error: &HelmError) -> bool {
     )
 }
 
-fn check_revision(cx: &Context<'_>, made: Upgraded, expected: u32) {
+fn check_revision(cx: &Context<'_>, made: &Upgraded, expected: u32) {
     cx.remember(|memory| memory.made_revision = Some(made.revision));
     if made.revision != expected {
         cx.warn(&format!(

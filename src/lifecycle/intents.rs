@@ -10,6 +10,7 @@ use std::{
 };
 
 use jiff::Timestamp;
+use tokio::task::JoinHandle;
 
 use super::StepError;
 use crate::{
@@ -29,6 +30,8 @@ pub struct Intents(Arc<Inner>);
 struct Inner {
     run: RunId,
     known: Mutex<BTreeMap<ReleaseId, Intent>>,
+    /// What is being cleared.
+    clearing: Mutex<BTreeMap<ReleaseId, JoinHandle<()>>>,
     /// None in a run without a lock: nobody else is told.
     kept: Option<Kept>,
 }
@@ -71,6 +74,7 @@ impl Intents {
         Ok(Self(Arc::new(Inner {
             run,
             known: Mutex::new(known),
+            clearing: Mutex::default(),
             kept: Some(Kept {
                 cluster,
                 place,
@@ -84,6 +88,7 @@ impl Intents {
         Self(Arc::new(Inner {
             run,
             known: Mutex::default(),
+            clearing: Mutex::default(),
             kept: None,
         }))
     }
@@ -102,6 +107,7 @@ impl Intents {
         from_revision: Option<u32>,
         lasts: Duration,
     ) -> Result<(), StepError> {
+        self.settled(release).await;
         let began = Timestamp::now();
         let intent = Intent {
             operation,
@@ -126,6 +132,27 @@ impl Intents {
         };
         intent.deadline = Timestamp::now();
         self.write(release, Some(intent)).await
+    }
+
+    /// It is done; whoever comes next need not wait until that is written. If it cannot be, the
+    /// next run finds it announced by one that is gone.
+    pub(super) fn clear_soon(&self, release: &ReleaseId) {
+        let (this, cleared) = (self.clone(), release.clone());
+        let task = tokio::spawn(async move {
+            if let Err(error) = this.write(&cleared, None).await {
+                tracing::debug!(release = %cleared, %error, "its operation stays announced");
+            }
+        });
+        lock(&self.0.clearing).insert(release.clone(), task);
+    }
+
+    /// Waits until what was to be cleared is.
+    async fn settled(&self, release: &ReleaseId) {
+        let task = lock(&self.0.clearing).remove(release);
+        if let Some(task) = task {
+            // One that panicked has cleared nothing.
+            let _ = task.await;
+        }
     }
 
     /// It is done.
@@ -154,6 +181,10 @@ impl Intents {
     /// lease is given back.
     pub async fn close(&self) {
         let Some(kept) = &self.0.kept else { return };
+        let clearing: Vec<ReleaseId> = lock(&self.0.clearing).keys().cloned().collect();
+        for release in &clearing {
+            self.settled(release).await;
+        }
         if lock(&self.0.known).is_empty()
             && (kept.holds)()
             && let Err(error) = kept.remove_if_empty().await

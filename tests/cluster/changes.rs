@@ -108,7 +108,7 @@ fn reinstalls_keep_to_the_limit_of_helm_processes() {
         "helm",
         &format!(
             "#!/bin/sh\ncd {lab}\nmkdir busy 2>/dev/null || echo \"$1 $2\" >> together\n\
-             case $1 in upgrade|uninstall) sleep 0.5;; esac\n\
+             case $1 in install|upgrade|uninstall) sleep 0.5;; esac\n\
              cd - >/dev/null\n{helm} \"$@\"\ncode=$?\nrmdir {lab}/busy\nexit $code\n",
             lab = lab.path().display(),
             helm = helm.display()
