@@ -35,6 +35,7 @@ mod late;
 mod locks;
 mod offline;
 mod order;
+mod pairs;
 mod platform;
 mod proof;
 mod quickstart;
@@ -91,6 +92,7 @@ fn main() -> ExitCode {
         interrupts::TESTS,
         recovery::TESTS,
         locks::TESTS,
+        pairs::TESTS,
         commands::TESTS,
         seed::TESTS,
         proof::TESTS,
