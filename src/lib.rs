@@ -33,9 +33,10 @@
 //! | [`lock`] | the stack's lease as a pure state machine; announced operations and how they are judged | – |
 //! | [`journal`] | the run folder and its write-ahead events | – |
 //! | [`lifecycle`] | one node's run: a chart's trait, phases and steps; CRDs; recovery | `engine`, `plan`, `stack`, `helm`, `cluster`, `release`, `chart`, `process`, `http`, `journal`, `lock` |
+//! | [`sandbox`] | the embedded Kubernetes API server | – |
 //! | [`run`] | the application: session, up, down, status, check, values, render, preflight | everything but `cli` and `report` |
 //! | [`report`] | events to eyes | – |
-//! | [`cli`] | arguments, settings, exit codes, signals | `run`, `report`, `plan`, `graph`, `stack`; nobody uses it |
+//! | [`cli`] | arguments, settings, exit codes, signals | `run`, `report`, `plan`, `graph`, `stack`, `sandbox`; nobody uses it |
 //!
 //! The engine knows neither Helm nor Kubernetes; drivers know neither engine nor events' order;
 //! reporters know only events. `tests/it/borders.rs` fails on any other arrow. The library never
@@ -71,6 +72,7 @@ pub mod process;
 pub mod release;
 pub mod report;
 pub mod run;
+pub mod sandbox;
 pub mod secret;
 pub mod shutdown;
 pub mod stack;

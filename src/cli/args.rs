@@ -9,12 +9,15 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::{
     settings::{
-        ChartValue, ChartValuesFile, FailurePolicy, GraphFormat, InputValue, LogFormat,
-        OutputFormat, Schedule, ValuesFormat,
+        ChartValue, ChartValuesFile, Failure, FailurePolicy, GraphFormat, InputValue, LogFormat,
+        OutputFormat, SandboxDir, Schedule, ValuesFormat,
     },
     values,
 };
-use crate::name::{ChartName, RunId};
+use crate::{
+    name::{ChartName, RunId},
+    run::Rehearsal,
+};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -103,6 +106,7 @@ pub(super) enum Command {
     },
     Values(ValuesArgs),
     Render(RenderArgs),
+    Sandbox(SandboxCommand),
     /// Print a completion script
     #[command(after_help = "\
 Examples:
@@ -187,7 +191,7 @@ pub(super) struct PlanArgs {
     #[arg(long, requires = "down")]
     pub(super) purge: bool,
     /// Do not look at a cluster: every action is taken to be an install
-    #[arg(long, conflicts_with_all = ["kube_context", "kubeconfig"])]
+    #[arg(long, conflicts_with_all = ["kube_context", "kubeconfig", "sandbox"])]
     pub(super) offline: bool,
     /// Use only charts that the lock file holds
     #[arg(long)]
@@ -438,6 +442,32 @@ pub(super) struct ClusterArgs {
     /// The kubeconfig; default as kubectl's
     #[arg(long, value_name = "FILE")]
     pub(super) kubeconfig: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) sandbox: SandboxArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Sandbox options")]
+pub(super) struct SandboxArgs {
+    /// Rehearse in a Kubernetes-compatible server inside stackctl, which keeps its state in DIR;
+    /// no cluster is touched (`stackctl help sandbox`)
+    #[arg(
+        long,
+        value_name = "DIR",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = Rehearsal::DIR,
+        conflicts_with_all = ["kube_context", "kubeconfig"],
+        value_parser = values::sandbox
+    )]
+    pub(super) sandbox: Option<SandboxDir>,
+    /// In the sandbox: how long pods take to become ready
+    #[arg(long, value_name = "DURATION", value_parser = values::duration)]
+    pub(super) rehearse_ready_after: Option<Duration>,
+    /// In the sandbox: what goes wrong with a chart
+    /// (crashloop, image-pull, hook, never-ready, api-500)
+    #[arg(long, value_name = "CHART=KIND", value_parser = values::failure)]
+    pub(super) rehearse_fail: Vec<Failure>,
 }
 
 #[derive(Debug, Args)]
@@ -495,4 +525,47 @@ pub(super) struct RunArgs {
     pub(super) stack: StackArgs,
     #[command(flatten)]
     pub(super) cluster: ClusterArgs,
+}
+
+/// Serve the sandbox until interrupted, for helm and kubectl; prints the path of its kubeconfig
+#[derive(Debug, Args)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "\
+Examples:
+  stackctl up --sandbox               rehearse a stack; nothing else is needed but helm
+  stackctl up --sandbox --rehearse-ready-after 2s --rehearse-fail api=crashloop
+  stackctl status --sandbox           what the last rehearsal left
+  stackctl sandbox                    serve it, then in another terminal:
+  KUBECONFIG=.stackctl/sandbox/kubeconfig kubectl get pods -A
+  stackctl sandbox reset              forget everything in it
+
+One process at a time: what serves a folder has to end before another command uses it.
+
+The sandbox does what helm, kubectl and stackctl ask of a cluster, with controllers that make
+workloads ready, or fail as told; a pod template's annotations stackctl.test/ready-after and
+stackctl.test/fail say it chart by chart. No container runs. Not modelled: roles, admission
+webhooks, quotas, networking, scheduling, most defaults. What it does not know it refuses, with a
+line in DIR/log."
+)]
+pub(super) struct SandboxCommand {
+    #[command(subcommand)]
+    pub(super) action: Option<SandboxAction>,
+    /// Where its state is kept
+    #[arg(long, value_name = "DIR", default_value = Rehearsal::DIR)]
+    pub(super) dir: PathBuf,
+    /// How long pods take to become ready
+    #[arg(long, value_name = "DURATION", value_parser = values::duration, default_value = "0")]
+    pub(super) rehearse_ready_after: Duration,
+}
+
+/// What to do with the sandbox, instead of serving it.
+#[derive(Debug, Subcommand)]
+pub(super) enum SandboxAction {
+    /// Forget everything in it
+    Reset {
+        /// Where its state is kept
+        #[arg(long, value_name = "DIR", default_value = Rehearsal::DIR)]
+        dir: PathBuf,
+    },
 }

@@ -10,6 +10,7 @@ use super::args;
 use crate::{
     name::{ChartName, RunId},
     plan::Removal,
+    run::FaultKind,
 };
 
 /// One command with its settings.
@@ -25,6 +26,7 @@ pub(super) enum Settings {
     Lock(LockSettings),
     Values(ValuesSettings),
     Render(RenderSettings),
+    Sandbox(SandboxSettings),
     Completions(clap_complete::Shell),
 }
 
@@ -95,6 +97,30 @@ pub(super) struct SelectionSettings {
 pub(super) struct ClusterSettings {
     pub(super) context: Option<String>,
     pub(super) kubeconfig: Option<PathBuf>,
+    /// Instead of any cluster.
+    pub(super) sandbox: Option<PathBuf>,
+    pub(super) ready_after: Option<Duration>,
+    pub(super) failures: Vec<Failure>,
+}
+
+/// `--sandbox`; `None` is a switch turned off.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct SandboxDir(pub(super) Option<PathBuf>);
+
+/// `--rehearse-fail CHART=KIND`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Failure {
+    pub(super) chart: ChartName,
+    pub(super) kind: FaultKind,
+}
+
+/// `sandbox`.
+#[derive(Debug, Clone)]
+pub(super) struct SandboxSettings {
+    pub(super) dir: PathBuf,
+    /// Forget what is in it, instead of serving it.
+    pub(super) reset: bool,
+    pub(super) ready_after: Duration,
 }
 
 /// How charts are run (`up`, `down`).
@@ -370,6 +396,18 @@ impl Settings {
                 frozen: render.frozen,
                 helm_binary: render.helm_binary,
             }),
+            args::Command::Sandbox(sandbox) => Self::Sandbox(match sandbox.action {
+                Some(args::SandboxAction::Reset { dir }) => SandboxSettings {
+                    dir,
+                    reset: true,
+                    ready_after: Duration::ZERO,
+                },
+                None => SandboxSettings {
+                    dir: sandbox.dir,
+                    reset: false,
+                    ready_after: sandbox.rehearse_ready_after,
+                },
+            }),
             args::Command::Completions { shell } => Self::Completions(shell),
         }
     }
@@ -416,6 +454,9 @@ fn cluster(args: args::ClusterArgs) -> ClusterSettings {
     ClusterSettings {
         context: args.kube_context,
         kubeconfig: args.kubeconfig,
+        sandbox: args.sandbox.sandbox.and_then(|sandbox| sandbox.0),
+        ready_after: args.sandbox.rehearse_ready_after,
+        failures: args.sandbox.rehearse_fail,
     }
 }
 

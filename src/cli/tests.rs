@@ -228,6 +228,8 @@ fn no_flag_lacks_its_variable() {
                 "state-dir",
                 "output-dir",
                 "selector",
+                "sandbox",
+                "dir",
             ];
             assert_eq!(result.is_ok(), free.contains(&flag), "{path} --{flag}");
         }

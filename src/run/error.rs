@@ -13,6 +13,7 @@ use crate::{
     name::{ChartName, Namespace},
     plan::PlanError,
     release::{ManifestError, StoreError},
+    sandbox::SandboxError,
 };
 
 /// Nothing of the run was done, unless it is [`RunError::Journal`] in the middle of one.
@@ -27,6 +28,15 @@ pub enum RunError {
     /// The stack says it is not for this cluster.
     #[error(transparent)]
     Guard(#[from] Guarded),
+    /// There is no sandbox.
+    #[error(transparent)]
+    Sandbox(#[from] SandboxError),
+    /// A failure is rehearsed for a chart that the stack does not have.
+    #[error("the stack has no chart `{name}` to rehearse a failure of")]
+    RehearseUnknown {
+        /// As given.
+        name: String,
+    },
     /// No usable Helm.
     #[error(transparent)]
     Helm(#[from] DetectError),

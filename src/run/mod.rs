@@ -22,6 +22,7 @@ mod observe;
 mod operation;
 mod ownership;
 mod preflight;
+mod rehearsal;
 mod render;
 mod rights;
 mod session;
@@ -33,6 +34,7 @@ pub use crate::{
     chart::{FetchProgress, FetchStep, Move},
     inputs::InputsError,
     lifecycle::Implementations,
+    sandbox::{FaultKind, Sandbox, SandboxError},
 };
 pub use check::carriers;
 pub use error::{Problem, RunError};
@@ -43,6 +45,7 @@ pub use lease::Notice;
 pub use lock::{Announced, LockInfo, LockState};
 pub use manifests::{Manifests, RenderRequest, render, write_manifests};
 pub use operation::{Down, Up};
+pub use rehearsal::Rehearsal;
 pub use session::{Session, offline_plan, select};
 pub use settings::{PlanRequest, Settings};
 pub use status::{State, StatusRow};

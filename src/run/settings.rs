@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, ffi::OsString, path::PathBuf, time::Duration};
 
+use super::Rehearsal;
 use crate::{inputs::Given, name::Direction, secret::Redactor, shutdown::Shutdown};
 
 /// How to reach the cluster and Helm, and where to keep run folders.
@@ -13,6 +14,8 @@ pub struct Settings {
     pub kubeconfig: Option<PathBuf>,
     /// `--kube-context`; else the stack's, else the kubeconfig's current one.
     pub context: Option<String>,
+    /// `--sandbox`: instead of any cluster.
+    pub sandbox: Option<Rehearsal>,
     /// `--helm-binary`; else `HELM_BINARY`, else `helm` of `PATH`.
     pub helm: Option<PathBuf>,
     /// `--input`.
@@ -33,6 +36,7 @@ impl Default for Settings {
             env: BTreeMap::new(),
             kubeconfig: None,
             context: None,
+            sandbox: None,
             helm: None,
             inputs: Vec::new(),
             state_dir: PathBuf::from(".stackctl"),

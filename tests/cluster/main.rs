@@ -36,6 +36,7 @@ mod locks;
 mod offline;
 mod order;
 mod pairs;
+mod patches;
 mod platform;
 mod proof;
 mod quickstart;
@@ -43,6 +44,7 @@ mod recovery;
 mod registry;
 mod rights;
 mod rollback;
+mod schemas;
 mod seed;
 #[path = "../it/sources/server.rs"]
 #[expect(
@@ -101,6 +103,8 @@ fn main() -> ExitCode {
         registry::TESTS,
         late::TESTS,
         steps::TESTS,
+        patches::TESTS,
+        schemas::TESTS,
         values::TESTS,
     ];
     let mut trials: Vec<Trial> = on_a_cluster

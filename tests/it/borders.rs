@@ -14,7 +14,7 @@ use std::{
 const LEAVES: [&str; 5] = ["name", "secret", "diagnostic", "event", "shutdown"];
 
 /// Module, and what else it may use.
-const TABLE: [(&str, &[&str]); 22] = [
+const TABLE: [(&str, &[&str]); 23] = [
     ("name", &[]),
     ("secret", &[]),
     ("diagnostic", &[]),
@@ -57,10 +57,15 @@ const TABLE: [(&str, &[&str]); 22] = [
             "lock",
             "journal",
             "lifecycle",
+            "sandbox",
         ],
     ),
     ("report", &[]),
-    ("cli", &["run", "report", "plan", "graph", "stack"]),
+    ("sandbox", &[]),
+    (
+        "cli",
+        &["run", "report", "plan", "graph", "stack", "sandbox"],
+    ),
 ];
 
 #[test]

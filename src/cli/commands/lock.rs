@@ -19,7 +19,7 @@ use crate::{
 /// Runs the command.
 pub(super) async fn run(settings: LockSettings, console: &Console) -> anyhow::Result<ExitCode> {
     let stack = common::load(&settings.stack, Overrides::default(), console)?;
-    let session = common::session_settings(&settings.stack, &settings.cluster, console);
+    let session = common::session_settings(&settings.stack, &settings.cluster, console)?;
     let session = common::open(stack, session, console).await?;
     match settings.what {
         LockCommand::Show(format) => show(&session, format).await,

@@ -10,6 +10,7 @@ mod lock;
 mod operate;
 mod plan;
 mod render;
+mod sandbox;
 mod status;
 mod up;
 mod values;
@@ -33,6 +34,7 @@ pub(super) fn run(settings: Settings, console: &Console) -> anyhow::Result<ExitC
         Settings::Lock(settings) => block_on(lock::run(settings, console)),
         Settings::Values(settings) => block_on(values::run(settings, console)),
         Settings::Render(settings) => block_on(render::run(settings, console)),
+        Settings::Sandbox(settings) => block_on(sandbox::run(settings, console)),
         Settings::Completions(shell) => completions::run(shell),
     }
 }

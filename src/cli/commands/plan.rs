@@ -28,7 +28,7 @@ pub(super) async fn run(settings: PlanSettings, console: &Console) -> anyhow::Re
     };
     let session = Settings {
         frozen: settings.frozen,
-        ..common::session_settings(&settings.stack, &settings.cluster, console)
+        ..common::session_settings(&settings.stack, &settings.cluster, console)?
     };
     let plan = if settings.offline {
         run::offline_plan(&stack, &session, &request).await?
