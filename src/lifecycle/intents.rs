@@ -5,7 +5,10 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -14,7 +17,7 @@ use tokio::task::JoinHandle;
 
 use super::StepError;
 use crate::{
-    cluster::{Cluster, ClusterError, ConfigMap},
+    cluster::{Cluster, ClusterError},
     lock::{Intent, Operation, intent_key, read_intents},
     name::{Namespace, ReleaseId, RunId},
     process::mark,
@@ -40,6 +43,8 @@ struct Inner {
 struct Kept {
     cluster: Cluster,
     place: Place,
+    /// Made by the first who announces something, if no run before left it.
+    is_there: AtomicBool,
     holds: Holds,
 }
 
@@ -55,22 +60,20 @@ pub struct Place {
 }
 
 impl Intents {
-    /// Reads what earlier runs left behind, and makes room for this one's. Call it while holding
-    /// the lease, which `holds` tells from then on.
+    /// Reads what earlier runs left behind. Call it while holding the lease, which `holds` tells
+    /// from then on.
     pub async fn open(
         cluster: Cluster,
         place: Place,
         run: RunId,
         holds: Holds,
     ) -> Result<Self, ClusterError> {
-        let map = match cluster
-            .get_config_map(&place.namespace, &place.name)
-            .await?
-        {
-            Some(found) => found,
-            None => create(&cluster, &place).await?,
-        };
-        let known = read_intents(&map.data);
+        let Place {
+            namespace, name, ..
+        } = &place;
+        let found = cluster.get_config_map(namespace, name).await?;
+        let is_there = AtomicBool::new(found.is_some());
+        let known = found.map_or_else(BTreeMap::new, |map| read_intents(&map.data));
         Ok(Self(Arc::new(Inner {
             run,
             known: Mutex::new(known),
@@ -78,6 +81,7 @@ impl Intents {
             kept: Some(Kept {
                 cluster,
                 place,
+                is_there,
                 holds,
             }),
         })))
@@ -185,7 +189,8 @@ impl Intents {
         for release in &clearing {
             self.settled(release).await;
         }
-        if lock(&self.0.known).is_empty()
+        if kept.is_there.load(Ordering::Relaxed)
+            && lock(&self.0.known).is_empty()
             && (kept.holds)()
             && let Err(error) = kept.remove_if_empty().await
         {
@@ -197,18 +202,31 @@ impl Intents {
 impl Kept {
     async fn set(&self, key: &str, value: Option<&str>) -> Result<(), ClusterError> {
         let Place {
-            namespace, name, ..
+            namespace,
+            name,
+            labels,
         } = &self.place;
         let set = || self.cluster.set_config_map_key(namespace, name, key, value);
-        match set().await {
-            // Somebody deleted it.
-            Err(ClusterError::NotFound { .. }) => {
-                create(&self.cluster, &self.place).await?;
-                set().await?
-            }
-            result => result?,
+        let pair = value.map(|value| (key, value));
+        let result = match set().await {
+            Err(ClusterError::NotFound { .. }) => match pair {
+                Some(pair) => {
+                    let create = self
+                        .cluster
+                        .create_config_map(namespace, name, labels, pair);
+                    match create.await {
+                        // Another chart was faster, or the answer to a first attempt got lost.
+                        Err(ClusterError::Conflict { exists: true, .. }) => set().await,
+                        result => result,
+                    }
+                }
+                None => Ok(()),
+            },
+            result => result,
         };
-        Ok(())
+        self.is_there
+            .fetch_or(result.is_ok() && pair.is_some(), Ordering::Relaxed);
+        result
     }
 
     /// It may hold what we do not understand.
@@ -226,22 +244,6 @@ impl Kept {
     }
 }
 
-async fn create(cluster: &Cluster, place: &Place) -> Result<ConfigMap, ClusterError> {
-    let Place {
-        namespace,
-        name,
-        labels,
-    } = place;
-    match cluster.create_config_map(namespace, name, labels).await {
-        // The answer to a first attempt got lost, or it is being made by hand.
-        Err(ClusterError::Conflict { exists: true, .. }) => {
-            let found = cluster.get_config_map(namespace, name).await?;
-            Ok(found.unwrap_or_default())
-        }
-        result => result,
-    }
-}
-
 fn lost() -> StepError {
     StepError {
         cancelled: true,
@@ -255,8 +257,6 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicBool, Ordering};
-
     use serde_json::json;
 
     use super::*;
@@ -294,7 +294,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn an_operation_is_written_down_and_forgotten_when_it_is_done() {
         let (cluster, script) = Script::cluster(|nth, _| match nth {
-            0 => Answer::status(404, "no"),
+            0 | 1 => Answer::status(404, "no"),
             _ => Answer::json(&json!({ "metadata": { "resourceVersion": "7" } })),
         });
         let (intents, _) = open(cluster, true).await;
@@ -307,7 +307,9 @@ mod tests {
         assert_eq!(intent.deadline.duration_since(intent.began).as_secs(), 60);
         intents.close().await;
         assert_eq!(script.count(), 3, "what holds something stays");
-        let told = &script.calls()[2].body["data"]["shop.web"];
+        let made = &script.calls()[2];
+        assert_eq!(made.method, "POST", "there was none yet");
+        let told = &made.body["data"]["shop.web"];
         let told: Intent = serde_json::from_str(told.as_str().unwrap()).unwrap();
         assert_eq!((told.run.as_str(), told.from_revision), ("r2", from));
         intents.clear(&web()).await.unwrap();
@@ -316,6 +318,33 @@ mod tests {
         let last = script.calls().pop().unwrap();
         assert_eq!(last.method, "DELETE");
         assert_eq!(last.body["preconditions"]["resourceVersion"], "7");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn two_charts_that_begin_at_once_share_the_map_that_one_of_them_made() {
+        let (cluster, script) = Script::cluster(|nth, _| match nth {
+            0 | 1 => Answer::status(404, "no"),
+            2 => Answer::reason(409, "exists", "AlreadyExists"),
+            _ => Answer::json(&json!({})),
+        });
+        let (intents, _) = open(cluster, true).await;
+        let web = web();
+        let announced = intents.announce(&web, Operation::Upgrade, None, MINUTE);
+        announced.await.unwrap();
+        let methods: Vec<_> = script.calls().into_iter().map(|call| call.method).collect();
+        assert_eq!(methods, ["GET", "PATCH", "POST", "PATCH"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_run_that_announces_nothing_writes_nothing() {
+        let (cluster, script) = Script::cluster(|_, _| Answer::status(404, "no"));
+        let (intents, _) = open(cluster, true).await;
+        intents.close().await;
+        assert_eq!(script.count(), 1, "it was looked at");
+        // Nor is a map made to take something off it.
+        intents.clear(&web()).await.unwrap();
+        let methods: Vec<_> = script.calls().into_iter().map(|call| call.method).collect();
+        assert_eq!(methods, ["GET", "PATCH"]);
     }
 
     #[tokio::test(start_paused = true)]

@@ -35,6 +35,7 @@ mod late;
 mod locks;
 mod offline;
 mod order;
+mod pairs;
 mod patches;
 mod platform;
 mod proof;
@@ -96,6 +97,7 @@ fn main() -> ExitCode {
         interrupts::TESTS,
         recovery::TESTS,
         locks::TESTS,
+        pairs::TESTS,
         signals::TESTS,
         commands::TESTS,
         seed::TESTS,
