@@ -242,7 +242,8 @@ mod tests {
                 force_replace,
                 ..plain()
             };
-            let install = "install web /charts/web --namespace shop --skip-crds --output json --timeout 300s";
+            let install =
+                "install web /charts/web --namespace shop --skip-crds --output json --timeout 300s";
             let line = |major| line(&upgrade(major, &op));
             assert_eq!(line(Major::V3), format!("{install} --values -"));
             assert_eq!(

@@ -1,8 +1,8 @@
 //! Makes the calls.
 
 use std::{
-    error::Error, ffi::OsString, fmt, os::unix::process::ExitStatusExt, path::Path, process::ExitStatus,
-    time::Duration,
+    error::Error, ffi::OsString, fmt, os::unix::process::ExitStatusExt, path::Path,
+    process::ExitStatus, time::Duration,
 };
 
 use super::{

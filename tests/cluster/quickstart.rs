@@ -95,9 +95,7 @@ fn goes_up_again_and_down(helm: Helm) {
             .contains("bucket-operator")
     );
 
-    stackctl(&shop, &["up"])
-        .exits(0)
-        .ended(&all("unchanged"));
+    stackctl(&shop, &["up"]).exits(0).ended(&all("unchanged"));
     assert!(
         shop.releases()
             .values()
