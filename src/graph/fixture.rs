@@ -7,7 +7,7 @@ use indexmap::IndexMap;
 use crate::{
     name::{ChartName, Milestone, Namespace, ReleaseId, ReleaseName, StackName},
     stack::{
-        Chart, ChartSource, ClusterGuard, CrdPolicy, Intent, Need, Retry, RollbackOnFailure,
+        Apply, Chart, ChartSource, ClusterGuard, CrdPolicy, Intent, Need, Retry, RollbackOnFailure,
         Settings, Stack, Steps, Values, Wait,
     },
 };
@@ -67,7 +67,8 @@ fn chart(name: &str, edges: &[&str]) -> Chart {
         },
         wait: Wait::default(),
         rollback_on_failure: RollbackOnFailure::default(),
-        force_replace: false,
+        skip_if_installed: false,
+        apply: Apply::default(),
         crds: CrdPolicy::default(),
         reinstall_below: None,
         history_max: 10,

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use super::{Imagined, Major, Rollback, Test, Uninstall, Upgrade, WaitMode};
+use super::{ApplyMode, Imagined, Major, Rollback, Test, Uninstall, Upgrade, WaitMode};
 use crate::name::ReleaseId;
 
 /// `helm version`, in a form that 3 and 4 share.
@@ -34,19 +34,9 @@ pub(super) fn upgrade(major: Major, op: &Upgrade) -> Vec<OsString> {
     if op.wait == WaitMode::Helm {
         args.wait(major);
     }
-    match (major, op.force_replace) {
-        (Major::V3, false) => {}
-        (Major::V3, true) => {
-            args.add("--force");
-        }
-        // The server validates what is applied to it, and helm need not download its schema.
-        (Major::V4, false) => {
-            args.add("--disable-openapi-validation");
-        }
-        // Replacing is done from the client's side only.
-        (Major::V4, true) => {
-            args.add("--force-replace").add("--server-side=false");
-        }
+    args.mode(major, op.mode);
+    if op.take_ownership {
+        args.add("--take-ownership");
     }
     args.values(op);
     args.0
@@ -131,6 +121,29 @@ impl Args {
         self.add("--timeout").add(go_duration(timeout))
     }
 
+    fn mode(&mut self, major: Major, mode: ApplyMode) -> &mut Self {
+        match (major, mode) {
+            (Major::V3, ApplyMode::Replace) => self.add("--force"),
+            (Major::V3, _) => self,
+            // The server validates what is applied to it, and helm need not download its schema.
+            (Major::V4, ApplyMode::Auto) => self.add("--disable-openapi-validation"),
+            (Major::V4, ApplyMode::ClientSide) => self.add("--server-side=false"),
+            (Major::V4, ApplyMode::ServerSide { force_conflicts }) => {
+                self.add("--disable-openapi-validation");
+                // Conflicts can be forced only where it is said that there can be some.
+                self.add("--server-side=true");
+                if force_conflicts {
+                    self.add("--force-conflicts");
+                }
+                self
+            }
+            // Replacing is done from the client's side only.
+            (Major::V4, ApplyMode::Replace) => {
+                self.add("--force-replace").add("--server-side=false")
+            }
+        }
+    }
+
     /// Helm 4's flag has an optional value, which must come with `=`.
     fn wait(&mut self, major: Major) -> &mut Self {
         self.add(match major {
@@ -141,6 +154,9 @@ impl Args {
 
     /// The files, then the computed values from standard input.
     fn values(&mut self, op: &Upgrade) -> &mut Self {
+        if op.skip_schema_validation {
+            self.add("--skip-schema-validation");
+        }
         for file in &op.values_files {
             self.add("--values").add(file);
         }
@@ -190,7 +206,9 @@ mod tests {
             wait: WaitMode::None,
             history_max: 5,
             labels: [].into(),
-            force_replace: false,
+            mode: ApplyMode::Auto,
+            take_ownership: false,
+            skip_schema_validation: false,
         }
     }
 
@@ -227,7 +245,7 @@ mod tests {
     #[test]
     fn replace_objects() {
         let op = Upgrade {
-            force_replace: true,
+            mode: ApplyMode::Replace,
             ..plain()
         };
         let line = |major| line(&upgrade(major, &op));
@@ -236,6 +254,48 @@ mod tests {
             line(Major::V4),
             format!("{APPLY} --force-replace --server-side=false --values -")
         );
+    }
+
+    #[test]
+    fn server_side_or_not() {
+        let line = |major, mode| {
+            let op = Upgrade { mode, ..plain() };
+            line(&upgrade(major, &op))
+        };
+        let server = |force_conflicts| ApplyMode::ServerSide { force_conflicts };
+        for mode in [ApplyMode::ClientSide, server(false), server(true)] {
+            assert_eq!(line(Major::V3, mode), format!("{APPLY} --values -"));
+        }
+        for (mode, flags) in [
+            (ApplyMode::ClientSide, "--server-side=false"),
+            (
+                server(false),
+                "--disable-openapi-validation --server-side=true",
+            ),
+            (
+                server(true),
+                "--disable-openapi-validation --server-side=true --force-conflicts",
+            ),
+        ] {
+            assert_eq!(line(Major::V4, mode), format!("{APPLY} {flags} --values -"));
+        }
+    }
+
+    #[test]
+    fn take_over_and_do_not_ask_the_schema() {
+        let op = Upgrade {
+            take_ownership: true,
+            skip_schema_validation: true,
+            ..plain()
+        };
+        let flags = "--take-ownership --skip-schema-validation --values -";
+        assert_eq!(line(&upgrade(Major::V3, &op)), format!("{APPLY} {flags}"));
+        let rendered = line(&template(&op, CLUSTER));
+        assert!(
+            rendered.ends_with("--skip-schema-validation --values -"),
+            "{rendered}"
+        );
+        assert!(!rendered.contains("--take-ownership"), "{rendered}");
     }
 
     #[test]
@@ -362,9 +422,9 @@ mod tests {
                 Major::V3 => &["--wait=watcher", "--server-side=false", "--force-replace"],
                 Major::V4 => &["--wait", "--force"],
             };
-            for force_replace in [false, true] {
+            for mode in [ApplyMode::Auto, ApplyMode::Replace] {
                 let op = Upgrade {
-                    force_replace,
+                    mode,
                     ..everything.clone()
                 };
                 let all = [

@@ -27,6 +27,6 @@ pub use cause::{Aftermath, Cause};
 pub use classify::classify;
 pub use detect::{DetectError, Helm, Major};
 pub use drive::{Call, HelmError, Upgraded};
-pub use operation::{Imagined, Operation, Rollback, Test, Uninstall, Upgrade, WaitMode};
+pub use operation::{ApplyMode, Imagined, Operation, Rollback, Test, Uninstall, Upgrade, WaitMode};
 pub use surroundings::Surroundings;
 pub use words::words;

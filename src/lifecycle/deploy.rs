@@ -4,11 +4,11 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use super::{Context, StepError, context::Before, ready, remove};
 use crate::{
-    helm::{Major, Upgrade, WaitMode},
-    name::{ReleaseStatus, parse_version},
+    helm::{ApplyMode, Major, Upgrade, WaitMode},
+    name::{Action, ReleaseStatus, parse_version},
     release::{Marks, Revision},
     secret::Secret,
-    stack::Wait,
+    stack::{self, Wait},
 };
 
 /// Makes sure that the release's namespace is there, with the labels the stack gives it; marked as
@@ -41,7 +41,7 @@ pub async fn upgrade(cx: &Context<'_>) -> Result<(), StepError> {
         return Err(remove::locked(cx, locked));
     }
     let expected = last.as_ref().map_or(1, |last| last.revision + 1);
-    let values = compose(cx)?;
+    let values = compose(cx).await?;
     let chart = cx
         .chart_path()
         .ok_or_else(|| StepError::new("the chart was not fetched"))?;
@@ -56,7 +56,9 @@ pub async fn upgrade(cx: &Context<'_>) -> Result<(), StepError> {
         wait: wait_mode(cx),
         history_max: cx.chart.history_max,
         labels: labels(cx, expected)?,
-        force_replace: cx.chart.force_replace,
+        mode: mode(cx.chart.apply.mode),
+        take_ownership: cx.chart.apply.take_ownership,
+        skip_schema_validation: cx.chart.apply.skip_schema_validation,
     };
     let made = cx
         .helm(async |call| cx.run.helm.upgrade(call, &upgrade).await)
@@ -142,8 +144,15 @@ fn tells_failure(description: &str) -> bool {
 
 type ComposedValues = (Vec<PathBuf>, Secret);
 
-fn compose(cx: &Context<'_>) -> Result<ComposedValues, StepError> {
-    let composed = cx.chart.values.compose(&cx.scope()).map_err(|error| {
+async fn compose(cx: &Context<'_>) -> Result<ComposedValues, StepError> {
+    let values = &cx.chart.values;
+    let mut scope = cx.scope();
+    if values.are_conditional() {
+        // Of a release that is removed first nothing is installed any more.
+        let installed = cx.action != Action::Reinstall && cx.was_installed().await?;
+        scope.to_mut().installed = installed;
+    }
+    let composed = values.compose(&scope).map_err(|error| {
         StepError::new(format!(
             "the values of chart {} cannot be made",
             cx.chart.name
@@ -154,6 +163,17 @@ fn compose(cx: &Context<'_>) -> Result<ComposedValues, StepError> {
         cx.run.redactor.add(secret);
     }
     Ok((composed.files, Secret::new(composed.document.to_string())))
+}
+
+fn mode(mode: stack::ApplyMode) -> ApplyMode {
+    match mode {
+        stack::ApplyMode::Auto => ApplyMode::Auto,
+        stack::ApplyMode::ClientSide => ApplyMode::ClientSide,
+        stack::ApplyMode::ServerSide { force_conflicts } => {
+            ApplyMode::ServerSide { force_conflicts }
+        }
+        stack::ApplyMode::Replace => ApplyMode::Replace,
+    }
 }
 
 /// Who waits. Hooks that run after readiness need Helm's own wait, or they would run too early.

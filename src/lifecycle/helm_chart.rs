@@ -84,7 +84,13 @@ impl dyn HelmChart + '_ {
             late::fetch(cx).await?;
         }
         let payload = cx
-            .phase("check_prerequisites", || self.check_prerequisites(cx))
+            .phase("check_prerequisites", || async {
+                if cx.chart.asks_whether_installed() {
+                    // Exec would change the answer.
+                    cx.was_installed().await?;
+                }
+                self.check_prerequisites(cx).await
+            })
             .await?;
         if outputs::are_used(cx) {
             cx.phase("outputs", || outputs::read(cx)).await?;

@@ -39,7 +39,7 @@ impl Desired<'_> {
         release: Option<&ObservedRelease>,
     ) -> Decision {
         match self.wish(direction) {
-            Wish::Deploy => self.deploy(release),
+            Wish::Deploy => self.leave_alone(release, self.deploy(release)),
             Wish::Remove => self.remove(release),
             Wish::Skip => skip(),
         }
@@ -74,6 +74,19 @@ impl Desired<'_> {
                 Some(below) => reinstall_or_upgrade(release, below, state),
                 None => (Action::Upgrade, state),
             },
+        }
+    }
+
+    /// `skip_if_installed`: only what is deployed counts, and a reinstall comes first.
+    fn leave_alone(&self, release: Option<&ObservedRelease>, decision: Decision) -> Decision {
+        let deployed = release.filter(|release| release.status == ReleaseStatus::Deployed);
+        match deployed {
+            Some(release) if self.chart.skip_if_installed && decision.0 == Action::Upgrade => {
+                let revision = release.revision;
+                let reason = format!("revision {revision} is deployed, and left alone");
+                (Action::Skip, reason)
+            }
+            _ => decision,
         }
     }
 

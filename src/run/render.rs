@@ -18,7 +18,7 @@ use super::Problem;
 use crate::{
     chart::{Chart, Hooks},
     event::Stream,
-    helm::{Call, Cause, Helm, HelmError, Imagined, Surroundings, Upgrade, WaitMode},
+    helm::{ApplyMode, Call, Cause, Helm, HelmError, Imagined, Surroundings, Upgrade, WaitMode},
     name::ChartName,
     secret::{Redactor, Secret},
     shutdown::Shutdown,
@@ -106,7 +106,9 @@ impl Renderer<'_> {
             wait: WaitMode::None,
             history_max: entry.history_max,
             labels: BTreeMap::new(),
-            force_replace: false,
+            mode: ApplyMode::Auto,
+            take_ownership: false,
+            skip_schema_validation: entry.apply.skip_schema_validation,
         };
         let call = Call {
             surroundings: self.surroundings,

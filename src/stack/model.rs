@@ -4,6 +4,7 @@
 //! `${…}` is kept as [`Template`], since inputs are resolved once, after the whole stack is known
 //! to be sound, and never for `check`.
 
+mod apply;
 mod objects;
 mod steps;
 mod verbs;
@@ -12,7 +13,7 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use indexmap::IndexMap;
 
-pub use self::{objects::*, steps::*, verbs::*};
+pub use self::{apply::*, objects::*, steps::*, verbs::*};
 use crate::{
     diagnostic::Place,
     name::{ChartName, EnvironmentName, Milestone, Namespace, ReleaseId, StackName},
@@ -200,8 +201,10 @@ pub struct Chart {
     pub wait: Wait,
     /// When a failed exec is taken back.
     pub rollback_on_failure: RollbackOnFailure,
-    /// Replace objects instead of patching them (Helm's `--force` / `--force-replace`).
-    pub force_replace: bool,
+    /// `skip_if_installed`: Helm leaves a release alone that is `deployed`, whatever the chart.
+    pub skip_if_installed: bool,
+    /// How Helm brings its objects to the cluster.
+    pub apply: Apply,
     /// What is done with the CRDs it carries.
     pub crds: CrdPolicy,
     /// Uninstall first if the installed chart is older than this.
@@ -217,6 +220,12 @@ pub struct Chart {
 }
 
 impl Chart {
+    /// Whether something of it depends on whether its release was installed before.
+    pub fn asks_whether_installed(&self) -> bool {
+        let mut steps = self.steps.iter();
+        self.values.are_conditional() || steps.any(|step| step.when.installed.is_some())
+    }
+
     /// Whether CRDs that it carries are brought into the cluster.
     pub fn brings_crds(&self) -> bool {
         self.intent == Intent::Deploy && self.crds != CrdPolicy::Skip

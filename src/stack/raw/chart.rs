@@ -9,7 +9,7 @@ use crate::stack::{
         node::{Node, Table, Value},
         origin::{Located, Origin, Text},
     },
-    model::{CrdPolicy, Intent, RollbackOnFailure, Wait},
+    model::{Apply, ApplyMode, CrdPolicy, Intent, RollbackOnFailure, Wait},
     raw::{
         RawRetry,
         data::{RawValuesFile, read_values_files},
@@ -40,6 +40,7 @@ pub(crate) struct RawChart<'a> {
     pub(crate) protected: bool,
     pub(crate) values: Option<&'a Node>,
     pub(crate) values_files: Vec<RawValuesFile<'a>>,
+    pub(crate) values_if: Vec<(bool, &'a Node)>,
     pub(crate) values_yaml: Vec<Text<'a>>,
     pub(crate) set: Vec<(Text<'a>, &'a Node)>,
     pub(crate) unset: Vec<Text<'a>>,
@@ -48,7 +49,8 @@ pub(crate) struct RawChart<'a> {
     pub(crate) retry: RawRetry,
     pub(crate) wait: Wait,
     pub(crate) rollback_on_failure: RollbackOnFailure,
-    pub(crate) force_replace: bool,
+    pub(crate) skip_if_installed: bool,
+    pub(crate) apply: Apply,
     pub(crate) crds: CrdPolicy,
     pub(crate) reinstall_below: Option<RawReinstall<'a>>,
     pub(crate) history_max: Option<u32>,
@@ -114,7 +116,11 @@ pub(crate) fn read<'a>(
         enabled: chart.flag("enabled", f).unwrap_or(true),
         labels: chart.text_table("labels", f).unwrap_or_default(),
         protected: chart.flag("protected", f).unwrap_or_default(),
-        values: read_values(&mut chart, f),
+        values: read_values(&mut chart, "values", f),
+        values_if: [(true, "values_if_installed"), (false, "values_if_absent")]
+            .into_iter()
+            .filter_map(|(installed, key)| Some((installed, read_values(&mut chart, key, f)?)))
+            .collect(),
         values_files: read_values_files(&mut chart, f),
         values_yaml: chart
             .node("values_yaml")
@@ -130,7 +136,8 @@ pub(crate) fn read<'a>(
             .unwrap_or_default(),
         wait: read_wait(&mut chart, f),
         rollback_on_failure: rollback,
-        force_replace: chart.flag("force_replace", f).unwrap_or_default(),
+        skip_if_installed: chart.flag("skip_if_installed", f).unwrap_or_default(),
+        apply: read_apply(&mut chart, name.origin, f),
         crds: chart.word("crds", &policies, f).unwrap_or_default(),
         reinstall_below: chart
             .node("reinstall_below")
@@ -143,6 +150,41 @@ pub(crate) fn read<'a>(
     raw
 }
 
+/// `force_replace`, `server_side`, `force_conflicts`, `take_ownership`, `skip_schema_validation`.
+fn read_apply(chart: &mut Reader<'_>, whole: Origin, f: &mut Findings) -> Apply {
+    let replace = chart.flag("force_replace", f).unwrap_or_default();
+    let server_side = chart.flag("server_side", f);
+    let force_conflicts = chart.flag("force_conflicts", f).unwrap_or_default();
+    let mut at = |key: &str, message: &str, reason: &str| {
+        f.add(Finding::error(message).at(chart.origin_or(key, whole), reason));
+    };
+    if force_conflicts && server_side == Some(false) {
+        at(
+            "force_conflicts",
+            "`force_conflicts` goes with `server_side = true`",
+            "from the client's side there are no conflicts",
+        );
+    }
+    if replace && (force_conflicts || server_side == Some(true)) {
+        at(
+            "force_replace",
+            "`force_replace` cannot be done server-side",
+            "Helm replaces from the client's side only",
+        );
+    }
+    let mode = match server_side {
+        _ if replace => ApplyMode::Replace,
+        None if !force_conflicts => ApplyMode::Auto,
+        Some(false) => ApplyMode::ClientSide,
+        Some(true) | None => ApplyMode::ServerSide { force_conflicts },
+    };
+    Apply {
+        mode,
+        take_ownership: chart.flag("take_ownership", f).unwrap_or_default(),
+        skip_schema_validation: chart.flag("skip_schema_validation", f).unwrap_or_default(),
+    }
+}
+
 fn read_late(chart: &mut Reader<'_>, f: &mut Findings) -> Option<Origin> {
     let said = chart.text("fetch", f)?;
     let words = [("early", false), ("late", true)];
@@ -150,9 +192,13 @@ fn read_late(chart: &mut Reader<'_>, f: &mut Findings) -> Option<Origin> {
     late.then_some(said.origin)
 }
 
-fn read_values<'a>(chart: &mut Reader<'a>, f: &mut Findings) -> Option<&'a Node> {
-    let node = chart.node("values")?;
-    table(node, "values", f)?;
+fn read_values<'a>(
+    chart: &mut Reader<'a>,
+    key: &'static str,
+    f: &mut Findings,
+) -> Option<&'a Node> {
+    let node = chart.node(key)?;
+    table(node, key, f)?;
     Some(node)
 }
 

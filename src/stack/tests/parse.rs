@@ -6,8 +6,8 @@ use super::*;
 use crate::{
     name::Milestone,
     stack::{
-        ChartSource, CrdPolicy, FailurePolicy, Intent, Overrides, Reference, RollbackOnFailure,
-        Schedule, Wait,
+        Apply, ChartSource, CrdPolicy, FailurePolicy, Intent, Overrides, Reference,
+        RollbackOnFailure, Schedule, Wait,
     },
 };
 
@@ -168,7 +168,7 @@ fn what_is_not_said_has_its_default() {
         web.source,
         ChartSource::Folder(stack.root.join("charts/web"))
     );
-    assert!(web.needs.is_empty() && !web.protected && !web.force_replace);
+    assert!(web.needs.is_empty() && !web.protected && web.apply == Apply::default());
 }
 
 #[test]

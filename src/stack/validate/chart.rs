@@ -140,7 +140,8 @@ pub(crate) fn chart(
         retry: steps::retry(&raw.retry, &ErrorClass::PASSING),
         wait: raw.wait,
         rollback_on_failure: raw.rollback_on_failure,
-        force_replace: raw.force_replace,
+        skip_if_installed: raw.skip_if_installed,
+        apply: raw.apply,
         crds: raw.crds,
         reinstall_below,
         history_max: raw.history_max.unwrap_or(parts.history_max),
@@ -220,6 +221,10 @@ fn values(raw: &RawChart<'_>, parts: &mut Parts<'_>, f: &mut Findings) -> Values
     if let Some(node) = &raw.values {
         let layer = tree::of_toml(node, known, f);
         values.layers.push(ValuesLayer::Merge(Layer::Values, layer));
+    }
+    for (installed, node) in &raw.values_if {
+        let layer = tree::of_toml(node, known, f);
+        values.layers.push(ValuesLayer::If(*installed, layer));
     }
     let mut set: Vec<ValuePath> = Vec::new();
     for &(said, node) in &raw.set {
