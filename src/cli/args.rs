@@ -9,12 +9,15 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::{
     settings::{
-        ChartValue, ChartValuesFile, FailurePolicy, GraphFormat, InputValue, LogFormat,
-        OutputFormat, Schedule, ValuesFormat,
+        ChartValue, ChartValuesFile, Failure, FailurePolicy, GraphFormat, InputValue, LogFormat,
+        OutputFormat, SandboxDir, Schedule, ValuesFormat,
     },
     values,
 };
-use crate::name::ChartName;
+use crate::{
+    name::{ChartName, RunId},
+    run::Rehearsal,
+};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -96,8 +99,14 @@ pub(super) enum Command {
     Status(StatusArgs),
     Check(CheckArgs),
     Graph(GraphArgs),
+    /// Show who is at work on the stack, or take the lock away from a run that is not
+    Lock {
+        #[command(subcommand)]
+        what: LockCommand,
+    },
     Values(ValuesArgs),
     Render(RenderArgs),
+    Sandbox(SandboxCommand),
     /// Print a completion script
     #[command(after_help = "\
 Examples:
@@ -175,11 +184,14 @@ pub(super) struct PlanArgs {
     /// With --down: also charts marked `protected`
     #[arg(long, requires = "down")]
     pub(super) include_protected: bool,
+    /// Take over releases that belong to another stack, or another environment of this one
+    #[arg(long)]
+    pub(super) take_over: bool,
     /// With --down: also the CRDs, and the namespaces if empty, that stackctl made
     #[arg(long, requires = "down")]
     pub(super) purge: bool,
     /// Do not look at a cluster: every action is taken to be an install
-    #[arg(long, conflicts_with_all = ["kube_context", "kubeconfig"])]
+    #[arg(long, conflicts_with_all = ["kube_context", "kubeconfig", "sandbox"])]
     pub(super) offline: bool,
     /// Use only charts that the lock file holds
     #[arg(long)]
@@ -276,6 +288,49 @@ pub(super) struct GraphArgs {
     pub(super) selection: SelectionArgs,
     #[command(flatten)]
     pub(super) stack: StackArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum LockCommand {
+    Show(LockShowArgs),
+    Release(LockReleaseArgs),
+}
+
+/// Show which run holds the stack's lock, since when, and what it does
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  stackctl lock show
+  stackctl lock show -e staging -o json | jq .held.run")]
+pub(super) struct LockShowArgs {
+    /// Form of the answer
+    #[arg(short, long, value_name = "FORMAT", default_value = "table")]
+    pub(super) output: OutputFormat,
+    #[command(flatten)]
+    pub(super) stack: StackArgs,
+    #[command(flatten)]
+    pub(super) cluster: ClusterArgs,
+}
+
+/// Take the stack's lock away from a run
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  stackctl lock release --run 20260101t101500-ab12cd
+
+A lock that is not renewed ends by itself after a minute, and at once on the machine of a run that
+was killed: this is for those who know better. A run that lives ends itself when it loses the lock.")]
+pub(super) struct LockReleaseArgs {
+    /// The run that holds it, as `lock show` says
+    #[arg(long, value_name = "ID", value_parser = values::run_id)]
+    pub(super) run: RunId,
+    /// Do not ask
+    #[arg(short, long)]
+    pub(super) yes: bool,
+    #[command(flatten)]
+    pub(super) stack: StackArgs,
+    #[command(flatten)]
+    pub(super) cluster: ClusterArgs,
 }
 
 /// Print the values that Helm gets for a chart, all layers merged
@@ -387,10 +442,37 @@ pub(super) struct ClusterArgs {
     /// The kubeconfig; default as kubectl's
     #[arg(long, value_name = "FILE")]
     pub(super) kubeconfig: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) sandbox: SandboxArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Sandbox options")]
+pub(super) struct SandboxArgs {
+    /// Rehearse in a Kubernetes-compatible server inside stackctl, which keeps its state in DIR;
+    /// no cluster is touched (`stackctl help sandbox`)
+    #[arg(
+        long,
+        value_name = "DIR",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = Rehearsal::DIR,
+        conflicts_with_all = ["kube_context", "kubeconfig"],
+        value_parser = values::sandbox
+    )]
+    pub(super) sandbox: Option<SandboxDir>,
+    /// In the sandbox: how long pods take to become ready
+    #[arg(long, value_name = "DURATION", value_parser = values::duration)]
+    pub(super) rehearse_ready_after: Option<Duration>,
+    /// In the sandbox: what goes wrong with a chart
+    /// (crashloop, image-pull, hook, never-ready, api-500)
+    #[arg(long, value_name = "CHART=KIND", value_parser = values::failure)]
+    pub(super) rehearse_fail: Vec<Failure>,
 }
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Run options")]
+#[expect(clippy::struct_excessive_bools, reason = "one field a flag")]
 pub(super) struct RunArgs {
     /// Show the plan and stop there
     #[arg(long)]
@@ -421,6 +503,13 @@ pub(super) struct RunArgs {
     /// How long to wait for another run of the stack (`5m`); 0 is not at all
     #[arg(long, value_name = "DURATION", default_value = "0", value_parser = values::duration)]
     pub(super) lock_timeout: Duration,
+    /// Run without the stack's lock, where leases or ConfigMaps may not be written: nothing keeps
+    /// another run away
+    #[arg(long, conflicts_with = "lock_timeout")]
+    pub(super) no_lock: bool,
+    /// Take over releases that belong to another stack, or another environment of this one
+    #[arg(long)]
+    pub(super) take_over: bool,
     /// The Helm to use, a path or a name; default `helm` in PATH
     #[arg(long, value_name = "HELM")]
     pub(super) helm_binary: Option<PathBuf>,
@@ -436,4 +525,47 @@ pub(super) struct RunArgs {
     pub(super) stack: StackArgs,
     #[command(flatten)]
     pub(super) cluster: ClusterArgs,
+}
+
+/// Serve the sandbox until interrupted, for helm and kubectl; prints the path of its kubeconfig
+#[derive(Debug, Args)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "\
+Examples:
+  stackctl up --sandbox               rehearse a stack; nothing else is needed but helm
+  stackctl up --sandbox --rehearse-ready-after 2s --rehearse-fail api=crashloop
+  stackctl status --sandbox           what the last rehearsal left
+  stackctl sandbox                    serve it, then in another terminal:
+  KUBECONFIG=.stackctl/sandbox/kubeconfig kubectl get pods -A
+  stackctl sandbox reset              forget everything in it
+
+One process at a time: what serves a folder has to end before another command uses it.
+
+The sandbox does what helm, kubectl and stackctl ask of a cluster, with controllers that make
+workloads ready, or fail as told; a pod template's annotations stackctl.test/ready-after and
+stackctl.test/fail say it chart by chart. No container runs. Not modelled: roles, admission
+webhooks, quotas, networking, scheduling, most defaults. What it does not know it refuses, with a
+line in DIR/log."
+)]
+pub(super) struct SandboxCommand {
+    #[command(subcommand)]
+    pub(super) action: Option<SandboxAction>,
+    /// Where its state is kept
+    #[arg(long, value_name = "DIR", default_value = Rehearsal::DIR)]
+    pub(super) dir: PathBuf,
+    /// How long pods take to become ready
+    #[arg(long, value_name = "DURATION", value_parser = values::duration, default_value = "0")]
+    pub(super) rehearse_ready_after: Duration,
+}
+
+/// What to do with the sandbox, instead of serving it.
+#[derive(Debug, Subcommand)]
+pub(super) enum SandboxAction {
+    /// Forget everything in it
+    Reset {
+        /// Where its state is kept
+        #[arg(long, value_name = "DIR", default_value = Rehearsal::DIR)]
+        dir: PathBuf,
+    },
 }

@@ -7,7 +7,11 @@
 use std::{path::PathBuf, time::Duration};
 
 use super::args;
-use crate::{name::ChartName, plan::Removal};
+use crate::{
+    name::{ChartName, RunId},
+    plan::Removal,
+    run::FaultKind,
+};
 
 /// One command with its settings.
 #[derive(Debug)]
@@ -19,8 +23,10 @@ pub(super) enum Settings {
     Status(StatusSettings),
     Check(CheckSettings),
     Graph(GraphSettings),
+    Lock(LockSettings),
     Values(ValuesSettings),
     Render(RenderSettings),
+    Sandbox(SandboxSettings),
     Completions(clap_complete::Shell),
 }
 
@@ -91,6 +97,30 @@ pub(super) struct SelectionSettings {
 pub(super) struct ClusterSettings {
     pub(super) context: Option<String>,
     pub(super) kubeconfig: Option<PathBuf>,
+    /// Instead of any cluster.
+    pub(super) sandbox: Option<PathBuf>,
+    pub(super) ready_after: Option<Duration>,
+    pub(super) failures: Vec<Failure>,
+}
+
+/// `--sandbox`; `None` is a switch turned off.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct SandboxDir(pub(super) Option<PathBuf>);
+
+/// `--rehearse-fail CHART=KIND`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Failure {
+    pub(super) chart: ChartName,
+    pub(super) kind: FaultKind,
+}
+
+/// `sandbox`.
+#[derive(Debug, Clone)]
+pub(super) struct SandboxSettings {
+    pub(super) dir: PathBuf,
+    /// Forget what is in it, instead of serving it.
+    pub(super) reset: bool,
+    pub(super) ready_after: Duration,
 }
 
 /// How charts are run (`up`, `down`).
@@ -109,6 +139,9 @@ pub(super) struct RunSettings {
     pub(super) schedule: Option<Schedule>,
     /// How long to wait for another run of the stack to end; zero = not at all.
     pub(super) lock_timeout: Duration,
+    pub(super) no_lock: bool,
+    /// Releases of other stacks become this one's.
+    pub(super) take_over: bool,
     pub(super) helm_binary: Option<PathBuf>,
     /// Holds `runs/`.
     pub(super) state_dir: PathBuf,
@@ -161,6 +194,7 @@ pub(super) struct PlanSettings {
     pub(super) cluster: ClusterSettings,
     pub(super) down: bool,
     pub(super) removal: Removal,
+    pub(super) take_over: bool,
     pub(super) offline: bool,
     pub(super) frozen: bool,
     pub(super) output: OutputFormat,
@@ -202,6 +236,23 @@ pub(super) struct GraphSettings {
     pub(super) stack: StackSettings,
     pub(super) selection: SelectionSettings,
     pub(super) output: GraphFormat,
+}
+
+/// `lock`.
+#[derive(Debug, Clone)]
+pub(super) struct LockSettings {
+    pub(super) stack: StackSettings,
+    pub(super) cluster: ClusterSettings,
+    pub(super) what: LockCommand,
+}
+
+/// What is done to the lock.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum LockCommand {
+    /// `lock show`.
+    Show(OutputFormat),
+    /// `lock release`.
+    Release { run: RunId, yes: bool },
 }
 
 /// `values`.
@@ -285,6 +336,7 @@ impl Settings {
                     include_protected: plan.include_protected,
                     purge: plan.purge,
                 },
+                take_over: plan.take_over,
                 offline: plan.offline,
                 frozen: plan.frozen,
                 output: plan.output,
@@ -312,6 +364,21 @@ impl Settings {
                 selection: selection(graph.selection),
                 output: graph.output,
             }),
+            args::Command::Lock { what } => Self::Lock(match what {
+                args::LockCommand::Show(show) => LockSettings {
+                    stack: stack(show.stack, file),
+                    cluster: cluster(show.cluster),
+                    what: LockCommand::Show(show.output),
+                },
+                args::LockCommand::Release(release) => LockSettings {
+                    stack: stack(release.stack, file),
+                    cluster: cluster(release.cluster),
+                    what: LockCommand::Release {
+                        run: release.run,
+                        yes: release.yes,
+                    },
+                },
+            }),
             args::Command::Values(values) => Self::Values(ValuesSettings {
                 stack: stack(values.stack, file),
                 chart: values.chart,
@@ -328,6 +395,18 @@ impl Settings {
                 kube_version: render.kube_version,
                 frozen: render.frozen,
                 helm_binary: render.helm_binary,
+            }),
+            args::Command::Sandbox(sandbox) => Self::Sandbox(match sandbox.action {
+                Some(args::SandboxAction::Reset { dir }) => SandboxSettings {
+                    dir,
+                    reset: true,
+                    ready_after: Duration::ZERO,
+                },
+                None => SandboxSettings {
+                    dir: sandbox.dir,
+                    reset: false,
+                    ready_after: sandbox.rehearse_ready_after,
+                },
             }),
             args::Command::Completions { shell } => Self::Completions(shell),
         }
@@ -375,6 +454,9 @@ fn cluster(args: args::ClusterArgs) -> ClusterSettings {
     ClusterSettings {
         context: args.kube_context,
         kubeconfig: args.kubeconfig,
+        sandbox: args.sandbox.sandbox.and_then(|sandbox| sandbox.0),
+        ready_after: args.sandbox.rehearse_ready_after,
+        failures: args.sandbox.rehearse_fail,
     }
 }
 
@@ -387,6 +469,8 @@ fn run(args: args::RunArgs, file: StackFile) -> RunSettings {
         failure_policy: args.failure_policy,
         schedule: args.schedule,
         lock_timeout: args.lock_timeout,
+        no_lock: args.no_lock,
+        take_over: args.take_over,
         helm_binary: args.helm_binary,
         state_dir: args.state_dir,
         frozen: false,

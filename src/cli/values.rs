@@ -2,8 +2,13 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use super::settings::{ChartValue, ChartValuesFile, FailurePolicy, InputValue};
-use crate::name::{ChartName, parse_version};
+use super::settings::{
+    ChartValue, ChartValuesFile, Failure, FailurePolicy, InputValue, SandboxDir,
+};
+use crate::{
+    name::{ChartName, RunId, parse_version},
+    run::{FaultKind, Rehearsal},
+};
 
 /// `--input NAME=VALUE`.
 pub(super) fn input(text: &str) -> Result<InputValue, String> {
@@ -61,6 +66,11 @@ pub(super) fn chart_name(text: &str) -> Result<ChartName, String> {
     ChartName::new(text).map_err(|error| error.to_string())
 }
 
+/// `lock release --run ID`.
+pub(super) fn run_id(text: &str) -> Result<RunId, String> {
+    RunId::new(text).map_err(|error| error.to_string())
+}
+
 /// `--concurrency`.
 pub(super) fn concurrency(text: &str) -> Result<usize, String> {
     text.parse()
@@ -83,6 +93,37 @@ pub(super) fn kube_version(text: &str) -> Result<String, String> {
         Some(_) => Ok(text.to_owned()),
         None => Err("expected a Kubernetes version such as `1.33` or `v1.33.2`".to_owned()),
     }
+}
+
+/// `--sandbox=DIR`; from the environment also as a switch.
+pub(super) fn sandbox(text: &str) -> Result<SandboxDir, String> {
+    Ok(SandboxDir(match text {
+        "" => return Err("it must be a folder".to_owned()),
+        "0" | "false" => None,
+        "1" | "true" => Some(Rehearsal::DIR.into()),
+        dir => Some(dir.into()),
+    }))
+}
+
+/// `--rehearse-fail CHART=KIND`.
+pub(super) fn failure(text: &str) -> Result<Failure, String> {
+    let (chart, kind) = text.split_once('=').ok_or("it must be CHART=KIND")?;
+    let kind = match kind {
+        "crashloop" => FaultKind::CrashLoop,
+        "image-pull" => FaultKind::ImagePull,
+        "hook" => FaultKind::Hook,
+        "never-ready" => FaultKind::NeverReady,
+        "api-500" => FaultKind::Api500,
+        other => {
+            return Err(format!(
+                "`{other}` is none of crashloop, image-pull, hook, never-ready, api-500"
+            ));
+        }
+    };
+    Ok(Failure {
+        chart: chart_name(chart)?,
+        kind,
+    })
 }
 
 /// A duration as Helm writes it (`90s`, `5m`, `1h30m`), or a number of seconds.

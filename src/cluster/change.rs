@@ -29,6 +29,8 @@ pub struct Deletion {
     pub propagation: Propagation,
     /// Only if it is this very object, not another one of the same name.
     pub uid: Option<String>,
+    /// Only if its resourceVersion is still this one; else [`ClusterError::Conflict`].
+    pub resource_version: Option<String>,
 }
 
 /// What becomes of what a deleted object owns.
@@ -124,9 +126,9 @@ impl Cluster {
                 Propagation::Foreground => PropagationPolicy::Foreground,
                 Propagation::Orphan => PropagationPolicy::Orphan,
             }),
-            preconditions: deletion.uid.clone().map(|uid| Preconditions {
-                uid: Some(uid),
-                resource_version: None,
+            preconditions: Some(Preconditions {
+                uid: deletion.uid.clone(),
+                resource_version: deletion.resource_version.clone(),
             }),
             ..DeleteParams::default()
         };
@@ -169,6 +171,7 @@ mod tests {
         let deletion = Deletion {
             propagation: Propagation::Orphan,
             uid: Some("u1".to_owned()),
+            ..Deletion::default()
         };
         cluster.delete_with(&pod(), &deletion).await.unwrap();
         let body = &script.calls()[3].body;

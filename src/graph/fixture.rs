@@ -8,7 +8,7 @@ use crate::{
     name::{ChartName, Milestone, Namespace, ReleaseId, ReleaseName, StackName},
     stack::{
         Apply, Chart, ChartSource, ClusterGuard, CrdPolicy, Intent, Need, Retry, RollbackOnFailure,
-        Settings, Stack, Steps, Values, Wait,
+        Settings, Stack, Steps, Unlock, Values, Wait,
     },
 };
 
@@ -67,6 +67,8 @@ fn chart(name: &str, edges: &[&str]) -> Chart {
         },
         wait: Wait::default(),
         rollback_on_failure: RollbackOnFailure::default(),
+        unlock: Unlock::default(),
+        unlock_after: Duration::from_mins(10),
         skip_if_installed: false,
         apply: Apply::default(),
         crds: CrdPolicy::default(),

@@ -11,7 +11,7 @@ use std::{
 
 use tokio::{sync::OnceCell, time::Instant};
 
-use super::{LateCharts, Purge, StepError, ready::Limit, words::in_words};
+use super::{Intents, LateCharts, Purge, StepError, ready::Limit, words::in_words};
 use crate::{
     chart,
     cluster::{Cluster, Owner, Watches},
@@ -47,6 +47,8 @@ pub struct RunContext {
     pub cluster: Cluster,
     /// Helm's records.
     pub releases: Releases,
+    /// What is announced before it is done.
+    pub intents: Intents,
     /// Shared watches.
     pub watches: Watches,
     /// The charts to deploy, fetched and opened by preflight. Late ones are not among them.

@@ -40,6 +40,10 @@ impl Limit {
             timeout,
         }
     }
+
+    pub(super) fn is_over(&self) -> bool {
+        Instant::now() >= self.until
+    }
 }
 
 /// Whether anybody waits for this chart.

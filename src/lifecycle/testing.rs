@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::time::Instant;
 
-use super::{Context, Payload, RunContext, StepError, steps};
+use super::{Context, Intents, Payload, RunContext, StepError, steps};
 use crate::{
     cluster::{
         Watches,
@@ -353,6 +353,7 @@ impl Lab {
             releases: Releases::new(cluster.clone()),
             watches: Watches::new(cluster.clone()),
             cluster,
+            intents: Intents::unshared(id.clone()),
             charts: BTreeMap::new(),
             late: None,
             purge: None,

@@ -16,13 +16,14 @@ mod helm;
 mod judge;
 mod late;
 mod lease;
+mod lock;
 mod manifests;
 mod namespaces;
 mod observe;
 mod operation;
 mod ownership;
 mod preflight;
-mod process_mark;
+mod rehearsal;
 mod render;
 mod rights;
 mod session;
@@ -34,14 +35,18 @@ pub use crate::{
     chart::{FetchProgress, FetchStep, Move},
     inputs::InputsError,
     lifecycle::Implementations,
+    sandbox::{FaultKind, Sandbox, SandboxError},
 };
 pub use check::carriers;
 pub use error::{Problem, RunError};
 pub use execute::{Finished, Watch};
 pub use fetch::{FetchRequest, FetchWatch, Resolved, fetch};
 pub use judge::{Found, Sound, Verdict, judge};
+pub use lease::Notice;
+pub use lock::{Announced, LockInfo, LockState};
 pub use manifests::{Manifests, RenderRequest, render, write_manifests};
 pub use operation::{Down, Up};
+pub use rehearsal::Rehearsal;
 pub use session::{Session, offline_plan, select};
 pub use settings::{PlanRequest, Settings};
 pub use status::{State, StatusRow};

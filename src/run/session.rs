@@ -24,6 +24,7 @@ use crate::{
     name::{ChartName, Direction, Namespace},
     plan::{Contents, CrdContent, Known, Observed, ObservedCrd, Plan, PlanError, Removal},
     release::Releases,
+    sandbox::Sandbox,
     secret::Redactor,
     shutdown::Shutdown,
     stack::{self, Scope, Stack},
@@ -40,6 +41,8 @@ pub struct Session {
     /// Where the charts of the last plan are.
     gathered: Mutex<Gathered>,
     helm: OnceCell<Helm>,
+    /// Runs as long as the session.
+    _sandbox: Option<Sandbox>,
 }
 
 impl Session {
@@ -49,23 +52,15 @@ impl Session {
         settings: Settings,
         redactor: Redactor,
     ) -> Result<Self, RunError> {
-        let options = cluster::Options {
-            kubeconfig: settings.kubeconfig.clone(),
-            env_kubeconfig: settings
-                .env
-                .get(std::ffi::OsStr::new("KUBECONFIG"))
-                .cloned(),
-            home: settings.var("HOME").map(Into::into),
-            context: settings
-                .context
-                .clone()
-                .or_else(|| stack.cluster.context.clone()),
-            in_cluster: settings.var("KUBERNETES_SERVICE_HOST").is_some(),
-            https_proxy: proxy(&settings, "HTTPS_PROXY"),
-            no_proxy: proxy(&settings, "NO_PROXY"),
+        let sandbox = match &settings.sandbox {
+            Some(rehearsal) => Some(rehearsal.start(&stack).await?),
+            None => None,
         };
+        let options = cluster_options(&settings, &stack, sandbox.as_ref());
         let cluster = Cluster::connect(&options).await?;
-        guard(&stack.cluster.allow, cluster.context(), cluster.server())?;
+        if sandbox.is_none() {
+            guard(&stack.cluster.allow, cluster.context(), cluster.server())?;
+        }
         cluster.version().await?;
         let releases = Releases::new(cluster.clone());
         Ok(Self {
@@ -76,6 +71,7 @@ impl Session {
             redactor,
             gathered: Mutex::default(),
             helm: OnceCell::new(),
+            _sandbox: sandbox,
         })
     }
 
@@ -147,18 +143,20 @@ impl Session {
             &gathered.local,
             &scope,
         )?;
-        let listed = self.releases.list(&self.namespaces()).await?;
+        let namespaces = self.namespaces();
+        let listed = async { Ok(self.releases.list(&namespaces).await?) };
+        let (listed, intents) = tokio::try_join!(listed, self.known_intents())?;
         let (crds, unseen) = self.crds(request, &charts).await?;
         let observed = Observed {
             crds,
-            ..observe::observed(&self.stack, &self.releases, &listed).await?
+            ..observe::observed(&self.stack, &self.releases, &listed, &intents).await?
         };
         let context = self.cluster.context().map(str::to_owned);
         let chosen = (&graph, &selection);
         let mut plan = make(chosen, request, charts, Some(&observed), context)?;
         say_late(&mut plan, &gathered.late);
         plan.warnings.extend(unseen);
-        ownership::bar(&self.stack, &listed, &mut plan);
+        ownership::settle(&self.stack, &listed, request.take_over, &mut plan);
         Ok(plan)
     }
 
@@ -324,6 +322,35 @@ fn make(
         }
     };
     Ok(plan?)
+}
+
+/// Which cluster: the sandbox, whatever else is said, or the one that settings and stack name.
+fn cluster_options(
+    settings: &Settings,
+    stack: &Stack,
+    sandbox: Option<&Sandbox>,
+) -> cluster::Options {
+    if let Some(sandbox) = sandbox {
+        return cluster::Options {
+            kubeconfig: Some(sandbox.kubeconfig().to_owned()),
+            ..cluster::Options::default()
+        };
+    }
+    cluster::Options {
+        kubeconfig: settings.kubeconfig.clone(),
+        env_kubeconfig: settings
+            .env
+            .get(std::ffi::OsStr::new("KUBECONFIG"))
+            .cloned(),
+        home: settings.var("HOME").map(Into::into),
+        context: settings
+            .context
+            .clone()
+            .or_else(|| stack.cluster.context.clone()),
+        in_cluster: settings.var("KUBERNETES_SERVICE_HOST").is_some(),
+        https_proxy: proxy(settings, "HTTPS_PROXY"),
+        no_proxy: proxy(settings, "NO_PROXY"),
+    }
 }
 
 fn contents(chart: &chart::Chart) -> Contents {

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, ffi::OsString, path::PathBuf, time::Duration};
 
+use super::Rehearsal;
 use crate::{inputs::Given, name::Direction, secret::Redactor, shutdown::Shutdown};
 
 /// How to reach the cluster and Helm, and where to keep run folders.
@@ -13,6 +14,8 @@ pub struct Settings {
     pub kubeconfig: Option<PathBuf>,
     /// `--kube-context`; else the stack's, else the kubeconfig's current one.
     pub context: Option<String>,
+    /// `--sandbox`: instead of any cluster.
+    pub sandbox: Option<Rehearsal>,
     /// `--helm-binary`; else `HELM_BINARY`, else `helm` of `PATH`.
     pub helm: Option<PathBuf>,
     /// `--input`.
@@ -21,6 +24,8 @@ pub struct Settings {
     pub state_dir: PathBuf,
     /// How long to wait for another run of the same stack.
     pub lock_timeout: Duration,
+    /// `--no-lock`: neither the lease nor announced operations; nothing keeps another run away.
+    pub no_lock: bool,
     /// `--frozen`: a chart that the lock file does not hold is an error.
     pub frozen: bool,
 }
@@ -31,10 +36,12 @@ impl Default for Settings {
             env: BTreeMap::new(),
             kubeconfig: None,
             context: None,
+            sandbox: None,
             helm: None,
             inputs: Vec::new(),
             state_dir: PathBuf::from(".stackctl"),
             lock_timeout: Duration::ZERO,
+            no_lock: false,
             frozen: false,
         }
     }
@@ -93,6 +100,8 @@ pub struct PlanRequest {
     pub with_dependents: bool,
     /// `down` may take protected charts.
     pub include_protected: bool,
+    /// Releases of other stacks become this one's, instead of being refused.
+    pub take_over: bool,
     /// `down` also removes CRDs, and namespaces if empty, that stackctl made.
     pub purge: bool,
 }
@@ -107,6 +116,7 @@ impl PlanRequest {
             with_needs: false,
             with_dependents: false,
             include_protected: false,
+            take_over: false,
             purge: false,
         }
     }

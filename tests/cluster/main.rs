@@ -33,14 +33,18 @@ mod environments;
 mod failures;
 mod interrupts;
 mod late;
+mod locks;
 mod offline;
 mod order;
+mod patches;
 mod platform;
 mod proof;
 mod quickstart;
+mod recovery;
 mod registry;
 mod rights;
 mod rollback;
+mod schemas;
 mod seed;
 #[path = "../it/sources/server.rs"]
 #[expect(
@@ -89,6 +93,8 @@ fn main() -> ExitCode {
         changes::TESTS,
         order::TESTS,
         interrupts::TESTS,
+        recovery::TESTS,
+        locks::TESTS,
         commands::TESTS,
         community::TESTS,
         seed::TESTS,
@@ -98,6 +104,8 @@ fn main() -> ExitCode {
         registry::TESTS,
         late::TESTS,
         steps::TESTS,
+        patches::TESTS,
+        schemas::TESTS,
         values::TESTS,
         verbs::TESTS,
     ];

@@ -4,9 +4,13 @@
 //! nothing that happens to this process reaches them. A watchdog shell holds the other end of a
 //! pipe of ours and takes the control plane down when the pipe closes: at the end, on a panic, on
 //! Ctrl-C and on `kill -9` alike.
+//!
+//! `STACKCTL_TARGET=sandbox` runs the same tests against `stackctl sandbox`, under the same
+//! watchdog; of the control plane only its binaries are used then.
 
 use std::{
     env, fmt, fs,
+    io::{BufRead as _, BufReader},
     os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -43,7 +47,12 @@ pub(crate) fn control_plane() -> Result<PathBuf, String> {
         .map_err(|error| format!("no control plane at {}: {error}", path.display()))
 }
 
-/// A running control plane.
+/// Is the sandbox to be tested, and not the control plane?
+pub(crate) fn sandboxed() -> bool {
+    env::var("STACKCTL_TARGET").as_deref() == Ok("sandbox")
+}
+
+/// A running control plane, or sandbox.
 #[derive(Debug)]
 pub(crate) struct Target {
     /// Of the cluster's admin; its only context is [`Target::CONTEXT`].
@@ -95,10 +104,9 @@ impl Target {
     /// The API server's URL.
     pub(crate) fn server(&self) -> String {
         let kubeconfig = fs::read_to_string(&self.kubeconfig).expect("the kubeconfig is ours");
-        let (_, rest) = kubeconfig
-            .split_once("server: \"")
-            .expect("it names its server");
-        rest.split('"').next().expect("split gives one").to_owned()
+        let mut texts = kubeconfig.split('"');
+        let server = texts.find(|text| text.starts_with("https://"));
+        server.expect("it names its server").to_owned()
     }
 
     /// Stops a component without ending it: it hangs.
@@ -137,6 +145,9 @@ impl Target {
             .tempdir()
             .expect("a temporary folder")
             .keep();
+        if sandboxed() {
+            return Self::start_sandbox(tool, bin, dir);
+        }
         let watchdog = Command::new("sh")
             .args(["-c", r#"cat >/dev/null; "$0" down "$1"; rm -rf "$1""#])
             .args([&tool, &dir])
@@ -145,6 +156,33 @@ impl Target {
             .spawn()
             .expect("sh runs");
         let kubeconfig = PathBuf::from(output(Command::new(&tool).arg("up").arg(&dir)));
+        Self {
+            kubeconfig,
+            bin,
+            tool,
+            dir,
+            watchdog,
+        }
+    }
+
+    fn start_sandbox(tool: PathBuf, bin: PathBuf, dir: PathBuf) -> Self {
+        let script = r#""$0" sandbox --dir "$1" & cat >/dev/null; kill $!; wait; rm -rf "$1""#;
+        let mut watchdog = Command::new("sh")
+            .args(["-c", script])
+            .arg(env!("CARGO_BIN_EXE_stackctl"))
+            .arg(&dir)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .process_group(0)
+            .spawn()
+            .expect("sh runs");
+        let mut said = BufReader::new(watchdog.stdout.take().expect("it is piped"));
+        let mut path = String::new();
+        said.read_line(&mut path).expect("the sandbox says where");
+        let written = fs::read_to_string(path.trim()).expect("it is there by then");
+        let kubeconfig = dir.join("test.kubeconfig");
+        let named = written.replace("\"sandbox\"", &format!("\"{}\"", Self::CONTEXT));
+        fs::write(&kubeconfig, named).expect("a folder of ours");
         Self {
             kubeconfig,
             bin,

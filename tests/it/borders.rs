@@ -14,7 +14,7 @@ use std::{
 const LEAVES: [&str; 5] = ["name", "secret", "diagnostic", "event", "shutdown"];
 
 /// Module, and what else it may use.
-const TABLE: [(&str, &[&str]); 22] = [
+const TABLE: [(&str, &[&str]); 23] = [
     ("name", &[]),
     ("secret", &[]),
     ("diagnostic", &[]),
@@ -23,7 +23,7 @@ const TABLE: [(&str, &[&str]); 22] = [
     ("stack", &[]),
     ("inputs", &["stack", "process"]),
     ("graph", &["stack"]),
-    ("plan", &["graph", "stack"]),
+    ("plan", &["graph", "stack", "lock"]),
     ("engine", &["plan"]),
     ("process", &[]),
     ("http", &[]),
@@ -37,7 +37,7 @@ const TABLE: [(&str, &[&str]); 22] = [
         "lifecycle",
         &[
             "engine", "plan", "stack", "helm", "cluster", "release", "chart", "process", "http",
-            "journal",
+            "journal", "lock",
         ],
     ),
     (
@@ -57,10 +57,15 @@ const TABLE: [(&str, &[&str]); 22] = [
             "lock",
             "journal",
             "lifecycle",
+            "sandbox",
         ],
     ),
     ("report", &[]),
-    ("cli", &["run", "report", "plan", "graph", "stack"]),
+    ("sandbox", &[]),
+    (
+        "cli",
+        &["run", "report", "plan", "graph", "stack", "sandbox"],
+    ),
 ];
 
 #[test]

@@ -6,7 +6,7 @@ use anyhow::Context as _;
 
 use crate::{
     cli::{
-        console::Console,
+        console::{Console, UsageError},
         settings::{
             ClusterSettings, RunSettings, SelectionSettings, StackFile, StackSettings, Verbosity,
         },
@@ -14,7 +14,7 @@ use crate::{
     diagnostic::{self, Problems},
     name::Direction,
     plan::Removal,
-    run::{PlanRequest, Session, Settings},
+    run::{PlanRequest, Rehearsal, Session, Settings},
     stack::{self, FileSource, LoadOptions, Loaded, Overrides, Stack},
 };
 
@@ -115,8 +115,9 @@ pub(super) async fn open_for_run(
         helm: run.helm_binary.clone(),
         state_dir: run.state_dir.clone(),
         lock_timeout: run.lock_timeout,
+        no_lock: run.no_lock,
         frozen: run.frozen,
-        ..session_settings(&run.stack, &run.cluster, console)
+        ..session_settings(&run.stack, &run.cluster, console)?
     };
     Ok(Session::open(stack, settings, console.redactor.clone()).await?)
 }
@@ -126,14 +127,34 @@ pub(super) fn session_settings(
     stack: &StackSettings,
     cluster: &ClusterSettings,
     console: &Console,
-) -> Settings {
-    Settings {
+) -> Result<Settings, UsageError> {
+    Ok(Settings {
         env: console.environment.clone(),
         kubeconfig: cluster.kubeconfig.clone(),
         context: cluster.context.clone(),
         inputs: inputs(stack),
+        sandbox: rehearsal(cluster)?,
         ..Settings::default()
-    }
+    })
+}
+
+/// The sandbox, if it is to be used.
+fn rehearsal(cluster: &ClusterSettings) -> Result<Option<Rehearsal>, UsageError> {
+    let Some(dir) = &cluster.sandbox else {
+        if cluster.ready_after.is_some() || !cluster.failures.is_empty() {
+            let message = "--rehearse-ready-after and --rehearse-fail need --sandbox";
+            return Err(UsageError(message.to_owned()));
+        }
+        return Ok(None);
+    };
+    let failures = cluster.failures.iter();
+    Ok(Some(Rehearsal {
+        dir: dir.clone(),
+        ready_after: cluster.ready_after.unwrap_or_default(),
+        failures: failures
+            .map(|failure| (failure.chart.to_string(), failure.kind))
+            .collect(),
+    }))
 }
 
 fn inputs(settings: &StackSettings) -> Vec<(String, String)> {
@@ -158,5 +179,6 @@ pub(super) fn request(
         with_dependents: selection.with_dependents,
         include_protected: removal.include_protected,
         purge: removal.purge,
+        take_over: false,
     }
 }

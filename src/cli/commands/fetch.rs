@@ -25,7 +25,7 @@ pub(super) async fn run(settings: FetchSettings, console: &Console) -> anyhow::R
     };
     let session = Settings {
         frozen: settings.frozen,
-        ..common::session_settings(&settings.stack, &ClusterSettings::default(), console)
+        ..common::session_settings(&settings.stack, &ClusterSettings::default(), console)?
     };
     let mut watch = |progress: FetchProgress| show(&progress, console);
     let resolved = run::fetch(&stack, &session, request, &console.redactor, &mut watch).await?;

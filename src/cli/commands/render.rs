@@ -22,7 +22,7 @@ pub(super) async fn run(settings: RenderSettings, console: &Console) -> anyhow::
     let session = Settings {
         frozen: settings.frozen,
         helm: settings.helm_binary,
-        ..common::session_settings(&settings.stack, &ClusterSettings::default(), console)
+        ..common::session_settings(&settings.stack, &ClusterSettings::default(), console)?
     };
     let request = RenderRequest {
         selection: common::request(&settings.selection, Direction::Up, Removal::default()),

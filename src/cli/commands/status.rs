@@ -20,7 +20,7 @@ use crate::{
 /// Runs the command.
 pub(super) async fn run(settings: StatusSettings, console: &Console) -> anyhow::Result<ExitCode> {
     let stack = common::load(&settings.stack, Overrides::default(), console)?;
-    let session = common::session_settings(&settings.stack, &settings.cluster, console);
+    let session = common::session_settings(&settings.stack, &settings.cluster, console)?;
     let session = common::open(stack, session, console).await?;
     let request = common::request(&settings.selection, Direction::Up, Removal::default());
     let rows = session.status(&request).await?;

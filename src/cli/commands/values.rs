@@ -22,7 +22,7 @@ pub(super) async fn run(settings: ValuesSettings, console: &Console) -> anyhow::
     let stack = common::load(&settings.stack, Overrides::default(), console)?;
     let session = Settings {
         frozen: settings.frozen,
-        ..common::session_settings(&settings.stack, &ClusterSettings::default(), console)
+        ..common::session_settings(&settings.stack, &ClusterSettings::default(), console)?
     };
     let mut watch = |progress| fetch::show(&progress, console);
     let (chart, redactor) = (settings.chart.as_str(), &console.redactor);

@@ -42,6 +42,7 @@ pub(super) async fn delete(at: &Attempt<'_>) -> Result<(), StepError> {
                 stack::Propagation::Orphan => Propagation::Orphan,
             },
             uid: one.value["metadata"]["uid"].as_str().map(str::to_owned),
+            ..Deletion::default()
         };
         let deleted = at.cx.run.cluster.delete_with(&one.object, &deletion).await;
         if !is_gone(&deleted) {

@@ -9,7 +9,7 @@ use crate::stack::{
         node::{Node, Table, Value},
         origin::{Located, Origin, Text},
     },
-    model::{Apply, ApplyMode, CrdPolicy, Intent, RollbackOnFailure, Wait},
+    model::{Apply, ApplyMode, CrdPolicy, Intent, RollbackOnFailure, Unlock, Wait},
     raw::{
         RawRetry,
         data::{RawValuesFile, read_values_files},
@@ -51,6 +51,8 @@ pub(crate) struct RawChart<'a> {
     pub(crate) rollback_on_failure: RollbackOnFailure,
     pub(crate) skip_if_installed: bool,
     pub(crate) apply: Apply,
+    pub(crate) unlock: Unlock,
+    pub(crate) unlock_after: Option<Duration>,
     pub(crate) crds: CrdPolicy,
     pub(crate) reinstall_below: Option<RawReinstall<'a>>,
     pub(crate) history_max: Option<u32>,
@@ -97,6 +99,11 @@ pub(crate) fn read<'a>(
         ("destroy", Intent::Destroy),
         ("skip", Intent::Skip),
     ];
+    let unlocks = [
+        ("never", Unlock::Never),
+        ("stale", Unlock::Stale),
+        ("always", Unlock::Always),
+    ];
     let policies = [
         ("upgrade", CrdPolicy::Upgrade),
         ("create", CrdPolicy::Create),
@@ -138,6 +145,8 @@ pub(crate) fn read<'a>(
         rollback_on_failure: rollback,
         skip_if_installed: chart.flag("skip_if_installed", f).unwrap_or_default(),
         apply: read_apply(&mut chart, name.origin, f),
+        unlock: chart.word("unlock", &unlocks, f).unwrap_or_default(),
+        unlock_after: chart.duration("unlock_after", f),
         crds: chart.word("crds", &policies, f).unwrap_or_default(),
         reinstall_below: chart
             .node("reinstall_below")

@@ -1,0 +1,45 @@
+//! What charts ask of Helm that the Helm of this run cannot do.
+
+use super::Problem;
+use crate::{
+    helm::{Helm, Major},
+    stack::{ApplyMode, Chart},
+};
+
+/// What Helm learned when: the key, and the first Helm 3 that has it.
+const SINCE: [(&str, u64, fn(&Chart) -> bool); 2] = [
+    ("take_ownership", 17, |chart| chart.apply.take_ownership),
+    ("skip_schema_validation", 16, |chart| {
+        chart.apply.skip_schema_validation
+    }),
+];
+
+/// One problem per key that would mean nothing. Where Helm 3 always wins (`force_conflicts`), the
+/// key is no promise that it breaks.
+pub(super) fn problems<'e>(entries: impl Iterator<Item = &'e Chart>, helm: &Helm) -> Vec<Problem> {
+    if helm.major != Major::V3 {
+        return Vec::new();
+    }
+    let mut problems = Vec::new();
+    for entry in entries {
+        let mut problem = |key: &str, wanted: &str| {
+            problems.push(Problem {
+                chart: Some(entry.name.clone()),
+                message: format!("`{key}` needs {wanted}, and this is Helm {}", helm.version),
+                hint: Some("install it, or name another Helm with --helm-binary".to_owned()),
+            });
+        };
+        for (key, minor, is_said) in SINCE {
+            if is_said(entry) && helm.version.minor < minor {
+                problem(key, &format!("Helm 3.{minor} or later"));
+            }
+        }
+        if let ApplyMode::ServerSide {
+            force_conflicts: false,
+        } = entry.apply.mode
+        {
+            problem("server_side = true", "Helm 4");
+        }
+    }
+    problems
+}
