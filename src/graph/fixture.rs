@@ -7,8 +7,8 @@ use indexmap::IndexMap;
 use crate::{
     name::{ChartName, Milestone, Namespace, ReleaseId, ReleaseName, StackName},
     stack::{
-        Apply, Chart, ChartSource, ClusterGuard, CrdPolicy, Intent, Need, Retry, RollbackOnFailure,
-        Settings, Stack, Steps, Unlock, Values, Wait,
+        Apply, Chart, ChartSource, ClusterGuard, CrdPolicy, Intent, LiveObjects, Need, Retry,
+        RollbackOnFailure, Settings, Stack, Steps, Unlock, Values, Wait,
     },
 };
 
@@ -70,6 +70,7 @@ fn chart(name: &str, edges: &[&str]) -> Chart {
         unlock: Unlock::default(),
         unlock_after: Duration::from_mins(10),
         skip_if_installed: false,
+        on_live_objects: LiveObjects::default(),
         apply: Apply::default(),
         crds: CrdPolicy::default(),
         reinstall_below: None,

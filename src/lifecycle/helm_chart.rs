@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use futures::FutureExt as _;
 
 use super::{
-    Context, Payload, StepError, common, deploy, late, outputs, purge, ready, retry, rollback,
+    Context, Payload, StepError, common, deploy, late, live, outputs, purge, ready, retry, rollback,
 };
 use crate::{
     engine::Done,
@@ -100,6 +100,9 @@ impl dyn HelmChart + '_ {
                 .await?;
         }
         let payload = cx.phase("pre", || self.pre_exec(cx, payload)).await?;
+        if cx.action == Action::Uninstall {
+            cx.phase("live_objects", || Box::pin(live::settle(cx))).await?;
+        }
         let before_exec = payload.clone();
         let payload = match self.act(cx, payload).await {
             Ok(payload) => payload,

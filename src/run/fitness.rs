@@ -6,14 +6,6 @@ use crate::{
     stack::{ApplyMode, Chart},
 };
 
-/// What Helm learned when: the key, and the first Helm 3 that has it.
-const SINCE: [(&str, u64, fn(&Chart) -> bool); 2] = [
-    ("take_ownership", 17, |chart| chart.apply.take_ownership),
-    ("skip_schema_validation", 16, |chart| {
-        chart.apply.skip_schema_validation
-    }),
-];
-
 /// One problem per key that would mean nothing. Where Helm 3 always wins (`force_conflicts`), the
 /// key is no promise that it breaks.
 pub(super) fn problems<'e>(entries: impl Iterator<Item = &'e Chart>, helm: &Helm) -> Vec<Problem> {
@@ -29,8 +21,13 @@ pub(super) fn problems<'e>(entries: impl Iterator<Item = &'e Chart>, helm: &Helm
                 hint: Some("install it, or name another Helm with --helm-binary".to_owned()),
             });
         };
-        for (key, minor, is_said) in SINCE {
-            if is_said(entry) && helm.version.minor < minor {
+        // What Helm 3 learned when (helm.md section 3).
+        let apply = entry.apply;
+        for (key, minor, is_said) in [
+            ("take_ownership", 17, apply.take_ownership),
+            ("skip_schema_validation", 16, apply.skip_schema_validation),
+        ] {
+            if is_said && helm.version.minor < minor {
                 problem(key, &format!("Helm 3.{minor} or later"));
             }
         }

@@ -203,6 +203,8 @@ pub struct Chart {
     pub rollback_on_failure: RollbackOnFailure,
     /// `skip_if_installed`: Helm leaves a release alone that is `deployed`, whatever the chart.
     pub skip_if_installed: bool,
+    /// What is done with live objects of its kinds before it goes.
+    pub on_live_objects: LiveObjects,
     /// How Helm brings its objects to the cluster.
     pub apply: Apply,
     /// What is done about an operation on the release that is not ours and does not end.
@@ -347,6 +349,27 @@ pub enum CrdPolicy {
     Create,
     /// Left alone: somebody else brings them.
     Skip,
+}
+
+/// `on_live_objects`: objects of the kinds that a chart defines, when the chart is uninstalled.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LiveObjects {
+    /// What is done with them.
+    pub policy: OnLiveObjects,
+    /// Names of CRDs that count as the chart's, although another one brings them.
+    pub crds: Vec<String>,
+}
+
+/// What is done with live objects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnLiveObjects {
+    /// They stay, with a warning.
+    #[default]
+    Ignore,
+    /// The chart stays, too: it fails.
+    Refuse,
+    /// They are deleted, and gone before the chart goes.
+    Delete,
 }
 
 /// `reinstall_below`.

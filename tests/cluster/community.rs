@@ -1,9 +1,10 @@
 //! What community charts needed around them (engine.md section 4.1), as stack files.
 
+use serde_json::json;
 use stackctl::event::EventKind;
 
 use crate::{
-    support::Lab,
+    support::{Lab, fixture},
     target::{Helm, Target},
 };
 
@@ -16,6 +17,8 @@ tests![
     what_others_own_is_taken_over_where_the_file_says_so,
     fields_of_others_are_taken_over_only_with_force_conflicts,
     a_schema_that_is_wrong_need_not_be_asked,
+    live_objects_are_told_refused_or_deleted_before_their_operator_goes,
+    an_operator_outlives_the_objects_whose_crds_another_chart_brings,
 ];
 
 /// A webhook that nobody serves, for the ConfigMaps of a namespace.
@@ -166,7 +169,7 @@ run = "true"
     let newer = stack.replace("./charts/app", "./charts/app-2.0.0");
     let newer = newer.replace("values =", "reinstall_below = \"2.0.0\"\nvalues =");
     lab.stack(&newer);
-    let up = lab.stackctl(&["up"]).exits(0);
+    let up = lab.stackctl(&["up", "--yes"]).exits(0);
     assert_eq!(note(), "first", "{up}");
 }
 
@@ -271,4 +274,131 @@ fn a_schema_that_is_wrong_need_not_be_asked() {
         lab.has_releases(&["web 1 deployed"]);
         assert!(manifest(&lab, "web").contains("ConfigMap"));
     }
+}
+
+/// A kind of one test, `Name` in lower case and plural.
+fn definition(kind: &str) -> String {
+    let lower = kind.to_lowercase();
+    format!(
+        "
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {{ name: {lower}s.community.stackctl.test }}
+spec:
+  group: community.stackctl.test
+  names: {{ kind: {kind}, plural: {lower}s, singular: {lower} }}
+  scope: Namespaced
+  versions:
+    - name: v1
+      served: true
+      storage: true
+      schema:
+        openAPIV3Schema: {{ type: object, x-kubernetes-preserve-unknown-fields: true }}
+"
+    )
+}
+
+/// Makes an object of such a kind that somebody must let go.
+fn held_object(lab: &Lab, kind: &str, name: &str) {
+    let text = format!(
+        "apiVersion: community.stackctl.test/v1\nkind: {kind}\n\
+         metadata: {{ name: {name}, finalizers: [stackctl.test/held] }}\n"
+    );
+    lab.write("object.yaml", &text);
+    let file = lab.path().join("object.yaml");
+    lab.kubectl(&["apply", "-f", file.to_str().expect("a path of ours")]);
+}
+
+/// Lets it go, as its controller would.
+fn let_go(lab: &Lab, kind: &str, name: &str) {
+    let free = json!({ "metadata": { "finalizers": null } }).to_string();
+    lab.kubectl(&["patch", kind, name, "--type=merge", "-p", &free]);
+}
+
+/// An operator that goes takes with it whoever clears the finalizers of its objects.
+fn live_objects_are_told_refused_or_deleted_before_their_operator_goes() {
+    let lab = Lab::new("live-objects");
+    lab.write("charts/app/crds/valve.yaml", &definition("Valve"));
+    let stack = |policy: &str| {
+        lab.stack(&format!(
+            "[charts.operator]\nchart = \"./charts/app\"\ntimeout = \"20s\"\n{policy}\n"
+        ));
+    };
+    stack("");
+    lab.stackctl(&["up"]).exits(0);
+    held_object(&lab, "Valve", "a");
+
+    stack("on_live_objects = \"refuse\"");
+    lab.stackctl(&["down", "--yes"]).exits(1).says(&[
+        "objects of its kinds are still there: Valve/a in live-objects",
+        "kubectl delete valves.community.stackctl.test --all",
+    ]);
+    lab.has_releases(&["operator 1 deployed"]);
+
+    stack("on_live_objects = \"delete\"\ndeadline = \"3s\"");
+    let down = lab.stackctl(&["down", "--yes"]).exits(1).says(&[
+        "Valve/a in live-objects waits for whoever clears its finalizers: stackctl.test/held",
+        "Deployment/operator in live-objects (it is ready: see its logs)",
+    ]);
+    lab.has_releases(&["operator 1 deployed"]);
+    assert!(!down.ran_step("operator", "exec"), "{down}");
+
+    // It is on its way out now, and the controller lets it go.
+    let_go(&lab, "valve", "a");
+    stack("on_live_objects = \"delete\"");
+    held_object(&lab, "Valve", "b");
+    let mut running = lab.start(&["down", "--yes"]);
+    running.until("the object is being deleted", || {
+        let valve = lab.get(&["valve", "b"]);
+        !valve["metadata"]["deletionTimestamp"].is_null()
+    });
+    let_go(&lab, "valve", "b");
+    running.end().exits(0);
+    lab.has_releases(&[]);
+    assert_eq!(lab.objects("valves"), [""; 0]);
+
+    // What is left when the release is gone is removed by the next one.
+    lab.stackctl(&["up"]).exits(0);
+    held_object(&lab, "Valve", "c");
+    stack("");
+    lab.stackctl(&["down", "--yes"])
+        .exits(0)
+        .says(&["objects of its kinds stay, and nobody works on them: Valve/c in live-objects"]);
+    lab.has_releases(&[]);
+    let_go(&lab, "valve", "c");
+    stack("on_live_objects = \"delete\"");
+    lab.stackctl(&["down", "--yes"]).exits(0);
+    assert_eq!(lab.objects("valves"), [""; 0]);
+}
+
+/// karpenter: its CRDs are a chart of their own, and nodes must be drained while it is still there.
+fn an_operator_outlives_the_objects_whose_crds_another_chart_brings() {
+    let lab = Lab::new("karpenter");
+    lab.copy(&fixture("charts/app"), "charts/crds");
+    lab.write("charts/crds/crds/pool.yaml", &definition("Pool"));
+    lab.stack(
+        r#"
+[charts.karpenter-crd]
+chart = "./charts/crds"
+values = { kind = "none" }
+[charts.karpenter]
+chart = "./charts/app"
+needs = ["karpenter-crd:crds"]
+on_live_objects = { policy = "delete", crds = ["pools.community.stackctl.test"] }
+[charts.karpenter-configuration]
+chart = "./charts/app"
+needs = ["karpenter"]
+values = { kind = "none" }
+[[charts.karpenter-configuration.post]]
+apply = { objects = [{ apiVersion = "community.stackctl.test/v1", kind = "Pool", metadata = { name = "default" } }] }
+"#,
+    );
+    lab.stackctl(&["up"]).exits(0);
+    assert_eq!(
+        lab.objects("pools"),
+        ["pool.community.stackctl.test/default"]
+    );
+    let down = lab.stackctl(&["down", "--yes"]).exits(0);
+    assert_eq!(lab.objects("pools"), [""; 0], "{down}");
+    lab.has_releases(&[]);
 }

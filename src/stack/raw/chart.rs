@@ -9,7 +9,10 @@ use crate::stack::{
         node::{Node, Table, Value},
         origin::{Located, Origin, Text},
     },
-    model::{Apply, ApplyMode, CrdPolicy, Intent, RollbackOnFailure, Unlock, Wait},
+    model::{
+        Apply, ApplyMode, CrdPolicy, Intent, LiveObjects, OnLiveObjects, RollbackOnFailure, Unlock,
+        Wait,
+    },
     raw::{
         RawRetry,
         data::{RawValuesFile, read_values_files},
@@ -50,6 +53,7 @@ pub(crate) struct RawChart<'a> {
     pub(crate) wait: Wait,
     pub(crate) rollback_on_failure: RollbackOnFailure,
     pub(crate) skip_if_installed: bool,
+    pub(crate) on_live_objects: LiveObjects,
     pub(crate) apply: Apply,
     pub(crate) unlock: Unlock,
     pub(crate) unlock_after: Option<Duration>,
@@ -144,6 +148,7 @@ pub(crate) fn read<'a>(
         wait: read_wait(&mut chart, f),
         rollback_on_failure: rollback,
         skip_if_installed: chart.flag("skip_if_installed", f).unwrap_or_default(),
+        on_live_objects: read_live_objects(&mut chart, f),
         apply: read_apply(&mut chart, name.origin, f),
         unlock: chart.word("unlock", &unlocks, f).unwrap_or_default(),
         unlock_after: chart.duration("unlock_after", f),
@@ -157,6 +162,35 @@ pub(crate) fn read<'a>(
     };
     chart.finish(f);
     raw
+}
+
+/// `on_live_objects`: a word, or a table.
+fn read_live_objects(chart: &mut Reader<'_>, f: &mut Findings) -> LiveObjects {
+    const KEY: &str = "on_live_objects";
+    let words = [
+        ("ignore", OnLiveObjects::Ignore),
+        ("refuse", OnLiveObjects::Refuse),
+        ("delete", OnLiveObjects::Delete),
+    ];
+    let Some(node) = chart.node(KEY) else {
+        return LiveObjects::default();
+    };
+    let Some(table) = node.as_table() else {
+        let said = reader::text(node, KEY, f);
+        let policy = said.and_then(|said| reader::word(said, KEY, &words, f));
+        return LiveObjects {
+            policy: policy.unwrap_or_default(),
+            crds: Vec::new(),
+        };
+    };
+    let mut live = Reader::new("`on_live_objects`", table);
+    let policy = live.word("policy", &words, f).unwrap_or_default();
+    let crds = live.texts("crds", f).unwrap_or_default();
+    live.finish(f);
+    LiveObjects {
+        policy,
+        crds: crds.into_iter().map(|one| one.value.to_owned()).collect(),
+    }
 }
 
 /// `force_replace`, `server_side`, `force_conflicts`, `take_ownership`, `skip_schema_validation`.

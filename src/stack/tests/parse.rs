@@ -6,7 +6,7 @@ use super::*;
 use crate::{
     name::Milestone,
     stack::{
-        Apply, ChartSource, CrdPolicy, FailurePolicy, Intent, Overrides, Reference,
+        Apply, ApplyMode, ChartSource, CrdPolicy, FailurePolicy, Intent, Overrides, Reference,
         RollbackOnFailure, Schedule, Unlock, Wait,
     },
 };
@@ -147,6 +147,21 @@ fn the_design_s_example_is_read() {
         (12, Duration::from_secs(10))
     );
     assert_eq!(pods.timeout, Duration::from_mins(1));
+}
+
+#[test]
+fn what_helm_is_told_of_applying_is_one_thing() {
+    let mode = |keys: &str| {
+        let text =
+            format!("[stack]\nname = \"demo\"\n[charts.web]\nchart = \"./charts/web\"\n{keys}\n");
+        sound(&text).charts["web"].apply.mode
+    };
+    let server = |force_conflicts| ApplyMode::ServerSide { force_conflicts };
+    assert_eq!(mode(""), ApplyMode::Auto);
+    assert_eq!(mode("force_replace = true"), ApplyMode::Replace);
+    assert_eq!(mode("server_side = false"), ApplyMode::ClientSide);
+    assert_eq!(mode("server_side = true"), server(false));
+    assert_eq!(mode("force_conflicts = true"), server(true));
 }
 
 #[test]

@@ -144,6 +144,7 @@ pub(crate) fn chart(
         wait: raw.wait,
         rollback_on_failure: raw.rollback_on_failure,
         skip_if_installed: raw.skip_if_installed,
+        on_live_objects: raw.on_live_objects.clone(),
         apply: raw.apply,
         unlock: raw.unlock,
         unlock_after: raw.unlock_after.unwrap_or(UNLOCK_AFTER),
