@@ -53,6 +53,7 @@ mod seed;
     reason = "shared with tests that serve faults, and steered by constants"
 )]
 mod server;
+mod signals;
 mod sources;
 mod steps;
 mod support;
@@ -95,6 +96,7 @@ fn main() -> ExitCode {
         interrupts::TESTS,
         recovery::TESTS,
         locks::TESTS,
+        signals::TESTS,
         commands::TESTS,
         community::TESTS,
         seed::TESTS,
