@@ -61,10 +61,10 @@ pub(super) async fn problems(
     let works = plan.nodes.iter().filter(|node| is_at_work(node));
     let namespaces = works.map(|node| &node.release.namespace).collect();
     let lock = async {
-        match no_lock {
-            true => Ok(Vec::new()),
-            false => lock_of(cluster, stack).await,
+        if no_lock {
+            return Ok(Vec::new());
         }
+        lock_of(cluster, stack).await
     };
     let (definitions, records, lock) = try_join!(
         definitions(cluster, plan),
