@@ -70,6 +70,7 @@ fn chart(name: &str, edges: &[&str]) -> Chart {
         unlock: Unlock::default(),
         unlock_after: Duration::from_mins(10),
         skip_if_installed: false,
+        post_renderer: None,
         on_live_objects: LiveObjects::default(),
         apply: Apply::default(),
         crds: CrdPolicy::default(),

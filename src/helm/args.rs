@@ -34,7 +34,7 @@ pub(super) fn upgrade(major: Major, op: &Upgrade) -> Vec<OsString> {
     if op.wait == WaitMode::Helm {
         args.wait(major);
     }
-    args.mode(major, op.mode);
+    args.post_renderer(major, op).mode(major, op.mode);
     if op.take_ownership {
         args.add("--take-ownership");
     }
@@ -43,7 +43,7 @@ pub(super) fn upgrade(major: Major, op: &Upgrade) -> Vec<OsString> {
 }
 
 /// `helm template`: renders without a cluster, as if it were this one.
-pub(super) fn template(op: &Upgrade, cluster: Imagined<'_>) -> Vec<OsString> {
+pub(super) fn template(major: Major, op: &Upgrade, cluster: Imagined<'_>) -> Vec<OsString> {
     let mut args = Args::of(&["template", op.release.name.as_str()]);
     args.add(&op.chart).namespace(&op.release);
     if let Some(version) = cluster.kube_version {
@@ -55,7 +55,7 @@ pub(super) fn template(op: &Upgrade, cluster: Imagined<'_>) -> Vec<OsString> {
     for version in cluster.api_versions {
         args.add("--api-versions").add(version);
     }
-    args.values(op);
+    args.post_renderer(major, op).values(op);
     args.0
 }
 
@@ -121,6 +121,17 @@ impl Args {
         self.add("--timeout").add(go_duration(timeout))
     }
 
+    fn post_renderer(&mut self, major: Major, op: &Upgrade) -> &mut Self {
+        match (major, &op.post_renderer) {
+            (_, None) => self,
+            (Major::V3, Some(program)) => {
+                self.add("--post-renderer").add("sh");
+                self.add("--post-renderer-args").add(&program.script)
+            }
+            (Major::V4, Some(plugin)) => self.add("--post-renderer").add(&plugin.name),
+        }
+    }
+
     fn mode(&mut self, major: Major, mode: ApplyMode) -> &mut Self {
         match (major, mode) {
             (Major::V3, ApplyMode::Replace) => self.add("--force"),
@@ -176,6 +187,7 @@ fn go_duration(duration: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::helm::PostRenderer;
     use crate::{
         name::{Namespace, ReleaseName},
         secret::Secret,
@@ -209,6 +221,7 @@ mod tests {
             mode: ApplyMode::Auto,
             take_ownership: false,
             skip_schema_validation: false,
+            post_renderer: None,
         }
     }
 
@@ -290,12 +303,39 @@ mod tests {
         };
         let flags = "--take-ownership --skip-schema-validation --values -";
         assert_eq!(line(&upgrade(Major::V3, &op)), format!("{APPLY} {flags}"));
-        let rendered = line(&template(&op, CLUSTER));
+        let rendered = line(&template(Major::V3, &op, CLUSTER));
         assert!(
             rendered.ends_with("--skip-schema-validation --values -"),
             "{rendered}"
         );
         assert!(!rendered.contains("--take-ownership"), "{rendered}");
+    }
+
+    #[test]
+    fn pipe_manifests_through_a_program_or_a_plugin() {
+        let op = Upgrade {
+            post_renderer: Some(PostRenderer {
+                plugins: "/p/web".into(),
+                name: "web".to_owned(),
+                script: "/p/web/web/post-render.sh".into(),
+            }),
+            ..plain()
+        };
+        assert_eq!(
+            line(&upgrade(Major::V3, &op)),
+            format!(
+                "{APPLY} --post-renderer sh --post-renderer-args /p/web/web/post-render.sh --values -"
+            )
+        );
+        assert_eq!(
+            line(&upgrade(Major::V4, &op)),
+            format!("{APPLY} --post-renderer web --disable-openapi-validation --values -")
+        );
+        let rendered = line(&template(Major::V4, &op, CLUSTER));
+        assert!(
+            rendered.ends_with("--post-renderer web --values -"),
+            "{rendered}"
+        );
     }
 
     #[test]
@@ -319,7 +359,7 @@ mod tests {
             format!("{APPLY} --labels a=1,b=2 --values /v/z.yaml --values /v/a.yaml --values -")
         );
         assert_eq!(
-            line(&template(&op, cluster)),
+            line(&template(Major::V4, &op, cluster)),
             "template web /charts/web --namespace shop --kube-version v1.37.2 --api-versions example.com/v1 --api-versions example.com/v1/Widget --values /v/z.yaml --values /v/a.yaml --values -"
         );
     }
@@ -429,7 +469,7 @@ mod tests {
                 };
                 let all = [
                     upgrade(major, &op),
-                    template(&op, CLUSTER),
+                    template(Major::V3, &op, CLUSTER),
                     uninstall_(major),
                     rollback_.clone(),
                 ];

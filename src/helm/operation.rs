@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, fmt, path::PathBuf, time::Duration};
 
+use super::PostRenderer;
 use crate::{name::ReleaseId, secret::Secret};
 
 /// A helm command that stackctl uses on releases.
@@ -63,6 +64,8 @@ pub struct Upgrade {
     pub take_ownership: bool,
     /// `--skip-schema-validation`.
     pub skip_schema_validation: bool,
+    /// `--post-renderer`. Helm 4 gives it hooks, too, Helm 3 does not.
+    pub post_renderer: Option<PostRenderer>,
 }
 
 /// How Helm changes what is there.

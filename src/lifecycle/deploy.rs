@@ -10,7 +10,7 @@ use super::{
     remove,
 };
 use crate::{
-    helm::{ApplyMode, Cause, HelmError, Major, Upgrade, Upgraded, WaitMode},
+    helm::{ApplyMode, Cause, HelmError, Major, PostRenderer, Upgrade, Upgraded, WaitMode},
     lock::Operation,
     name::{Action, ReleaseStatus, parse_version},
     release::{Marks, Revision},
@@ -60,6 +60,7 @@ pub async fn upgrade(cx: &Context<'_>) -> Result<(), StepError> {
         mode: mode(cx.chart.apply.mode),
         take_ownership: cx.chart.apply.take_ownership,
         skip_schema_validation: cx.chart.apply.skip_schema_validation,
+        post_renderer: post_renderer(cx)?,
     };
     let limit = cx.limit(cx.chart.timeout);
     let mut depth = Depth::Label;
@@ -201,6 +202,17 @@ async fn compose(cx: &Context<'_>) -> Result<ComposedValues, StepError> {
         cx.run.redactor.add(secret);
     }
     Ok((composed.files, Secret::new(composed.document.to_string())))
+}
+
+fn post_renderer(cx: &Context<'_>) -> Result<Option<PostRenderer>, StepError> {
+    let Some(said) = &cx.chart.post_renderer else {
+        return Ok(None);
+    };
+    let name = cx.chart.name.as_str();
+    let made = PostRenderer::make(&cx.run.surroundings, name, &said.words, &said.dir);
+    made.map(Some).map_err(|error| {
+        StepError::new("the post-renderer cannot be handed to Helm").cause(error.to_string())
+    })
 }
 
 fn mode(mode: stack::ApplyMode) -> ApplyMode {

@@ -101,7 +101,8 @@ impl dyn HelmChart + '_ {
         }
         let payload = cx.phase("pre", || self.pre_exec(cx, payload)).await?;
         if cx.action == Action::Uninstall {
-            cx.phase("live_objects", || Box::pin(live::settle(cx))).await?;
+            cx.phase("live_objects", || Box::pin(live::settle(cx)))
+                .await?;
         }
         let before_exec = payload.clone();
         let payload = match self.act(cx, payload).await {

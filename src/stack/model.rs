@@ -203,6 +203,8 @@ pub struct Chart {
     pub rollback_on_failure: RollbackOnFailure,
     /// `skip_if_installed`: Helm leaves a release alone that is `deployed`, whatever the chart.
     pub skip_if_installed: bool,
+    /// `post_renderer`: what Helm pipes the rendered manifests through.
+    pub post_renderer: Option<DataCommand>,
     /// What is done with live objects of its kinds before it goes.
     pub on_live_objects: LiveObjects,
     /// How Helm brings its objects to the cluster.

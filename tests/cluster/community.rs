@@ -19,6 +19,7 @@ tests![
     a_schema_that_is_wrong_need_not_be_asked,
     live_objects_are_told_refused_or_deleted_before_their_operator_goes,
     an_operator_outlives_the_objects_whose_crds_another_chart_brings,
+    rendered_manifests_go_through_a_program_of_the_stack,
 ];
 
 /// A webhook that nobody serves, for the ConfigMaps of a namespace.
@@ -401,4 +402,26 @@ apply = { objects = [{ apiVersion = "community.stackctl.test/v1", kind = "Pool",
     let down = lab.stackctl(&["down", "--yes"]).exits(0);
     assert_eq!(lab.objects("pools"), [""; 0], "{down}");
     lab.has_releases(&[]);
+}
+
+/// What a chart's values cannot say is said to what it renders.
+fn rendered_manifests_go_through_a_program_of_the_stack() {
+    for (helm, name) in [(Helm::Four, "rendered-4"), (Helm::Three, "rendered-3")] {
+        let lab = Lab::on(Target::shared(), helm, name);
+        lab.write("words.sed", "s/by the chart/by the program/\n");
+        let stack = |program: &str| {
+            lab.stack(&format!(
+                "[charts.web]\nchart = \"./charts/app\"\npost_renderer = {program}\n\
+                 values = {{ kind = \"none\", note = \"by the chart\" }}\n"
+            ));
+        };
+        stack("[\"sed\", \"-f\", \"words.sed\"]");
+        lab.stackctl(&["render"]).exits(0).says(&["by the program"]);
+        let up = lab.stackctl(&["up"]).exits(0);
+        let note = lab.get(&["configmap", "web"])["data"]["note"].clone();
+        assert_eq!(note, "by the program", "{up}");
+        stack("\"echo it broke >&2; exit 3\"");
+        lab.stackctl(&["up"]).exits(1).says(&["it broke"]);
+        lab.has_releases(&["web 1 deployed"]);
+    }
 }

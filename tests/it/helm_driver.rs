@@ -54,6 +54,7 @@ fn upgrade() -> Upgrade {
         mode: ApplyMode::Auto,
         take_ownership: false,
         skip_schema_validation: false,
+        post_renderer: None,
     }
 }
 

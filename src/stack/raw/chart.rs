@@ -15,10 +15,10 @@ use crate::stack::{
     },
     raw::{
         RawRetry,
-        data::{RawValuesFile, read_values_files},
+        data::{RawCommand, RawValuesFile, read_values_files},
         history_max, one_or_more, read_retry,
         reader::{self, Reader, table, wrong},
-        steps::{RawSteps, read_steps},
+        steps::{RawSteps, command, read_steps},
     },
 };
 
@@ -53,6 +53,7 @@ pub(crate) struct RawChart<'a> {
     pub(crate) wait: Wait,
     pub(crate) rollback_on_failure: RollbackOnFailure,
     pub(crate) skip_if_installed: bool,
+    pub(crate) post_renderer: Option<RawCommand<'a>>,
     pub(crate) on_live_objects: LiveObjects,
     pub(crate) apply: Apply,
     pub(crate) unlock: Unlock,
@@ -148,6 +149,13 @@ pub(crate) fn read<'a>(
         wait: read_wait(&mut chart, f),
         rollback_on_failure: rollback,
         skip_if_installed: chart.flag("skip_if_installed", f).unwrap_or_default(),
+        post_renderer: chart.node("post_renderer").and_then(|node| {
+            Some(RawCommand {
+                words: command(node, "post_renderer", f)?,
+                timeout: None,
+                origin: node.origin,
+            })
+        }),
         on_live_objects: read_live_objects(&mut chart, f),
         apply: read_apply(&mut chart, name.origin, f),
         unlock: chart.word("unlock", &unlocks, f).unwrap_or_default(),

@@ -113,6 +113,8 @@ pub(crate) fn chart(
         .reinstall_below
         .as_ref()
         .and_then(|said| reinstall_below(said, known, f));
+    let post_renderer = raw.post_renderer.as_ref();
+    let post_renderer = post_renderer.and_then(|said| known.command(said, f));
     let mut reading = reading(parts, timeout);
     let steps = Steps {
         pre,
@@ -144,6 +146,7 @@ pub(crate) fn chart(
         wait: raw.wait,
         rollback_on_failure: raw.rollback_on_failure,
         skip_if_installed: raw.skip_if_installed,
+        post_renderer,
         on_live_objects: raw.on_live_objects.clone(),
         apply: raw.apply,
         unlock: raw.unlock,
