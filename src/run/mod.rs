@@ -11,6 +11,7 @@ mod crds;
 mod error;
 mod execute;
 mod fetch;
+mod fitness;
 mod helm;
 mod history;
 mod judge;
