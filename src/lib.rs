@@ -22,7 +22,7 @@
 //! | [`stack`] | file to domain: layers, raw, templates, values, model, validate | – |
 //! | [`inputs`] | resolves inputs, never for `check` | `stack`, `process` |
 //! | [`graph`] | petgraph behind our words: order, waves, selection | `stack` |
-//! | [`plan`] | pure: what is wanted and observed in, a plan out | `graph`, `stack` |
+//! | [`plan`] | pure: what is wanted and observed in, a plan out | `graph`, `stack`, `lock` |
 //! | [`engine`] | plan to outcome: a pure frontier, one owner of the run's state | `plan` |
 //! | [`process`] | start, group, drain, stop children; they die with us | – |
 //! | [`http`] | one client, with deadlines | – |
@@ -30,9 +30,9 @@
 //! | [`helm`] | argument vectors, versions 3 and 4, error classes | `process` |
 //! | [`cluster`] | the Kubernetes API: requests with deadlines, readiness, watches, dossier | – |
 //! | [`release`] | Helm's records: pure codec, store, marks | `cluster` |
-//! | [`lock`] | the stack's lease as a pure state machine | – |
+//! | [`lock`] | the stack's lease as a pure state machine; announced operations and how they are judged | – |
 //! | [`journal`] | the run folder and its write-ahead events | – |
-//! | [`lifecycle`] | one node's run: a chart's trait, phases and steps; CRDs | `engine`, `plan`, `stack`, `helm`, `cluster`, `release`, `chart`, `process`, `http`, `journal` |
+//! | [`lifecycle`] | one node's run: a chart's trait, phases and steps; CRDs; recovery | `engine`, `plan`, `stack`, `helm`, `cluster`, `release`, `chart`, `process`, `http`, `journal`, `lock` |
 //! | [`sandbox`] | the embedded Kubernetes API server | – |
 //! | [`run`] | the application: session, up, down, status, check, values, render, preflight | everything but `cli` and `report` |
 //! | [`report`] | events to eyes | – |

@@ -14,7 +14,10 @@ use super::{
     },
     values,
 };
-use crate::{name::ChartName, run::Rehearsal};
+use crate::{
+    name::{ChartName, RunId},
+    run::Rehearsal,
+};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -96,6 +99,11 @@ pub(super) enum Command {
     Status(StatusArgs),
     Check(CheckArgs),
     Graph(GraphArgs),
+    /// Show who is at work on the stack, or take the lock away from a run that is not
+    Lock {
+        #[command(subcommand)]
+        what: LockCommand,
+    },
     Values(ValuesArgs),
     Render(RenderArgs),
     Sandbox(SandboxCommand),
@@ -176,6 +184,9 @@ pub(super) struct PlanArgs {
     /// With --down: also charts marked `protected`
     #[arg(long, requires = "down")]
     pub(super) include_protected: bool,
+    /// Take over releases that belong to another stack, or another environment of this one
+    #[arg(long)]
+    pub(super) take_over: bool,
     /// With --down: also the CRDs, and the namespaces if empty, that stackctl made
     #[arg(long, requires = "down")]
     pub(super) purge: bool,
@@ -277,6 +288,49 @@ pub(super) struct GraphArgs {
     pub(super) selection: SelectionArgs,
     #[command(flatten)]
     pub(super) stack: StackArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum LockCommand {
+    Show(LockShowArgs),
+    Release(LockReleaseArgs),
+}
+
+/// Show which run holds the stack's lock, since when, and what it does
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  stackctl lock show
+  stackctl lock show -e staging -o json | jq .held.run")]
+pub(super) struct LockShowArgs {
+    /// Form of the answer
+    #[arg(short, long, value_name = "FORMAT", default_value = "table")]
+    pub(super) output: OutputFormat,
+    #[command(flatten)]
+    pub(super) stack: StackArgs,
+    #[command(flatten)]
+    pub(super) cluster: ClusterArgs,
+}
+
+/// Take the stack's lock away from a run
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  stackctl lock release --run 20260101t101500-ab12cd
+
+A lock that is not renewed ends by itself after a minute, and at once on the machine of a run that
+was killed: this is for those who know better. A run that lives ends itself when it loses the lock.")]
+pub(super) struct LockReleaseArgs {
+    /// The run that holds it, as `lock show` says
+    #[arg(long, value_name = "ID", value_parser = values::run_id)]
+    pub(super) run: RunId,
+    /// Do not ask
+    #[arg(short, long)]
+    pub(super) yes: bool,
+    #[command(flatten)]
+    pub(super) stack: StackArgs,
+    #[command(flatten)]
+    pub(super) cluster: ClusterArgs,
 }
 
 /// Print the values that Helm gets for a chart, all layers merged
@@ -418,6 +472,7 @@ pub(super) struct SandboxArgs {
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Run options")]
+#[expect(clippy::struct_excessive_bools, reason = "one field a flag")]
 pub(super) struct RunArgs {
     /// Show the plan and stop there
     #[arg(long)]
@@ -448,6 +503,13 @@ pub(super) struct RunArgs {
     /// How long to wait for another run of the stack (`5m`); 0 is not at all
     #[arg(long, value_name = "DURATION", default_value = "0", value_parser = values::duration)]
     pub(super) lock_timeout: Duration,
+    /// Run without the stack's lock, where leases or ConfigMaps may not be written: nothing keeps
+    /// another run away
+    #[arg(long, conflicts_with = "lock_timeout")]
+    pub(super) no_lock: bool,
+    /// Take over releases that belong to another stack, or another environment of this one
+    #[arg(long)]
+    pub(super) take_over: bool,
     /// The Helm to use, a path or a name; default `helm` in PATH
     #[arg(long, value_name = "HELM")]
     pub(super) helm_binary: Option<PathBuf>,

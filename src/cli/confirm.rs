@@ -47,6 +47,18 @@ pub(super) fn confirm(plan: &Plan, yes: bool, console: &Console) -> anyhow::Resu
     }
 }
 
+/// Asks about something that is no plan; false is a person's no.
+pub(super) fn confirm_text(text: &str, yes: bool, console: &Console) -> anyhow::Result<bool> {
+    if yes {
+        return Ok(true);
+    }
+    if !console.interactive {
+        let why = "there is no terminal to ask: confirm it with --yes";
+        return Err(UsageError(why.to_owned()).into());
+    }
+    ask(text, &mut io::stdin().lock(), &mut io::stderr().lock()).context("could not ask")
+}
+
 /// Decides about a plan. A plan that changes nothing needs no consent. Nobody being there, a plan
 /// may add and change releases, but not remove any.
 fn consent(plan: &Plan, answerer: Answerer) -> Consent {

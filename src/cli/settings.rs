@@ -7,7 +7,11 @@
 use std::{path::PathBuf, time::Duration};
 
 use super::args;
-use crate::{name::ChartName, plan::Removal, run::FaultKind};
+use crate::{
+    name::{ChartName, RunId},
+    plan::Removal,
+    run::FaultKind,
+};
 
 /// One command with its settings.
 #[derive(Debug)]
@@ -19,6 +23,7 @@ pub(super) enum Settings {
     Status(StatusSettings),
     Check(CheckSettings),
     Graph(GraphSettings),
+    Lock(LockSettings),
     Values(ValuesSettings),
     Render(RenderSettings),
     Sandbox(SandboxSettings),
@@ -134,6 +139,9 @@ pub(super) struct RunSettings {
     pub(super) schedule: Option<Schedule>,
     /// How long to wait for another run of the stack to end; zero = not at all.
     pub(super) lock_timeout: Duration,
+    pub(super) no_lock: bool,
+    /// Releases of other stacks become this one's.
+    pub(super) take_over: bool,
     pub(super) helm_binary: Option<PathBuf>,
     /// Holds `runs/`.
     pub(super) state_dir: PathBuf,
@@ -186,6 +194,7 @@ pub(super) struct PlanSettings {
     pub(super) cluster: ClusterSettings,
     pub(super) down: bool,
     pub(super) removal: Removal,
+    pub(super) take_over: bool,
     pub(super) offline: bool,
     pub(super) frozen: bool,
     pub(super) output: OutputFormat,
@@ -227,6 +236,23 @@ pub(super) struct GraphSettings {
     pub(super) stack: StackSettings,
     pub(super) selection: SelectionSettings,
     pub(super) output: GraphFormat,
+}
+
+/// `lock`.
+#[derive(Debug, Clone)]
+pub(super) struct LockSettings {
+    pub(super) stack: StackSettings,
+    pub(super) cluster: ClusterSettings,
+    pub(super) what: LockCommand,
+}
+
+/// What is done to the lock.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum LockCommand {
+    /// `lock show`.
+    Show(OutputFormat),
+    /// `lock release`.
+    Release { run: RunId, yes: bool },
 }
 
 /// `values`.
@@ -310,6 +336,7 @@ impl Settings {
                     include_protected: plan.include_protected,
                     purge: plan.purge,
                 },
+                take_over: plan.take_over,
                 offline: plan.offline,
                 frozen: plan.frozen,
                 output: plan.output,
@@ -336,6 +363,21 @@ impl Settings {
                 stack: stack(graph.stack, file),
                 selection: selection(graph.selection),
                 output: graph.output,
+            }),
+            args::Command::Lock { what } => Self::Lock(match what {
+                args::LockCommand::Show(show) => LockSettings {
+                    stack: stack(show.stack, file),
+                    cluster: cluster(show.cluster),
+                    what: LockCommand::Show(show.output),
+                },
+                args::LockCommand::Release(release) => LockSettings {
+                    stack: stack(release.stack, file),
+                    cluster: cluster(release.cluster),
+                    what: LockCommand::Release {
+                        run: release.run,
+                        yes: release.yes,
+                    },
+                },
             }),
             args::Command::Values(values) => Self::Values(ValuesSettings {
                 stack: stack(values.stack, file),
@@ -427,6 +469,8 @@ fn run(args: args::RunArgs, file: StackFile) -> RunSettings {
         failure_policy: args.failure_policy,
         schedule: args.schedule,
         lock_timeout: args.lock_timeout,
+        no_lock: args.no_lock,
+        take_over: args.take_over,
         helm_binary: args.helm_binary,
         state_dir: args.state_dir,
         frozen: false,

@@ -2,7 +2,7 @@
 
 use std::{ffi::OsString, path::PathBuf, time::Duration};
 
-use clap::{CommandFactory, error::ErrorKind};
+use clap::{Command, CommandFactory, error::ErrorKind};
 
 use super::{
     args::{Cli, ColorWhen},
@@ -198,20 +198,25 @@ fn every_flag_can_come_from_the_environment() {
 #[test]
 fn no_flag_lacks_its_variable() {
     let command = Cli::command();
-    for subcommand in command.get_subcommands() {
+    for (path, subcommand) in leaves(&command, "") {
+        // What is required beside flags, and what may come in their stead.
+        let required = match path.as_str() {
+            "completions" => "bash",
+            "values" => "web",
+            "lock release" => "--run r1",
+            _ => "",
+        };
         for arg in command.get_arguments().chain(subcommand.get_arguments()) {
             let Some(flag) = arg.get_long() else { continue };
             let variable = format!("STACKCTL_{}", flag.to_uppercase().replace('-', "_"));
-            let words = ["stackctl", subcommand.get_name(), "bash"];
-            // A shell, and a chart.
-            let n_words = match subcommand.get_name() {
-                "completions" | "values" => 3,
-                _ => 2,
-            };
-            let words = &words[..n_words];
+            let required = if flag == "run" { "" } else { required };
+            let words = format!("stackctl {path} {required}");
             // No flag but one that takes any text accepts this value.
             let result = parse(
-                &words.iter().map(OsString::from).collect::<Vec<_>>(),
+                &words
+                    .split_whitespace()
+                    .map(OsString::from)
+                    .collect::<Vec<_>>(),
                 &environment(&[(&variable, "\u{1}")]),
             );
             let free = [
@@ -226,13 +231,25 @@ fn no_flag_lacks_its_variable() {
                 "sandbox",
                 "dir",
             ];
-            assert_eq!(
-                result.is_ok(),
-                free.contains(&flag),
-                "{subcommand} --{flag}"
-            );
+            assert_eq!(result.is_ok(), free.contains(&flag), "{path} --{flag}");
         }
     }
+}
+
+/// The commands that do something, with their words: `lock show` is one, `lock` is none.
+fn leaves<'a>(command: &'a Command, path: &str) -> Vec<(String, &'a Command)> {
+    let each = |one: &'a Command| {
+        let path = format!("{path} {}", one.get_name());
+        let path = path.trim_start().to_owned();
+        if one.has_subcommands() {
+            leaves(one, &path)
+        } else {
+            vec![(path, one)]
+        }
+    };
+    let commands = command.get_subcommands();
+    let commands = commands.filter(|one| one.get_name() != "help");
+    commands.flat_map(each).collect()
 }
 
 #[test]
@@ -336,13 +353,15 @@ fn help_texts() {
     let mut command = Cli::command().term_width(100);
     command.build();
     insta::assert_snapshot!("help", command.render_long_help());
-    let names: Vec<String> = command
-        .get_subcommands()
-        .map(|subcommand| subcommand.get_name().to_owned())
+    let paths: Vec<String> = leaves(&command, "")
+        .into_iter()
+        .map(|leaf| leaf.0)
         .collect();
-    for name in names {
-        let subcommand = command.find_subcommand_mut(&name).unwrap();
+    for path in paths.iter().map(String::as_str).chain(["lock", "help"]) {
+        let subcommand = path.split(' ').fold(&mut command, |command, name| {
+            command.find_subcommand_mut(name).unwrap()
+        });
         let help = subcommand.render_long_help();
-        insta::assert_snapshot!(format!("help_{name}"), help);
+        insta::assert_snapshot!(format!("help_{}", path.replace(' ', "_")), help);
     }
 }

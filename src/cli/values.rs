@@ -6,7 +6,7 @@ use super::settings::{
     ChartValue, ChartValuesFile, Failure, FailurePolicy, InputValue, SandboxDir,
 };
 use crate::{
-    name::{ChartName, parse_version},
+    name::{ChartName, RunId, parse_version},
     run::{FaultKind, Rehearsal},
 };
 
@@ -64,6 +64,11 @@ pub(super) fn chart_values_file(text: &str) -> Result<ChartValuesFile, String> {
 /// A chart's name.
 pub(super) fn chart_name(text: &str) -> Result<ChartName, String> {
     ChartName::new(text).map_err(|error| error.to_string())
+}
+
+/// `lock release --run ID`.
+pub(super) fn run_id(text: &str) -> Result<RunId, String> {
+    RunId::new(text).map_err(|error| error.to_string())
 }
 
 /// `--concurrency`.

@@ -17,6 +17,8 @@ use crate::name::Namespace;
 pub struct Lease {
     /// `metadata.resourceVersion`; empty in a lease not yet created.
     pub resource_version: String,
+    /// `metadata.uid`; empty in a lease not yet created.
+    pub uid: String,
     /// `spec.holderIdentity`; none or empty when released.
     pub holder: Option<String>,
     /// `spec.leaseDurationSeconds`.
@@ -115,6 +117,9 @@ fn to_json(name: &str, lease: &Lease) -> Value {
     });
     if !lease.resource_version.is_empty() {
         value["metadata"]["resourceVersion"] = Value::from(lease.resource_version.as_str());
+        // The API server makes a lease anew that is replaced after it was deleted, unless it is to
+        // be a certain one.
+        value["metadata"]["uid"] = Value::from(lease.uid.as_str());
     }
     value
 }
@@ -122,12 +127,11 @@ fn to_json(name: &str, lease: &Lease) -> Value {
 fn from_json(value: &Value) -> Lease {
     let spec = &value["spec"];
     let time = |field: &str| spec[field].as_str().and_then(|text| text.parse().ok());
+    let metadata = |field: &str| value["metadata"][field].as_str().unwrap_or_default();
     let annotations = value["metadata"]["annotations"].as_object();
     Lease {
-        resource_version: value["metadata"]["resourceVersion"]
-            .as_str()
-            .unwrap_or_default()
-            .into(),
+        resource_version: metadata("resourceVersion").into(),
+        uid: metadata("uid").into(),
         holder: spec["holderIdentity"].as_str().map(str::to_owned),
         duration: Duration::from_secs(spec["leaseDurationSeconds"].as_u64().unwrap_or_default()),
         acquired: time("acquireTime"),
@@ -152,6 +156,7 @@ mod tests {
     fn lease() -> Lease {
         Lease {
             resource_version: "7".to_owned(),
+            uid: "u-1".to_owned(),
             holder: Some("me@here 1 r1".to_owned()),
             duration: Duration::from_mins(1),
             acquired: Some("2026-01-01T00:00:00Z".parse().unwrap()),
@@ -168,13 +173,12 @@ mod tests {
         assert_eq!(from_json(&value), lease());
         let fresh = Lease {
             resource_version: String::new(),
+            uid: String::new(),
             ..lease()
         };
-        assert!(
-            to_json("stackctl-x", &fresh)["metadata"]
-                .get("resourceVersion")
-                .is_none()
-        );
+        let fresh = &to_json("stackctl-x", &fresh)["metadata"];
+        assert_eq!(fresh.get("resourceVersion"), None);
+        assert_eq!(fresh.get("uid"), None);
     }
 
     #[tokio::test(start_paused = true)]
@@ -198,7 +202,9 @@ mod tests {
             updated,
             Err(ClusterError::Conflict { exists: false, .. })
         ));
-        assert_eq!(script.calls()[3].body["metadata"]["resourceVersion"], "7");
+        let replaced = &script.calls()[3].body["metadata"];
+        assert_eq!(replaced["resourceVersion"], "7");
+        assert_eq!(replaced["uid"], "u-1", "not one made anew meanwhile");
         let deleted = cluster.delete_lease(&namespace, "x", "7").await;
         assert!(matches!(deleted, Err(ClusterError::Conflict { .. })));
         assert_eq!(

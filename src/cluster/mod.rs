@@ -3,7 +3,7 @@
 //! ```text
 //! kubeconfig ─ proxy ─ connect ─▶ Cluster ─▶ gate (deadline, second attempts) ─▶ API server
 //!                                   │
-//!            kinds · objects · namespaces · lease · service_proxy · access
+//!            kinds · objects · namespaces · lease · config_map · service_proxy · access
 //!                                   │
 //!            crds (apply, with `marks` of ours) · discovery (what is served) · remains (what is left)
 //!                                   │
@@ -13,6 +13,7 @@
 //! Uses only leaves. `release` builds on it; `lifecycle` and `run` use both.
 
 mod access;
+mod config_map;
 mod connect;
 mod connect_error;
 mod crds;
@@ -40,6 +41,7 @@ mod watches;
 use std::{fmt, path::Path, sync::Arc};
 
 pub use access::{Access, ServerVersion};
+pub use config_map::ConfigMap;
 use connect::Identity;
 pub use connect_error::ConnectError;
 pub use crds::{CrdMarks, LiveCrd};

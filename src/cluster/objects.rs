@@ -4,7 +4,7 @@ use std::fmt;
 
 use kube::core::{
     Request,
-    params::{DeleteParams, GetParams, ListParams, PostParams},
+    params::{DeleteParams, GetParams, ListParams, PostParams, Preconditions},
 };
 use serde::Deserialize;
 use serde_json::Value;
@@ -138,6 +138,24 @@ impl Cluster {
         let request = Request::new(url).delete(&object.name, &DeleteParams::background());
         let deleted: Option<Value> = absent_as_none(self.gate().write(&operation, request).await)?;
         Ok(deleted.is_some())
+    }
+
+    /// Deletes the object, if its resourceVersion is still this one; else
+    /// [`ClusterError::Conflict`]. One that is gone already is no error.
+    pub async fn delete_version(
+        &self,
+        object: &ObjectRef,
+        resource_version: &str,
+    ) -> Result<(), ClusterError> {
+        let operation = format!("DELETE {object}");
+        let url = self.url_of(object).await?;
+        let params = DeleteParams::background().preconditions(Preconditions {
+            resource_version: Some(resource_version.to_owned()),
+            uid: None,
+        });
+        let request = Request::new(url).delete(&object.name, &params);
+        absent_as_none(self.gate().write::<Value>(&operation, request).await)?;
+        Ok(())
     }
 
     /// A whole LIST, page by page; from the start again if the server forgets where it was (410).

@@ -8,7 +8,7 @@ use crate::{
     name::{ChartName, Milestone, Namespace, ReleaseId, ReleaseName, StackName},
     stack::{
         Chart, ChartSource, ClusterGuard, CrdPolicy, Intent, Need, RollbackOnFailure, Settings,
-        Stack, Steps, Values, Wait,
+        Stack, Steps, Unlock, Values, Wait,
     },
 };
 
@@ -60,6 +60,8 @@ fn chart(name: &str, edges: &[&str]) -> Chart {
         timeout: Duration::from_mins(5),
         wait: Wait::default(),
         rollback_on_failure: RollbackOnFailure::default(),
+        unlock: Unlock::default(),
+        unlock_after: Duration::from_mins(10),
         force_replace: false,
         crds: CrdPolicy::default(),
         reinstall_below: None,

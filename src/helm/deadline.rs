@@ -17,7 +17,7 @@ pub(super) const VERSION: Duration = Duration::from_secs(20);
 pub(super) const TEMPLATE: Duration = Duration::from_mins(2);
 
 /// Between SIGTERM at a deadline and SIGKILL: helm gets to write its record.
-pub(super) const GRACE: Duration = Duration::from_secs(30);
+pub const GRACE: Duration = Duration::from_secs(30);
 
 /// What is not waiting.
 const MARGIN: Duration = Duration::from_mins(1);

@@ -25,6 +25,7 @@ mod words;
 
 pub use cause::{Aftermath, Cause};
 pub use classify::classify;
+pub use deadline::GRACE;
 pub use detect::{DetectError, Helm, Major};
 pub use drive::{Call, HelmError, Upgraded};
 pub use operation::{Imagined, Operation, Rollback, Uninstall, Upgrade, WaitMode};

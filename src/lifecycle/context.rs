@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use super::{LateCharts, Purge, StepError};
+use super::{Intents, LateCharts, Purge, StepError};
 use crate::{
     chart,
     cluster::{Cluster, Owner, Watches},
@@ -42,6 +42,8 @@ pub struct RunContext {
     pub cluster: Cluster,
     /// Helm's records.
     pub releases: Releases,
+    /// What is announced before it is done.
+    pub intents: Intents,
     /// Shared watches.
     pub watches: Watches,
     /// The charts to deploy, fetched and opened by preflight. Late ones are not among them.

@@ -2,9 +2,16 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use super::{Context, StepError, context::Before, ready, remove};
+use super::{
+    Context, StepError,
+    context::Before,
+    ready,
+    recover::{self, Depth, Limit, Next},
+    remove,
+};
 use crate::{
-    helm::{Major, Upgrade, WaitMode},
+    helm::{Cause, HelmError, Major, Upgrade, Upgraded, WaitMode},
+    lock::Operation,
     name::{ReleaseStatus, parse_version},
     release::{Marks, Revision},
     secret::Secret,
@@ -34,33 +41,67 @@ pub(super) async fn ensure_namespace(cx: &Context<'_>) -> Result<(), StepError> 
     Ok(())
 }
 
-/// `helm upgrade --install` with everything the file says, labelled as ours.
+/// `helm upgrade --install` with everything the file says, labelled as ours. Where another operation
+/// is at work on the release, or died at it, it waits for its turn.
 pub async fn upgrade(cx: &Context<'_>) -> Result<(), StepError> {
-    let last = newest(cx).await?;
-    if let Some(locked) = last.as_ref().filter(|last| last.status.is_pending()) {
-        return Err(remove::locked(cx, locked));
-    }
-    let expected = last.as_ref().map_or(1, |last| last.revision + 1);
-    let values = compose(cx)?;
+    let (values_files, values) = compose(cx)?;
     let chart = cx
         .chart_path()
         .ok_or_else(|| StepError::new("the chart was not fetched"))?;
-    // After a reinstall's removal the chart has given its slot back.
-    cx.unpark().await?;
-    let upgrade = Upgrade {
+    let mut upgrade = Upgrade {
         release: cx.chart.release.clone(),
         chart: chart.to_owned(),
-        values_files: values.0,
-        values: values.1,
+        values_files,
+        values,
         timeout: cx.chart.timeout,
         wait: wait_mode(cx),
         history_max: cx.chart.history_max,
-        labels: labels(cx, expected)?,
+        labels: BTreeMap::new(),
         force_replace: cx.chart.force_replace,
     };
-    let made = cx
-        .helm(async |call| cx.run.helm.upgrade(call, &upgrade).await)
-        .await?;
+    let limit = Limit::new(cx);
+    let mut depth = Depth::Label;
+    loop {
+        // After a reinstall's removal, or a pause, the chart has given its slot back.
+        cx.unpark().await?;
+        let history = recover::clear_way(cx, Next::Deploy, depth, &limit).await?;
+        let last = history.last();
+        remember(cx, &history).await?;
+        let expected = last.map_or(1, |last| last.revision + 1);
+        upgrade.labels = labels(cx, expected, last)?;
+        match run(cx, last.map(|last| last.revision), &upgrade).await? {
+            Ok(made) => {
+                check_revision(cx, made, expected);
+                return Ok(());
+            }
+            Err(error) if is_locked(&error) && !limit.is_over() => {
+                depth = Depth::Payload;
+                recover::pause(cx, &error.cause.to_string()).await?;
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+async fn run(
+    cx: &Context<'_>,
+    last: Option<u32>,
+    upgrade: &Upgrade,
+) -> Result<Result<Upgraded, HelmError>, StepError> {
+    let work = Box::pin(cx.helm(async |call| cx.run.helm.upgrade(call, upgrade).await));
+    recover::announced(cx, Operation::Upgrade, last, upgrade.deadline(), work).await
+}
+
+/// Helm's words for a release that somebody else works on: seen when it began, or met in a race
+/// (helm.md section 2).
+fn is_locked(error: &HelmError) -> bool {
+    matches!(
+        error.cause,
+        Cause::LockHeld | Cause::LockLost | Cause::NameInUse
+    )
+}
+
+fn check_revision(cx: &Context<'_>, made: Upgraded, expected: u32) {
     cx.remember(|memory| memory.made_revision = Some(made.revision));
     if made.revision != expected {
         cx.warn(&format!(
@@ -68,7 +109,6 @@ pub async fn upgrade(cx: &Context<'_>) -> Result<(), StepError> {
             made.revision, cx.chart.release
         ));
     }
-    Ok(())
 }
 
 /// Uninstalls what `reinstall_below` says must go first. The plan decided it, preflight asked for
@@ -97,16 +137,14 @@ async fn installed_version(cx: &Context<'_>) -> Result<Option<semver::Version>, 
     Ok(record.and_then(|record| parse_version(record.chart_version())))
 }
 
-/// The newest revision right before exec; remembered, since rollback goes back to what was good
-/// then.
-async fn newest(cx: &Context<'_>) -> Result<Option<Revision>, StepError> {
-    let history = cx.run.releases.history(&cx.chart.release).await?;
+/// What there is right before exec is remembered, since rollback goes back to what was good then.
+async fn remember(cx: &Context<'_>, history: &[Revision]) -> Result<(), StepError> {
     let before = Before {
-        good_revision: good(cx, &history).await?,
+        good_revision: good(cx, history).await?,
         last_revision: history.last().map(|revision| revision.revision),
     };
     cx.remember(|memory| memory.before = Some(before));
-    Ok(history.last().cloned())
+    Ok(())
 }
 
 /// What to go back to: the deployed revision. There is none after an upgrade that Helm took for
@@ -167,7 +205,11 @@ fn wait_mode(cx: &Context<'_>) -> WaitMode {
     }
 }
 
-fn labels(cx: &Context<'_>, expected: u32) -> Result<BTreeMap<String, String>, StepError> {
+fn labels(
+    cx: &Context<'_>,
+    expected: u32,
+    last: Option<&Revision>,
+) -> Result<BTreeMap<String, String>, StepError> {
     let version = cx.opened().map(|chart| chart.version.to_string());
     let marks = Marks {
         stack: Some(cx.run.stack.name.clone()),
@@ -177,7 +219,9 @@ fn labels(cx: &Context<'_>, expected: u32) -> Result<BTreeMap<String, String>, S
         chart_version: version,
         ..Marks::default()
     };
-    Ok(marks.labels()?)
+    // Beside a history that is only kept, Helm installs: nothing is inherited.
+    let inherited = last.filter(|last| last.status != ReleaseStatus::Uninstalled);
+    Ok(marks.labels(inherited.map(|last| &last.marks))?)
 }
 
 #[cfg(test)]

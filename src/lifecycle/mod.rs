@@ -14,7 +14,9 @@
 //!
 //! What is in brackets is built in: it stays whatever step is overridden. [`common`] holds the
 //! default bodies, [`deploy`] and [`remove`] the two ways of exec. The CRDs of a chart, a node of
-//! their own, are one step (`crds`); `purge` removes namespaces after a chart.
+//! their own, are one step (`crds`); `purge` removes namespaces after a chart. Every helm that
+//! changes a release is announced first ([`Intents`]), and what one left unfinished is recovered
+//! before the next begins.
 //!
 //! # What was decided about the seed's open questions
 //!
@@ -46,11 +48,13 @@ mod dossier;
 mod error;
 mod executor;
 mod helm_chart;
+mod intents;
 mod late;
 mod patience;
 mod payload;
 mod purge;
 pub mod ready;
+mod recover;
 pub mod remove;
 mod rollback;
 mod steps;
@@ -60,6 +64,8 @@ pub use context::{Context, RunContext};
 pub use error::StepError;
 pub use executor::{Executor, Implementations};
 pub use helm_chart::{CommonChart, HelmChart};
+pub use intents::{Holds, Intents, Place};
 pub use late::{FetchWatch, LateChart, LateCharts};
 pub use payload::Payload;
 pub use purge::Purge;
+pub use recover::{is_gone, newest};

@@ -3,10 +3,14 @@
 use futures::StreamExt as _;
 use serde_json::Value;
 
-use super::{Context, StepError, ready};
+use super::{
+    Context, StepError, ready,
+    recover::{self, Depth, Limit, Next},
+};
 use crate::{
     cluster::ObjectRef,
     helm::Uninstall,
+    lock::Operation,
     name::ReleaseStatus,
     release::{Payload, Revision, manifest_objects},
 };
@@ -18,15 +22,20 @@ const AT_ONCE: usize = 8;
 /// by watching them ourselves, while the chart holds no slot. Helm's uninstall checks no lock, so
 /// we do: on top of a live upgrade it would delete under its feet (helm.md section 2).
 pub async fn uninstall(cx: &Context<'_>) -> Result<(), StepError> {
+    cx.unpark().await?;
+    let limit = Limit::new(cx);
+    let history = recover::clear_way(cx, Next::Remove, Depth::Payload, &limit).await?;
+    finish(cx, &history).await
+}
+
+/// Uninstalls a release that nobody else works on. The chart holds a slot before, and none after.
+pub(super) async fn finish(cx: &Context<'_>, history: &[Revision]) -> Result<(), StepError> {
     let release = &cx.chart.release;
-    let history = cx.run.releases.history(release).await?;
     let Some(last) = history.last() else {
+        cx.park();
         cx.status("not installed");
         return Ok(());
     };
-    if last.status.is_pending() {
-        return Err(locked(cx, last));
-    }
     let record = cx.run.releases.get(release, last.revision).await?;
     let uninstall = Uninstall {
         release: release.clone(),
@@ -40,9 +49,9 @@ pub async fn uninstall(cx: &Context<'_>) -> Result<(), StepError> {
         .filter(|_| last.status != ReleaseStatus::Uninstalled)
         .map(|record| deleted_by(cx, record))
         .transpose()?;
-    cx.unpark().await?;
-    cx.helm(async |call| cx.run.helm.uninstall(call, &uninstall).await)
-        .await?;
+    let work = Box::pin(cx.helm(async |call| cx.run.helm.uninstall(call, &uninstall).await));
+    let (from, deadline) = (Some(last.revision), uninstall.deadline());
+    recover::announced(cx, Operation::Uninstall, from, deadline, work).await??;
     cx.park();
     let leaving = leaving(cx, going.unwrap_or_default()).await;
     ready::wait_gone(cx, &leaving).await
@@ -85,18 +94,4 @@ fn deleted_by(cx: &Context<'_>, record: &Payload) -> Result<Vec<ObjectRef>, Step
         .filter(|found| !found.keep)
         .map(|found| found.object)
         .collect())
-}
-
-/// Another Helm operation holds the release, or died holding it.
-pub(super) fn locked(cx: &Context<'_>, last: &Revision) -> StepError {
-    let release = &cx.chart.release;
-    StepError::new(format!(
-        "release {release} is locked: revision {} is {}",
-        last.revision, last.status
-    ))
-    .hint(format!(
-        "if nobody is working on it any more, clear it: helm rollback {name} -n {ns} (upgrade or rollback), or helm uninstall {name} -n {ns} (first install)",
-        name = release.name,
-        ns = release.namespace
-    ))
 }

@@ -4,8 +4,12 @@
 //! section 2). This one is interruptible, has its own deadline (the chart's timeout again) and
 //! says what it did.
 
-use super::{Context, StepError, ready, remove};
-use crate::{helm::Rollback, stack::RollbackOnFailure};
+use super::{
+    Context, StepError, ready,
+    recover::{self, Depth, Limit, Next},
+    remove,
+};
+use crate::{helm::Rollback, lock::Operation, stack::RollbackOnFailure};
 
 /// Whether the stack wants it for this failure. Nothing is taken back where Helm was not asked to
 /// change anything (the namespace was refused, say), or where it is not known what there was.
@@ -24,8 +28,9 @@ pub(super) fn is_due(cx: &Context<'_>) -> bool {
 /// Returns what was done, in words.
 pub(super) async fn run(cx: &Context<'_>) -> Result<String, StepError> {
     let release = &cx.chart.release;
-    let newest = cx.run.releases.history(release).await?.last().cloned();
-    let (Some(newest), Some(before)) = (newest, cx.memory().before) else {
+    cx.unpark().await?;
+    let history = recover::clear_way(cx, Next::RollBack, Depth::Payload, &Limit::new(cx)).await?;
+    let (Some(newest), Some(before)) = (history.last(), cx.memory().before) else {
         return Ok("nothing to roll back: no release was made".into());
     };
     if before.last_revision == Some(newest.revision) {
@@ -34,9 +39,8 @@ pub(super) async fn run(cx: &Context<'_>) -> Result<String, StepError> {
             newest.revision
         ));
     }
-    cx.unpark().await?;
     let Some(good) = before.good_revision else {
-        remove::uninstall(cx).await?;
+        remove::finish(cx, &history).await?;
         return Ok("the failed first install was uninstalled".into());
     };
     let rollback = Rollback {
@@ -45,8 +49,9 @@ pub(super) async fn run(cx: &Context<'_>) -> Result<String, StepError> {
         timeout: cx.chart.timeout,
         history_max: cx.chart.history_max,
     };
-    cx.helm(async |call| cx.run.helm.rollback(call, &rollback).await)
-        .await?;
+    let work = Box::pin(cx.helm(async |call| cx.run.helm.rollback(call, &rollback).await));
+    let (from, deadline) = (Some(newest.revision), rollback.deadline());
+    recover::announced(cx, Operation::Rollback, from, deadline, work).await??;
     let objects = ready::objects_of(cx, good).await?;
     cx.park();
     match ready::wait_for(cx, &objects).await {

@@ -1,4 +1,5 @@
-//! The lease that keeps two runs of a stack apart, as a pure state machine.
+//! What keeps two runs of a stack apart, without any I/O: the lease as a state machine, and the
+//! announced operations on its releases.
 //!
 //! [`Lock`] is told what was observed and what time it is, and answers what to do; the loop that
 //! reads and writes the Lease lives in `run`. Nothing here trusts a clock but the observer's own:
@@ -10,14 +11,23 @@
 //! - [`LOST_AFTER`] < [`DURATION`]: who cannot renew stops before another one may begin. Its clock
 //!   counts from *before* the request of its last successful renewal, the other's from *after* it
 //!   saw that renewal, so the order holds whatever the requests' delays.
+//!
+//! One run at a time is not all: a run that died, or lost its lease, may have left an operation on
+//! a release half done, and somebody may work on it by hand. [`Intent`] is what a run announces
+//! before each operation, [`judge`](judge()) tells from it and from Helm's record whose an unfinished
+//! operation is and whether it may still be alive.
 
+mod intent;
+mod judge;
 mod machine;
 #[cfg(test)]
 mod model;
 
 use std::time::Duration;
 
+pub use intent::{Intent, Operation, intent_key, read_intents};
 use jiff::Timestamp;
+pub use judge::{Newest, SKEW, Verdict, is_unfinished, judge};
 pub use machine::{Input, Lock, Output};
 
 use crate::name::{EnvironmentName, RunId, StackName};

@@ -1,5 +1,9 @@
 //! A model of two runs that fight for one lease: a server with compare-and-swap, clocks of
-//! different origin and speed, requests that take their time, and partitions.
+//! different origin and speed, requests that take their time, and partitions. `stage` goes on from
+//! there, with what the runs do to a release while they hold it, and `actors` plays on it.
+
+mod actors;
+mod stage;
 
 use std::time::Duration;
 
@@ -111,15 +115,19 @@ impl World {
     /// Lets the next thing happen; `delay` is how long a message travels.
     fn step(&mut self, partitions: &[Partition], delay: Millis) -> Millis {
         let run = usize::from(self.runs[1].next.0 < self.runs[0].next.0);
+        let at = self.runs[run].next.0;
+        self.turn(run, partitions, delay);
+        at
+    }
+
+    /// Lets the next thing happen to a run; true if it lost the lease.
+    fn turn(&mut self, run: usize, partitions: &[Partition], delay: Millis) -> bool {
         let (at, pending) = self.runs[run].next.clone();
         let now = self.runs[run].clock(at);
+        let mut lost = false;
         self.runs[run].next = match pending {
             Pending::Arrive(request, asked) => {
-                let cut = partitions.iter().find(|partition| {
-                    partition.run == run
-                        && (partition.from..partition.from + partition.length).contains(&at)
-                });
-                if let Some(cut) = cut {
+                if let Some(cut) = cut(partitions, run, at) {
                     if cut.one_way {
                         self.serve(run, &request, asked);
                     }
@@ -134,6 +142,7 @@ impl World {
                     (at + self.runs[run].lasts(pause), Pending::Tell(Input::Tick))
                 }
                 Output::Lost | Output::Done => {
+                    lost = true;
                     // Another run of the same machine begins.
                     self.runs[run].lock = Lock::new(self.runs[run].name.to_owned());
                     (at + 1_000, Pending::Tell(Input::Tick))
@@ -141,7 +150,7 @@ impl World {
                 request => (at + delay, Pending::Arrive(request, now)),
             },
         };
-        at
+        lost
     }
 
     fn holders(&self, at: Millis) -> usize {
@@ -150,6 +159,15 @@ impl World {
             .filter(|run| run.lock.holds(run.clock(at)))
             .count()
     }
+}
+
+/// The partition that a run's request meets at that moment.
+fn cut(partitions: &[Partition], run: usize, at: Millis) -> Option<&Partition> {
+    let holds = |partition: &&Partition| {
+        let times = partition.from..partition.from + partition.length;
+        partition.run == run && times.contains(&at)
+    };
+    partitions.iter().find(holds)
 }
 
 fn partition() -> impl Strategy<Value = Partition> {

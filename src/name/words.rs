@@ -80,7 +80,7 @@ pub enum Action {
     Unchanged,
     /// Asked for with `action = "skip"`: everything but exec runs.
     Skip,
-    /// A pending or half-removed release is in the way.
+    /// Nothing can be done to it: it belongs to another stack, or it cannot be told what to do.
     Blocked,
     /// Known only when the chart starts.
     Decide,

@@ -2,8 +2,9 @@
 
 use super::{Contents, ObservedRelease};
 use crate::{
+    lock::Verdict,
     name::{Action, Direction, ReleaseId, ReleaseStatus},
-    stack::{Chart, Intent, ReinstallBelow},
+    stack::{Chart, Intent, ReinstallBelow, Unlock},
 };
 
 /// Why every action of a plan that did not look at a cluster is as it is.
@@ -57,17 +58,15 @@ impl Desired<'_> {
         let Some(release) = release else {
             return (Action::Install, "not installed".into());
         };
-        let ObservedRelease {
-            revision, status, ..
-        } = release;
-        let state = format!("revision {revision} is {status}");
-        match status {
-            ReleaseStatus::Uninstalled => (Action::Install, state),
-            ReleaseStatus::PendingInstall
-            | ReleaseStatus::PendingUpgrade
+        let state = self.state(release, Wish::Deploy);
+        match release.status {
+            // Of the last two nothing is left by then.
+            ReleaseStatus::Uninstalled
+            | ReleaseStatus::PendingInstall
+            | ReleaseStatus::Uninstalling => (Action::Install, state),
+            ReleaseStatus::PendingUpgrade
             | ReleaseStatus::PendingRollback
-            | ReleaseStatus::Uninstalling => self.blocked(release),
-            ReleaseStatus::Deployed
+            | ReleaseStatus::Deployed
             | ReleaseStatus::Failed
             | ReleaseStatus::Superseded
             | ReleaseStatus::Unknown => match &self.chart.reinstall_below {
@@ -82,42 +81,63 @@ impl Desired<'_> {
             let reason = "not installed; only its clean-up steps run";
             return (Action::Uninstall, reason.into());
         };
-        let ObservedRelease {
-            revision, status, ..
-        } = release;
-        let state = format!("revision {revision} is {status}");
-        match status {
-            // Helm's uninstall looks at no lock: it would pull the ground from under the operation.
-            status if status.is_pending() => self.blocked(release),
-            ReleaseStatus::Uninstalling => (Action::Uninstall, format!("{state}; it is finished")),
-            ReleaseStatus::Uninstalled => {
-                let reason = format!("{state}; only its history is left");
-                (Action::Uninstall, reason)
-            }
-            _ => (Action::Uninstall, state),
-        }
+        let state = self.state(release, Wish::Remove);
+        let reason = match release.status {
+            ReleaseStatus::Uninstalled => format!("{state}; only its history is left"),
+            _ => state,
+        };
+        (Action::Uninstall, reason)
     }
 
-    fn blocked(&self, release: &ObservedRelease) -> Decision {
+    /// Where the release stands, and what is done first about who may be at work on it.
+    fn state(&self, release: &ObservedRelease, wish: Wish) -> String {
         let ObservedRelease {
             revision,
             status,
             created,
             ..
         } = release;
-        let since = created.map_or(String::new(), |created| format!(" since {created}"));
-        let run = release.marks.run.as_ref().filter(|_| release.marks_hold());
-        let by = run.map_or(String::new(), |run| format!(", begun by run {run}"));
-        let remedy = remedy(*status, &self.chart.release);
-        let reason = format!(
-            "revision {revision} is {status}{since}{by}: wait until that operation ends, or, \
-             when nothing works on it any more, {remedy}"
-        );
-        (Action::Blocked, reason)
+        let state = format!("revision {revision} is {status}");
+        match &release.verdict {
+            Verdict::Free => state,
+            Verdict::Dead(intent) => {
+                let first = recovery(*status, wish);
+                format!("{state}, left behind by run {}: {first}", intent.run)
+            }
+            Verdict::Live(intent, until) => format!(
+                "{state}; run {} on {} may be at work on it: waited for, until {until:.0} at the \
+                 latest",
+                intent.run, intent.host
+            ),
+            Verdict::Foreign => {
+                let begun = created.filter(|_| status.is_pending());
+                let since = begun.map_or(String::new(), |begun| format!(" since {begun:.0}"));
+                let then = match self.chart.unlock {
+                    Unlock::Never => "waited for, up to the chart's timeout".to_owned(),
+                    Unlock::Stale => format!(
+                        "waited for, up to the chart's timeout; when older than `unlock_after`, {}",
+                        recovery(*status, wish)
+                    ),
+                    Unlock::Always => recovery(*status, wish).to_owned(),
+                };
+                format!("{state}{since}, begun by somebody else: {then}")
+            }
+        }
+    }
+}
+
+/// What is done about an operation that died.
+fn recovery(status: ReleaseStatus, wish: Wish) -> &'static str {
+    match (status, wish) {
+        (ReleaseStatus::PendingInstall, Wish::Deploy) => "it is installed anew",
+        (ReleaseStatus::Uninstalling, Wish::Deploy) => "it is uninstalled to the end first",
+        (ReleaseStatus::Uninstalling, _) => "it is uninstalled to the end",
+        _ => "it is recovered first",
     }
 }
 
 /// What one run wants of a chart, direction and intent together.
+#[derive(Debug, Clone, Copy)]
 enum Wish {
     Deploy,
     Remove,
@@ -152,7 +172,7 @@ fn reinstall_or_upgrade(
 }
 
 /// What works on a release an operation left behind (helm.md section 2, "Recovery").
-fn remedy(status: ReleaseStatus, release: &ReleaseId) -> String {
+pub fn remedy(status: ReleaseStatus, release: &ReleaseId) -> String {
     let ReleaseId { namespace, name } = release;
     match status {
         ReleaseStatus::PendingUpgrade | ReleaseStatus::PendingRollback => format!(
@@ -168,7 +188,8 @@ mod tests {
     use super::*;
     use crate::{
         graph::fixture,
-        name::{RunId, StackName, parse_version},
+        lock,
+        name::{RunId, parse_version},
         plan::Marks,
         stack::Stack,
     };
@@ -200,6 +221,7 @@ mod tests {
             marks: Marks::default(),
             chart_version: None,
             created: Some("2026-11-22T10:00:00Z".parse().unwrap()),
+            verdict: Verdict::Free,
         }
     }
 
@@ -223,21 +245,15 @@ mod tests {
         let skipped = stack(|chart| chart.intent = Intent::Skip);
         for status in ALL {
             let up = match status {
-                S::Uninstalled => Action::Install,
-                S::Deployed | S::Failed | S::Superseded | S::Unknown => Action::Upgrade,
-                _ => Action::Blocked,
-            };
-            let down = if status.is_pending() {
-                Action::Blocked
-            } else {
-                Action::Uninstall
+                S::Uninstalled | S::PendingInstall | S::Uninstalling => Action::Install,
+                _ => Action::Upgrade,
             };
             let release = release(status);
             let action = |stack, direction| decide(stack, direction, Some(&release)).0;
             assert_eq!(action(&deployed, Up), up, "{status}");
-            assert_eq!(action(&deployed, Down), down, "{status}");
-            assert_eq!(action(&destroyed, Up), down, "{status}");
-            assert_eq!(action(&destroyed, Down), down, "{status}");
+            assert_eq!(action(&deployed, Down), Action::Uninstall, "{status}");
+            assert_eq!(action(&destroyed, Up), Action::Uninstall, "{status}");
+            assert_eq!(action(&destroyed, Down), Action::Uninstall, "{status}");
             assert_eq!(action(&skipped, Up), Action::Skip, "{status}");
             assert_eq!(action(&skipped, Down), Action::Skip, "{status}");
         }
@@ -258,34 +274,107 @@ mod tests {
         );
         assert_eq!(told(Up, Some(release(S::Failed))), "revision 3 is failed");
         assert_eq!(
-            told(Down, Some(release(S::Uninstalling))),
-            "revision 3 is uninstalling; it is finished"
-        );
-        assert_eq!(
-            told(Up, Some(release(S::Uninstalling))),
-            "revision 3 is uninstalling since 2026-11-22T10:00:00Z: wait until that operation \
-             ends, or, when nothing works on it any more, remove it with \
-             `helm uninstall web -n shop`"
+            told(Down, Some(release(S::Uninstalled))),
+            "revision 3 is uninstalled; only its history is left"
         );
     }
 
     #[test]
-    fn a_pending_release_names_its_run_only_if_the_marks_are_its_own() {
-        let plain = stack(|_| ());
-        let mut pending = release(S::PendingUpgrade);
-        pending.marks = Marks {
-            stack: Some(StackName::new("shop").unwrap()),
-            run: Some(RunId::new("r7").unwrap()),
-            revision: Some(3),
-            ..Marks::default()
+    fn a_plan_says_what_is_done_about_who_is_at_work_on_a_release() {
+        let intent = lock::Intent {
+            operation: lock::Operation::Upgrade,
+            from_revision: Some(2),
+            run: RunId::new("r7").unwrap(),
+            host: "ci-3".to_owned(),
+            process: None,
+            began: "2026-11-22T10:00:00Z".parse().unwrap(),
+            deadline: "2026-11-22T10:11:30Z".parse().unwrap(),
         };
-        let (_, reason) = decide(&plain, Down, Some(&pending));
-        assert!(reason.contains(", begun by run r7: wait"), "{reason}");
-        assert!(reason.contains("`helm rollback web REVISION -n shop`"));
-        // An upgrade by hand inherited the labels.
-        pending.revision = 4;
-        let (_, reason) = decide(&plain, Down, Some(&pending));
-        assert!(!reason.contains("r7"), "{reason}");
+        let until = "2026-11-22T10:12:00Z".parse().unwrap();
+        let dead = Verdict::Dead(intent.clone());
+        let live = Verdict::Live(intent, until);
+        let told = |direction, status, verdict: &Verdict, unlock| {
+            let stack = stack(|chart| chart.unlock = unlock);
+            let release = ObservedRelease {
+                verdict: verdict.clone(),
+                ..release(status)
+            };
+            decide(&stack, direction, Some(&release)).1
+        };
+        let foreign = Verdict::Foreign;
+        let never = Unlock::Never;
+        for (direction, status, verdict, unlock, expected) in [
+            (
+                Up,
+                S::PendingUpgrade,
+                &dead,
+                never,
+                "revision 3 is pending-upgrade, left behind by run r7: it is recovered first",
+            ),
+            (
+                Up,
+                S::PendingInstall,
+                &dead,
+                never,
+                "revision 3 is pending-install, left behind by run r7: it is installed anew",
+            ),
+            (
+                Up,
+                S::Uninstalling,
+                &dead,
+                never,
+                "revision 3 is uninstalling, left behind by run r7: it is uninstalled to the end \
+                 first",
+            ),
+            (
+                Down,
+                S::Uninstalling,
+                &dead,
+                never,
+                "revision 3 is uninstalling, left behind by run r7: it is uninstalled to the end",
+            ),
+            (
+                Down,
+                S::PendingInstall,
+                &dead,
+                never,
+                "revision 3 is pending-install, left behind by run r7: it is recovered first",
+            ),
+            (
+                Up,
+                S::PendingRollback,
+                &live,
+                never,
+                "revision 3 is pending-rollback; run r7 on ci-3 may be at work on it: waited for, \
+                 until 2026-11-22T10:12:00Z at the latest",
+            ),
+            (
+                Up,
+                S::PendingUpgrade,
+                &foreign,
+                never,
+                "revision 3 is pending-upgrade since 2026-11-22T10:00:00Z, begun by somebody \
+                 else: waited for, up to the chart's timeout",
+            ),
+            (
+                Down,
+                S::Uninstalling,
+                &foreign,
+                Unlock::Stale,
+                "revision 3 is uninstalling, begun by somebody else: waited for, up to the \
+                 chart's timeout; when older than `unlock_after`, it is uninstalled to the end",
+            ),
+            (
+                Up,
+                S::PendingInstall,
+                &foreign,
+                Unlock::Always,
+                "revision 3 is pending-install since 2026-11-22T10:00:00Z, begun by somebody \
+                 else: it is installed anew",
+            ),
+        ] {
+            assert_eq!(told(direction, status, verdict, unlock), expected);
+        }
     }
 
     #[test]

@@ -23,7 +23,7 @@ mod tests;
 mod text;
 
 pub use arrange::CyclicPlan;
-pub use decide::Desired;
+pub use decide::{Desired, remedy};
 pub use error::{Barred, MissingNeed, PlanError};
 pub use json::json;
 pub use known::{Contents, CrdContent, Known, Removal};

@@ -105,12 +105,6 @@ impl Plan {
     pub fn iter(&self) -> impl Iterator<Item = (NodeIx, &Node)> {
         (0..).map(NodeIx).zip(&self.nodes)
     }
-
-    /// Charts in whose way a pending or half-removed release stands.
-    pub fn blocked(&self) -> impl Iterator<Item = &Node> {
-        let nodes = self.nodes.iter();
-        nodes.filter(|node| node.action == Action::Blocked)
-    }
 }
 
 impl Node {

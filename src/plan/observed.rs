@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use crate::name::{ChartName, EnvironmentName, ReleaseId, ReleaseStatus, RunId, StackName};
+use crate::{
+    lock::Verdict,
+    name::{ChartName, EnvironmentName, ReleaseId, ReleaseStatus, RunId, StackName},
+};
 
 /// What was found in the cluster.
 #[derive(Debug, Clone, Default)]
@@ -40,6 +43,8 @@ pub struct ObservedRelease {
     pub chart_version: Option<semver::Version>,
     /// When this revision was created.
     pub created: Option<Timestamp>,
+    /// Who may be at work on it.
+    pub verdict: Verdict,
 }
 
 /// Labels of ours on a release record.

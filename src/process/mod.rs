@@ -8,7 +8,8 @@
 //! - `group` signals the child and all it started, and never a stranger;
 //! - `ending` says when it gets which signal: its deadline, and the run's [`Shutdown`];
 //! - `output` cuts what it prints into lines and keeps the end of it;
-//! - `run` is the loop over all of that.
+//! - `run` is the loop over all of that;
+//! - [`mark`] tells from the same machine whether another of us, and its children, are gone.
 //!
 //! A leaf but for `secret`, `event` and `shutdown`.
 //!
@@ -18,6 +19,7 @@ mod command;
 mod ending;
 mod group;
 mod guard;
+pub mod mark;
 mod output;
 mod path;
 mod run;

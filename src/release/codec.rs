@@ -144,9 +144,14 @@ impl Payload {
         &self.0["config"]
     }
 
-    /// `info.last_deployed`.
+    /// `info.last_deployed`: when the operation that made the revision began, by the clock of its Helm.
     pub fn last_deployed(&self) -> Option<Timestamp> {
         self.text("/info/last_deployed").parse().ok()
+    }
+
+    /// `info.deleted`: when the uninstall began, by the clock of its Helm.
+    pub fn deleted(&self) -> Option<Timestamp> {
+        self.text("/info/deleted").parse().ok()
     }
 
     /// `apply_method` (`ssa` or `csa`); Helm 3 writes none, which means `csa`.
@@ -238,6 +243,7 @@ mod tests {
             payload.last_deployed().unwrap().to_string(),
             "2026-01-02T09:00:00.123456789Z"
         );
+        assert_eq!(payload.deleted(), None);
         let hooks = payload.hooks();
         assert_eq!(hooks[0].events, ["post-install", "post-upgrade"]);
         assert_eq!(hooks[0].weight, -5);

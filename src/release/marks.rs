@@ -54,17 +54,26 @@ pub struct Marks {
 }
 
 impl Marks {
-    /// The labels to give to Helm.
-    pub fn labels(&self) -> Result<BTreeMap<String, String>, LabelError> {
+    /// The labels to give to Helm. It keeps those of the revision before (`inherited`) that are not
+    /// given, but those that are given as `null` (helm.md section 1): the environment of another
+    /// owner must go.
+    pub fn labels(&self, inherited: Option<&Self>) -> Result<BTreeMap<String, String>, LabelError> {
         let chart_version = self
             .chart_version
             .as_ref()
             .map(|version| version.replace('+', "_"));
+        let no_environment = inherited
+            .filter(|_| self.environment.is_none())
+            .and_then(|inherited| inherited.environment.as_ref())
+            .map(|_| "null".to_owned());
         [
             (STACK, self.stack.as_ref().map(ToString::to_string)),
             (
                 ENVIRONMENT,
-                self.environment.as_ref().map(ToString::to_string),
+                self.environment
+                    .as_ref()
+                    .map(ToString::to_string)
+                    .or(no_environment),
             ),
             (RUN, self.run.as_ref().map(ToString::to_string)),
             (REVISION, self.revision.map(|revision| revision.to_string())),
@@ -130,10 +139,22 @@ mod tests {
 
     #[test]
     fn marks_read_back_what_they_write() {
-        let labels = marks().labels().unwrap();
+        let labels = marks().labels(None).unwrap();
         assert_eq!(labels[CHART_VERSION], "1.2.3-rc.1_build.5");
         assert_eq!(Marks::parse(&labels), marks());
-        assert!(Marks::default().labels().unwrap().is_empty());
+        assert!(Marks::default().labels(None).unwrap().is_empty());
+    }
+
+    #[test]
+    fn the_environment_of_another_owner_does_not_stay() {
+        let other = marks();
+        let ours = Marks {
+            environment: None,
+            ..marks()
+        };
+        assert_eq!(ours.labels(Some(&other)).unwrap()[ENVIRONMENT], "null");
+        assert!(!ours.labels(Some(&ours)).unwrap().contains_key(ENVIRONMENT));
+        assert_eq!(other.labels(Some(&other)).unwrap()[ENVIRONMENT], "staging");
     }
 
     #[test]
@@ -150,7 +171,7 @@ mod tests {
                 digest: Some(digest),
                 ..marks()
             }
-            .labels()
+            .labels(None)
             .unwrap_err();
             assert_eq!(error.key, DIGEST);
         }

@@ -12,4 +12,4 @@ mod store;
 pub use codec::{Hook, Payload, PayloadError};
 pub use manifest::{ManifestError, ManifestObject, manifest_objects};
 pub use marks::{LabelError, Marks};
-pub use store::{Records, Releases, Revision, StoreError};
+pub use store::{Record, Records, Releases, Revision, StoreError};

@@ -10,7 +10,7 @@ use crate::{
     helm::DetectError,
     inputs::InputsError,
     journal::JournalError,
-    name::ChartName,
+    name::{ChartName, Namespace},
     plan::PlanError,
     release::{ManifestError, StoreError},
     sandbox::SandboxError,
@@ -104,6 +104,20 @@ pub enum RunError {
         /// Who holds it, since when.
         message: String,
     },
+    /// The user may not hold the stack's lock.
+    #[error("the stack's lock in namespace {namespace} cannot be used: {source}")]
+    NoLock {
+        /// Where it is.
+        namespace: Namespace,
+        /// The server's words.
+        source: ClusterError,
+    },
+    /// The run that was to lose the stack's lock does not hold it.
+    #[error("{message}")]
+    NotHeld {
+        /// Who does.
+        message: String,
+    },
     /// The run was asked to end before its first change.
     #[error("interrupted before anything was changed")]
     Interrupted,
@@ -154,6 +168,12 @@ impl RunError {
                 Some("`check`, `graph` and `plan --offline` need no cluster".into())
             }
             Self::Locked { .. } => Some("wait for it with --lock-timeout 10m".into()),
+            Self::NoLock { namespace, .. } => Some(format!(
+                "ask for the rights to get, create, update, patch and delete leases \
+                 (coordination.k8s.io) and configmaps in namespace {namespace}, or run without \
+                 the lock: --no-lock"
+            )),
+            Self::NotHeld { .. } => Some("`stackctl lock show` tells who holds it".into()),
             _ => None,
         }
     }

@@ -8,7 +8,7 @@ use std::{
 
 use jiff::Timestamp;
 
-use super::{RunError, Session, crds, late::Late, lease, preflight, render::Renderer};
+use super::{Notice, RunError, Session, crds, late::Late, lock, preflight, render::Renderer};
 use crate::{
     cluster::Watches,
     engine::{self, Options, Outcome, Policy, Sink, SinkError},
@@ -38,13 +38,15 @@ pub struct Finished {
 }
 
 impl Session {
-    /// Executes a plan made by [`Session::plan`]. An error means that nothing was changed.
+    /// Executes a plan made by [`Session::plan`]. An error means that nothing was changed. `notice`
+    /// gets what there is to say before the first event.
     pub async fn execute(
         &self,
         plan: &Plan,
         implementations: Implementations,
         trigger: &Trigger,
         watch: Watch<'_>,
+        notice: Notice<'_>,
     ) -> Result<Finished, RunError> {
         let shutdown = trigger.shutdown();
         let helm = self.helm(&shutdown).await?;
@@ -71,7 +73,7 @@ impl Session {
             () = shutdown.reached(Level::Drain) => return Err(RunError::Interrupted),
         };
         let journal = Journal::create(&self.settings.state_dir.join("runs"), &id)?;
-        let lease = lease::acquire(self, plan.direction, &id, trigger).await?;
+        let lock = lock::take(self, plan.direction, &id, trigger, notice).await?;
         let late = self.gathered().fetching.map(|fetching| {
             let late: Arc<dyn LateCharts> = Arc::new(Late {
                 fetching,
@@ -96,6 +98,7 @@ impl Session {
             surroundings,
             cluster: self.cluster.clone(),
             releases: self.releases.clone(),
+            intents: lock.intents.clone(),
             watches: Watches::new(self.cluster.clone()),
             charts,
             late,
@@ -108,7 +111,7 @@ impl Session {
         let folder = journal.folder().path().to_owned();
         let mut recorder = Recorder { journal, watch };
         let outcome = engine::run(plan, Arc::new(executor), options, shutdown, &mut recorder).await;
-        lease.release().await;
+        lock.release().await;
         Ok(Finished {
             run: id,
             folder,

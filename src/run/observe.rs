@@ -3,9 +3,12 @@
 use std::collections::BTreeMap;
 
 use futures::{StreamExt as _, TryStreamExt as _};
+use jiff::Timestamp;
 
 use crate::{
     cluster::LiveCrd,
+    lifecycle,
+    lock::{Intent, Verdict, is_unfinished, judge},
     name::{ReleaseId, parse_version},
     plan::{Marks, Observed, ObservedCrd, ObservedRelease},
     release::{Releases, Revision, StoreError},
@@ -17,23 +20,34 @@ const AT_ONCE: usize = 8;
 
 /// The newest revision of each listed release of the stack. The installed chart's version comes
 /// from our own label where that holds; the payload is fetched only where a `reinstall_below`
-/// needs the version and no label tells it.
+/// needs the version and no label tells it, and where an operation did not end: the payload is what
+/// Helm goes by, then.
 pub(super) async fn observed(
     stack: &Stack,
     releases: &Releases,
     listed: &BTreeMap<ReleaseId, Vec<Revision>>,
+    intents: &BTreeMap<ReleaseId, Intent>,
 ) -> Result<Observed, StoreError> {
     let wanted = stack.charts.values().filter_map(|chart| {
         let last = listed.get(&chart.release)?.last()?;
-        Some((chart, observed_release(last)))
+        Some((chart, last))
     });
     let found: Vec<(ReleaseId, ObservedRelease)> = futures::stream::iter(wanted)
-        .map(|(chart, mut observed)| async move {
-            if chart.reinstall_below.is_some() && observed.chart_version.is_none() {
-                let record = releases.get(&chart.release, observed.revision).await?;
-                observed.chart_version =
-                    record.and_then(|record| parse_version(record.chart_version()));
+        .map(|(chart, last)| async move {
+            let mut observed = observed_release(last);
+            let versionless = chart.reinstall_below.is_some() && observed.chart_version.is_none();
+            let mut record = None;
+            if versionless || is_unfinished(last.status) {
+                record = releases.get(&chart.release, last.revision).await?;
             }
+            if let (true, Some(record)) = (versionless, &record) {
+                observed.chart_version = parse_version(record.chart_version());
+            }
+            let newest = lifecycle::newest(last, record.as_ref());
+            let intent = intents.get(&chart.release);
+            let now = Timestamp::now();
+            observed.status = newest.status;
+            observed.verdict = judge(Some(&newest), intent, now, lifecycle::is_gone);
             Ok::<_, StoreError>((chart.release.clone(), observed))
         })
         .buffered(AT_ONCE)
@@ -73,6 +87,7 @@ pub(super) fn observed_release(revision: &Revision) -> ObservedRelease {
         },
         chart_version: None,
         created: revision.created,
+        verdict: Verdict::Free,
     };
     if observed.marks_hold() {
         observed.chart_version = marks.chart_version.as_deref().and_then(parse_version);

@@ -67,7 +67,13 @@ impl Operation {
             session.helm(&shutdown)
         )?;
         session
-            .execute(&plan, implementations, &self.trigger, &mut *self.watch)
+            .execute(
+                &plan,
+                implementations,
+                &self.trigger,
+                &mut *self.watch,
+                &mut |_| (),
+            )
             .await
     }
 }

@@ -1,30 +1,60 @@
 //! Whose a release is. A run never touches what another stack, or another environment of this one,
-//! has installed: where names and namespaces overlap, `down` in one would remove the other's.
+//! has installed, unless it is told to take it over: where names and namespaces overlap, `down` in
+//! one would remove the other's. What nobody's stack has installed may be taken over by any.
 
 use std::collections::BTreeMap;
 
 use crate::{
-    name::{Action, ReleaseId, ReleaseStatus, identity},
-    plan::Plan,
+    name::{Action, Direction, ReleaseId, ReleaseStatus, identity},
+    plan::{Node, Plan},
     release::Revision,
     stack::Stack,
 };
 
-/// Bars the nodes of a plan whose release belongs to somebody else.
-pub(super) fn bar(stack: &Stack, listed: &BTreeMap<ReleaseId, Vec<Revision>>, plan: &mut Plan) {
+/// Bars the nodes of a plan whose release belongs to somebody else, or says that it is taken over.
+pub(super) fn settle(
+    stack: &Stack,
+    listed: &BTreeMap<ReleaseId, Vec<Revision>>,
+    take_over: bool,
+    plan: &mut Plan,
+) {
+    let direction = plan.direction;
     for node in &mut plan.nodes {
         let last = listed.get(&node.release).and_then(|history| history.last());
-        let owner = last.and_then(|last| owner(stack, last));
-        if let Some(owner) = owner.filter(|_| node.action != Action::Skip) {
-            node.action = Action::Blocked;
-            node.reason = format!(
-                "the release belongs to {owner}: give this one another `namespace` or `release`, \
-                 or, if it is to be of {} from now on, {}",
-                identity(&stack.name, stack.environment.as_ref()),
-                takeover(stack, &node.release)
-            );
+        let Some(last) = last.filter(|_| node.action != Action::Skip) else {
+            continue;
+        };
+        match owner(stack, last) {
+            Some(owner) if take_over => say(node, direction, &format!("it belongs to {owner}")),
+            Some(owner) => {
+                node.action = Action::Blocked;
+                node.reason = format!(
+                    "the release belongs to {owner}: give this one another `namespace` or \
+                     `release`, or, if it is to be of {} from now on, say --take-over",
+                    identity(&stack.name, stack.environment.as_ref()),
+                );
+            }
+            None if is_nobodys(last) => say(node, direction, "stackctl did not install it"),
+            None => {}
         }
     }
+}
+
+/// Whose it was is said with the chart, not with its CRDs.
+fn say(node: &mut Node, direction: Direction, whose: &str) {
+    if node.key.is_crds() || node.action == Action::Blocked {
+        return;
+    }
+    let then = match (direction, node.action) {
+        (Direction::Up, Action::Uninstall) | (Direction::Down, _) => "",
+        (Direction::Up, _) => ", and is taken over",
+    };
+    node.reason = format!("{}; {whose}{then}", node.reason);
+}
+
+/// Whether no stackctl made it: Helm by hand, or another tool.
+fn is_nobodys(last: &Revision) -> bool {
+    last.marks.stack.is_none() && last.status != ReleaseStatus::Uninstalled
 }
 
 /// The stack and environment a release belongs to, unless it is this one. Releases that stackctl
@@ -36,18 +66,4 @@ pub(super) fn owner(stack: &Stack, last: &Revision) -> Option<String> {
     let ours = *name == stack.name && marks.environment == stack.environment;
     let gone = last.status == ReleaseStatus::Uninstalled;
     (!ours && !gone).then(|| identity(name, marks.environment.as_ref()))
-}
-
-/// The command that hands a release over.
-fn takeover(stack: &Stack, release: &ReleaseId) -> String {
-    let ReleaseId { namespace, name } = release;
-    let environment = match &stack.environment {
-        Some(environment) => format!("stackctl.io/environment={environment}"),
-        None => "stackctl.io/environment-".to_owned(),
-    };
-    format!(
-        "`kubectl label secret -n {namespace} -l owner=helm,name={name} --overwrite \
-         stackctl.io/stack={} {environment}`",
-        stack.name
-    )
 }

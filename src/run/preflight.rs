@@ -52,7 +52,8 @@ pub(super) async fn run(
     let (cluster, stack) = (&session.cluster, &*session.stack);
     let asked = async {
         try_join!(
-            rights::problems(cluster, stack, plan).map_err(RunError::from),
+            rights::problems(cluster, stack, plan, session.settings.no_lock)
+                .map_err(RunError::from),
             namespaces::problems(cluster, stack, plan).map_err(RunError::from),
             data_at_risk(session, plan)
         )

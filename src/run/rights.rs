@@ -1,4 +1,4 @@
-//! Whether we may do what every run does: keep Helm's records, and hold the stack's lease. Part of
+//! Whether we may do what every run does: keep Helm's records, and hold the stack's lock. Part of
 //! preflight, like [`namespaces`](super::namespaces), which asks about what it finds missing there.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,28 +22,57 @@ const RECORDS: [&str; 5] = ["get", "list", "create", "update", "delete"];
 
 /// What is done to the lease: taken, renewed, given back. One that cannot be given back keeps the
 /// next run waiting until it expires.
-const LEASE: [&str; 4] = ["get", "create", "update", "delete"];
+const LEASE: Kept = Kept {
+    group: "coordination.k8s.io",
+    resource: "leases",
+    kind: "lease",
+    verbs: ["get", "create", "update", "delete"],
+    purpose: "which keeps two runs of the stack apart",
+};
+
+/// What is done to the announced operations beside the lease ([`Intents`](crate::lifecycle::Intents)).
+const INTENTS: Kept = Kept {
+    group: "",
+    resource: "configmaps",
+    kind: "ConfigMap",
+    verbs: ["get", "create", "patch", "delete"],
+    purpose: "in which a run announces what it is about to do to a release",
+};
+
+/// One of the two objects that a stack's lock is made of.
+struct Kept {
+    group: &'static str,
+    resource: &'static str,
+    kind: &'static str,
+    verbs: [&'static str; 4],
+    purpose: &'static str,
+}
 
 const DEFINITIONS: &str = "customresourcedefinitions";
 
-/// Everything we may not do, for all namespaces of the plan.
+/// Everything we may not do, for all namespaces of the plan. A run without a lock (`no_lock`) needs
+/// no rights for it.
 pub(super) async fn problems(
     cluster: &Cluster,
     stack: &Stack,
     plan: &Plan,
+    no_lock: bool,
 ) -> Result<Vec<Problem>, ClusterError> {
     let works = plan.nodes.iter().filter(|node| is_at_work(node));
     let namespaces = works.map(|node| &node.release.namespace).collect();
-    let (definitions, records, lease) = try_join!(
+    let lock = async {
+        if no_lock {
+            Ok(Vec::new())
+        } else {
+            lock_of(cluster, stack).await
+        }
+    };
+    let (definitions, records, lock) = try_join!(
         definitions(cluster, plan),
         records(cluster, namespaces),
-        lease(cluster, stack)
+        lock
     )?;
-    Ok(definitions
-        .into_iter()
-        .chain(records)
-        .chain(lease)
-        .collect())
+    Ok([definitions, records, lock].concat())
 }
 
 /// Whether Helm will be asked to do something about the node's release.
@@ -111,38 +140,59 @@ fn no_records((denied, namespaces): (Vec<&str>, Vec<&str>)) -> Option<Problem> {
     })
 }
 
-async fn lease(cluster: &Cluster, stack: &Stack) -> Result<Option<Problem>, ClusterError> {
+/// Both objects of the lock have the same name. An object that is created has none yet when its
+/// creation is judged.
+async fn lock_of(cluster: &Cluster, stack: &Stack) -> Result<Vec<Problem>, ClusterError> {
     let namespace = &stack.state_namespace;
     let name = lock::lease_name(&stack.name, stack.environment.as_ref());
-    let wanted = LEASE.map(|verb| Access {
-        verb,
-        group: "coordination.k8s.io",
-        resource: "leases",
-        namespace: Some(namespace.as_str()),
-        // An object that is created has no name yet when its creation is judged.
-        name: (verb != "create").then_some(name.as_str()),
-    });
-    let denied = cluster.denied(namespace, wanted).await?;
-    let Some(first) = denied.first() else {
-        return Ok(None);
+    let each = |kept: &Kept| {
+        let Kept {
+            group, resource, ..
+        } = *kept;
+        kept.verbs.map(|verb| Access {
+            verb,
+            group,
+            resource,
+            namespace: Some(namespace.as_str()),
+            name: (verb != "create").then_some(name.as_str()),
+        })
     };
-    let verbs: Vec<&str> = denied.iter().map(|access| access.verb).collect();
+    let wanted = [each(&LEASE), each(&INTENTS)].concat();
+    let denied = cluster.denied(namespace, wanted).await?;
+    let problem = |kept: &Kept| no_lock_object(kept, &denied, namespace, &name);
+    Ok([LEASE, INTENTS].iter().filter_map(problem).collect())
+}
+
+/// One finding for all that we may not do to one of the lock's objects.
+fn no_lock_object(
+    kept: &Kept,
+    denied: &[Access<'_>],
+    namespace: &Namespace,
+    name: &str,
+) -> Option<Problem> {
+    let denied = denied
+        .iter()
+        .filter(|access| access.resource == kept.resource);
+    let first = denied.clone().next()?;
+    let verbs: Vec<&str> = denied.map(|access| access.verb).collect();
     let object = first
         .name
         .map_or_else(String::new, |name| format!("/{name}"));
-    Ok(Some(Problem {
+    let dot = if kept.group.is_empty() { "" } else { "." };
+    Some(Problem {
         chart: None,
         message: format!(
-            "you may not {} the lease {name} in namespace {namespace}, which keeps two runs of \
-             the stack apart",
-            verbs.join(", ")
+            "you may not {} the {} {name} in namespace {namespace}, {}",
+            verbs.join(", "),
+            kept.kind,
+            kept.purpose
         ),
         hint: Some(format!(
-            "check with `kubectl auth can-i {} leases.coordination.k8s.io{object} -n \
-             {namespace}`; `state_namespace` in [stack] keeps it elsewhere",
-            first.verb
+            "check with `kubectl auth can-i {} {}{dot}{}{object} -n {namespace}`; \
+             `state_namespace` in [stack] keeps the lock elsewhere, `--no-lock` does without",
+            first.verb, kept.resource, kept.group
         )),
-    }))
+    })
 }
 
 /// Whether we may do to CRDs what the plan says.
@@ -228,12 +278,17 @@ pub(super) mod tests {
             }
         });
         let stack = fixture::stack(&[]);
-        let found = problems(&cluster, &stack, &plan(&MANY, Action::Upgrade)).await;
+        let found = problems(&cluster, &stack, &plan(&MANY, Action::Upgrade), false).await;
         assert_eq!(found, Ok(Vec::new()));
         assert_eq!(script.count(), RECORDS.len() + 1);
         // Nothing is asked for what nothing is done to.
-        let (cluster, script) = Script::cluster(|_, _| rules(&["leases"]));
-        let found = problems(&cluster, &stack, &plan(&MANY, Action::Unchanged)).await;
+        let (cluster, script) = Script::cluster(|_, _| rules(&["leases", "configmaps"]));
+        let unchanged = plan(&MANY, Action::Unchanged);
+        let found = problems(&cluster, &stack, &unchanged, false).await;
+        assert_eq!(found, Ok(Vec::new()));
+        assert_eq!(script.count(), 1);
+        // Nor for a lock that is not taken.
+        let found = problems(&cluster, &stack, &unchanged, true).await;
         assert_eq!(found, Ok(Vec::new()));
         assert_eq!(script.count(), 1);
     }
@@ -243,11 +298,11 @@ pub(super) mod tests {
         let (cluster, script) = Script::cluster(|_, call| match &call.body["spec"]["namespace"] {
             _ if call.path.contains("accessreviews") => allowed(false),
             namespace if namespace == "b" || namespace == "c" => rules(&[]),
-            namespace if namespace == "default" => rules(&["leases"]),
+            namespace if namespace == "default" => rules(&["leases", "configmaps"]),
             _ => rules(&["secrets"]),
         });
         let stack = fixture::stack(&[]);
-        let found = problems(&cluster, &stack, &plan(&MANY, Action::Upgrade)).await;
+        let found = problems(&cluster, &stack, &plan(&MANY, Action::Upgrade), false).await;
         let said: Vec<String> = found.unwrap().into_iter().map(|one| one.message).collect();
         let expected = "you may not get, list, create, update, delete secrets in namespaces b, c, \
                         where Helm keeps its records";

@@ -143,18 +143,20 @@ impl Session {
             &gathered.local,
             &scope,
         )?;
-        let listed = self.releases.list(&self.namespaces()).await?;
+        let namespaces = self.namespaces();
+        let listed = async { Ok(self.releases.list(&namespaces).await?) };
+        let (listed, intents) = tokio::try_join!(listed, self.known_intents())?;
         let (crds, unseen) = self.crds(request, &charts).await?;
         let observed = Observed {
             crds,
-            ..observe::observed(&self.stack, &self.releases, &listed).await?
+            ..observe::observed(&self.stack, &self.releases, &listed, &intents).await?
         };
         let context = self.cluster.context().map(str::to_owned);
         let chosen = (&graph, &selection);
         let mut plan = make(chosen, request, charts, Some(&observed), context)?;
         say_late(&mut plan, &gathered.late);
         plan.warnings.extend(unseen);
-        ownership::bar(&self.stack, &listed, &mut plan);
+        ownership::settle(&self.stack, &listed, request.take_over, &mut plan);
         Ok(plan)
     }
 

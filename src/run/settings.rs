@@ -24,6 +24,8 @@ pub struct Settings {
     pub state_dir: PathBuf,
     /// How long to wait for another run of the same stack.
     pub lock_timeout: Duration,
+    /// `--no-lock`: neither the lease nor announced operations; nothing keeps another run away.
+    pub no_lock: bool,
     /// `--frozen`: a chart that the lock file does not hold is an error.
     pub frozen: bool,
 }
@@ -39,6 +41,7 @@ impl Default for Settings {
             inputs: Vec::new(),
             state_dir: PathBuf::from(".stackctl"),
             lock_timeout: Duration::ZERO,
+            no_lock: false,
             frozen: false,
         }
     }
@@ -97,6 +100,8 @@ pub struct PlanRequest {
     pub with_dependents: bool,
     /// `down` may take protected charts.
     pub include_protected: bool,
+    /// Releases of other stacks become this one's, instead of being refused.
+    pub take_over: bool,
     /// `down` also removes CRDs, and namespaces if empty, that stackctl made.
     pub purge: bool,
 }
@@ -111,6 +116,7 @@ impl PlanRequest {
             with_needs: false,
             with_dependents: false,
             include_protected: false,
+            take_over: false,
             purge: false,
         }
     }

@@ -192,6 +192,10 @@ pub struct Chart {
     pub rollback_on_failure: RollbackOnFailure,
     /// Replace objects instead of patching them (Helm's `--force` / `--force-replace`).
     pub force_replace: bool,
+    /// What is done about an operation on the release that is not ours and does not end.
+    pub unlock: Unlock,
+    /// How old it must be for [`Unlock::Stale`].
+    pub unlock_after: Duration,
     /// What is done with the CRDs it carries.
     pub crds: CrdPolicy,
     /// Uninstall first if the installed chart is older than this.
@@ -296,6 +300,19 @@ pub enum RollbackOnFailure {
     /// Roll back a failed upgrade; leave a failed first install for inspection.
     Upgrades,
     /// Roll back a failed upgrade, uninstall a failed first install.
+    Always,
+}
+
+/// `unlock`: whether an operation on the release that somebody else began, and that is still not
+/// done when the chart's timeout is over, may be taken for dead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Unlock {
+    /// No: the chart fails, and says what can be done.
+    #[default]
+    Never,
+    /// Once it is older than `unlock_after`.
+    Stale,
+    /// At once, without waiting.
     Always,
 }
 

@@ -18,7 +18,6 @@ tests![
     a_failing_hook_job_fails_the_chart_at_once,
     a_failing_job_of_the_release_fails_the_chart_at_once,
     a_failing_failure_hook_never_hides_the_cause,
-    a_pending_release_is_blocked_and_left_alone,
     a_chart_that_helm_refuses_is_found_before_the_first_change,
     a_chart_that_helm_cannot_load_is_found_before_the_first_change,
     a_namespace_on_its_way_out_is_found_before_the_first_change,
@@ -253,38 +252,6 @@ run = "echo the hook is broken too >&2; exit 7"
     let failure = up.failure("web");
     assert_eq!(failure.step, "exec", "{up}");
     assert!(!failure.attached.is_empty(), "{up}");
-}
-
-fn a_pending_release_is_blocked_and_left_alone() {
-    let lab = Lab::new("pending");
-    // A helm that is killed in the middle of an install leaves its record pending for ever.
-    let mut helm = lab
-        .helm_command(&["install", "web", "./charts/app", "--create-namespace"])
-        .args(["--set", "hook.on=pre-install,hook.readyAfter=60s"])
-        .spawn()
-        .expect("helm starts");
-    lab.until_release("web 1 pending-install");
-    helm.kill().expect("it waits for its hook");
-    helm.wait().expect("it is our child");
-
-    lab.stack(
-        r#"
-[charts.web]
-chart = "./charts/app"
-[charts.below]
-chart = "./charts/app"
-needs = ["web"]
-"#,
-    );
-    let plan = lab.stackctl(&["plan", "-o", "json"]).exits(0);
-    let web = plan.json()["charts"][0].clone();
-    assert_eq!(web["action"], "blocked", "{plan}");
-    let up = lab
-        .stackctl(&["up"])
-        .exits(1)
-        .says(&["web", "pending-install"]);
-    assert!(!up.has_started("below"), "{up}");
-    lab.has_releases(&["web 1 pending-install"]);
 }
 
 fn a_chart_that_helm_refuses_is_found_before_the_first_change() {

@@ -143,14 +143,16 @@ fn a_run_interrupted_while_it_waits_for_another_one_changes_nothing() {
             }
         )
     });
+    let holder = first.events()[0].run.to_string();
     let runs = || std::fs::read_dir(lab.path().join(".stackctl/runs")).map_or(0, Iterator::count);
     let mut second = lab.start(&["up", "--lock-timeout", "150s"]);
     second.until("it waits for the lease", || runs() == 2);
     second.signal(Signal::SIGTERM);
-    let second = second
-        .end()
-        .exits(143)
-        .says(&["before anything was changed"]);
+    let second =
+        second
+            .end()
+            .exits(143)
+            .says(&["before anything was changed", "waiting for it", &holder]);
     assert!(!second.has_started("web"), "{second}");
     first.signal(Signal::SIGINT);
     first.end().exits(130);

@@ -32,12 +32,14 @@ mod environments;
 mod failures;
 mod interrupts;
 mod late;
+mod locks;
 mod offline;
 mod order;
 mod patches;
 mod platform;
 mod proof;
 mod quickstart;
+mod recovery;
 mod registry;
 mod rights;
 mod rollback;
@@ -89,6 +91,8 @@ fn main() -> ExitCode {
         changes::TESTS,
         order::TESTS,
         interrupts::TESTS,
+        recovery::TESTS,
+        locks::TESTS,
         commands::TESTS,
         seed::TESTS,
         proof::TESTS,

@@ -127,12 +127,15 @@ namespace = "rights-few-db"
 "#,
     );
     let up = stackctl_as(&lab, "reader", &["up"]).exits(1).says(&[
-        "4 problems were found before anything was changed",
+        "5 problems were found before anything was changed",
         "you may not create, update, delete secrets in namespaces rights-few, rights-few-api, \
          rights-few-db, where Helm keeps its records",
         "`kubectl auth can-i create secrets -n rights-few`",
         "you may not get, create, update, delete the lease stackctl-rights-few in namespace default",
         "`kubectl auth can-i get leases.coordination.k8s.io/stackctl-rights-few -n default`",
+        "you may not get, create, patch, delete the ConfigMap stackctl-rights-few in namespace \
+         default",
+        "`kubectl auth can-i get configmaps/stackctl-rights-few -n default`",
         "you may not patch namespace rights-few, whose labels and annotations",
         "`kubectl auth can-i patch namespaces/rights-few -n rights-few`",
         "namespaces rights-few-api, rights-few-db are missing, and you may not create namespaces",

@@ -12,6 +12,7 @@ use std::{
 };
 
 use nix::{
+    errno::Errno,
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
@@ -82,6 +83,11 @@ impl Lab {
             .expect("a test that uses a cluster has one")
     }
 
+    /// Its Helm.
+    pub(crate) fn helm(&self) -> Helm {
+        self.helm
+    }
+
     /// The folder stackctl runs in.
     pub(crate) fn path(&self) -> &Path {
         self.dir.path()
@@ -137,7 +143,8 @@ impl Lab {
         self.start_with(&[], args)
     }
 
-    fn start_with(&self, env: &[(&str, &str)], args: &[&str]) -> Running {
+    /// Starts stackctl, with more environment.
+    pub(crate) fn start_with(&self, env: &[(&str, &str)], args: &[&str]) -> Running {
         let runs = self.dir.path().join(".stackctl/runs");
         let mut command = Command::new(env!("CARGO_BIN_EXE_stackctl"));
         command
@@ -195,9 +202,15 @@ impl Lab {
     /// What kubectl prints, in the lab's namespace. Panics if it fails.
     #[track_caller]
     pub(crate) fn kubectl(&self, args: &[&str]) -> String {
+        self.kubectl_in(&self.namespace, args)
+    }
+
+    /// The same in another namespace.
+    #[track_caller]
+    pub(crate) fn kubectl_in(&self, namespace: &str, args: &[&str]) -> String {
         let output = Command::new(self.target().kubectl())
             .args(args)
-            .args(["--namespace", &self.namespace])
+            .args(["--namespace", namespace])
             .env("KUBECONFIG", &self.target().kubeconfig)
             .output()
             .expect("kubectl starts");
@@ -253,18 +266,22 @@ impl Lab {
         }
     }
 
-    /// Waits until there is such a release (`name revision status`).
-    #[track_caller]
-    pub(crate) fn until_release(&self, expected: &str) {
-        eventually(expected, DEADLINE, || {
-            self.releases()
-                .iter()
-                .any(|(name, release)| expected == release.with_name(name))
-        });
+    /// Command lines of stackctl's helm children.
+    pub(crate) fn helm_processes(&self) -> Vec<String> {
+        self.helms().into_iter().map(|(_, line)| line).collect()
     }
 
-    /// Processes that name this lab's folder: stackctl's helm children.
-    pub(crate) fn helm_processes(&self) -> Vec<String> {
+    /// Kills stackctl's helm children, without a chance to say anything.
+    pub(crate) fn kill_helms(&self) {
+        for (pid, line) in self.helms() {
+            // One may end by itself just now.
+            let killed = kill(Pid::from_raw(pid), Signal::SIGKILL);
+            assert!(matches!(killed, Ok(()) | Err(Errno::ESRCH)), "{line}");
+        }
+    }
+
+    /// Processes that name this lab's folder.
+    fn helms(&self) -> Vec<(i32, String)> {
         let folder = self
             .dir
             .path()
@@ -276,11 +293,12 @@ impl Lab {
             .filter_map(|process| {
                 let read = |file| fs::read(process.path().join(file)).ok();
                 let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).replace('\0', " ");
-                Some((text(read("cmdline")?), text(read("environ")?)))
+                let pid = process.file_name().to_str()?.parse().ok()?;
+                Some((pid, text(read("cmdline")?), text(read("environ")?)))
             })
             // Its kubeconfig lies in the lab's folder.
-            .filter(|(line, env)| line.contains("/helm") && env.contains(folder))
-            .map(|(line, _)| line)
+            .filter(|(_, line, env)| line.contains("/helm") && env.contains(folder))
+            .map(|(pid, line, _)| (pid, line))
             .collect()
     }
 }
@@ -292,9 +310,15 @@ pub(crate) struct Release {
     pub(crate) status: String,
 }
 
+impl fmt::Display for Release {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.revision, self.status)
+    }
+}
+
 impl Release {
     fn with_name(&self, name: &str) -> String {
-        format!("{name} {} {}", self.revision, self.status)
+        format!("{name} {self}")
     }
 }
 

@@ -23,7 +23,7 @@ const TABLE: [(&str, &[&str]); 23] = [
     ("stack", &[]),
     ("inputs", &["stack", "process"]),
     ("graph", &["stack"]),
-    ("plan", &["graph", "stack"]),
+    ("plan", &["graph", "stack", "lock"]),
     ("engine", &["plan"]),
     ("process", &[]),
     ("http", &[]),
@@ -37,7 +37,7 @@ const TABLE: [(&str, &[&str]); 23] = [
         "lifecycle",
         &[
             "engine", "plan", "stack", "helm", "cluster", "release", "chart", "process", "http",
-            "journal",
+            "journal", "lock",
         ],
     ),
     (

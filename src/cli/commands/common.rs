@@ -115,6 +115,7 @@ pub(super) async fn open_for_run(
         helm: run.helm_binary.clone(),
         state_dir: run.state_dir.clone(),
         lock_timeout: run.lock_timeout,
+        no_lock: run.no_lock,
         frozen: run.frozen,
         ..session_settings(&run.stack, &run.cluster, console)?
     };
@@ -178,5 +179,6 @@ pub(super) fn request(
         with_dependents: selection.with_dependents,
         include_protected: removal.include_protected,
         purge: removal.purge,
+        take_over: false,
     }
 }

@@ -6,6 +6,7 @@ mod completions;
 mod down;
 mod fetch;
 mod graph;
+mod lock;
 mod operate;
 mod plan;
 mod render;
@@ -30,6 +31,7 @@ pub(super) fn run(settings: Settings, console: &Console) -> anyhow::Result<ExitC
         Settings::Status(settings) => block_on(status::run(settings, console)),
         Settings::Check(settings) => check::run(&settings, console),
         Settings::Graph(settings) => graph::run(&settings, console),
+        Settings::Lock(settings) => block_on(lock::run(settings, console)),
         Settings::Values(settings) => block_on(values::run(settings, console)),
         Settings::Render(settings) => block_on(render::run(settings, console)),
         Settings::Sandbox(settings) => block_on(sandbox::run(settings, console)),

@@ -16,8 +16,8 @@ use crate::{
     name::Direction,
     plan::{self, Plan, Removal},
     report::{Closing, Detail, JsonLines, Lines, Look, Reporter, Summary, Terminal, Watcher},
-    run::{Finished, Implementations, RunError, Session},
-    shutdown::Shutdown,
+    run::{Finished, Implementations, PlanRequest, RunError, Session},
+    shutdown::{Reason, Shutdown},
     stack::Overrides,
 };
 
@@ -40,7 +40,10 @@ pub(super) async fn run(
     };
     let stack = common::load(&settings.stack, overrides, console)?;
     let session = common::open_for_run(stack, &settings, console).await?;
-    let request = common::request(&settings.selection, direction, removal);
+    let request = PlanRequest {
+        take_over: settings.take_over,
+        ..common::request(&settings.selection, direction, removal)
+    };
     let mut watch = |progress| fetch::show(&progress, console);
     if settings.dry_run {
         let plan = session.plan(&request, &mut watch).await?;
@@ -88,8 +91,15 @@ async fn execute(
         summary.event(event);
         watcher.event(event);
     };
+    let mut notice = |text: &str| console.say(text);
     let result = session
-        .execute(plan, Implementations::new(), &trigger, &mut watch)
+        .execute(
+            plan,
+            Implementations::new(),
+            &trigger,
+            &mut watch,
+            &mut notice,
+        )
         .await;
     // Waits until all was shown: the summary comes after it.
     drop(watcher);
@@ -102,6 +112,11 @@ async fn execute(
     } = result?;
     if let Some(error) = &outcome.sink_error {
         console.say(&format!("error: the run was stopped: {error}"));
+    }
+    if shutdown.reason() == Some(Reason::LeaseLost) {
+        console.say(
+            "error: the run was ended, since it no longer holds the stack's lock: see `stackctl lock show`",
+        );
     }
     let again = console.command_line.as_str();
     let closing = Closing {

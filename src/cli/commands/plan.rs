@@ -10,7 +10,7 @@ use crate::{
     },
     name::{Action, Direction},
     plan::{self, Plan},
-    run::{self, Settings},
+    run::{self, PlanRequest, Settings},
     stack::Overrides,
 };
 
@@ -22,7 +22,10 @@ pub(super) async fn run(settings: PlanSettings, console: &Console) -> anyhow::Re
     } else {
         Direction::Up
     };
-    let request = common::request(&settings.selection, direction, settings.removal);
+    let request = PlanRequest {
+        take_over: settings.take_over,
+        ..common::request(&settings.selection, direction, settings.removal)
+    };
     let session = Settings {
         frozen: settings.frozen,
         ..common::session_settings(&settings.stack, &settings.cluster, console)?

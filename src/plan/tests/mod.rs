@@ -5,6 +5,7 @@ mod crds;
 use super::*;
 use crate::{
     graph::{Graph, Request, fixture},
+    lock::Verdict,
     name::{Action, Direction, ReleaseStatus},
     stack::{Intent, Stack},
 };
@@ -28,6 +29,7 @@ fn cluster(stack: &Stack, releases: &[(&str, ReleaseStatus)]) -> Observed {
             marks: Marks::default(),
             chart_version: None,
             created: None,
+            verdict: Verdict::Free,
         };
         (stack.charts[chart].release.clone(), release)
     });
@@ -328,12 +330,4 @@ fn learned_durations_are_weights_and_the_unknown_count_as_their_mean() {
         .map(|&ix| plan.node(ix).key.to_string())
         .collect();
     assert_eq!(path, ["db", "loki", "web"]);
-}
-
-#[test]
-fn blocked_charts_are_found() {
-    let pending = ReleaseStatus::PendingInstall;
-    let plan = up(&shop(), &["db", "cache"], &[("db", pending)]).unwrap();
-    let blocked: Vec<_> = plan.blocked().map(|node| node.key.to_string()).collect();
-    assert_eq!(blocked, ["db"]);
 }

@@ -9,7 +9,7 @@ use crate::stack::{
         node::{Node, Table, Value},
         origin::{Located, Origin, Text},
     },
-    model::{CrdPolicy, Intent, RollbackOnFailure, Wait},
+    model::{CrdPolicy, Intent, RollbackOnFailure, Unlock, Wait},
     raw::{
         data::{RawValuesFile, read_values_files},
         history_max, one_or_more,
@@ -46,6 +46,8 @@ pub(crate) struct RawChart<'a> {
     pub(crate) wait: Wait,
     pub(crate) rollback_on_failure: RollbackOnFailure,
     pub(crate) force_replace: bool,
+    pub(crate) unlock: Unlock,
+    pub(crate) unlock_after: Option<Duration>,
     pub(crate) crds: CrdPolicy,
     pub(crate) reinstall_below: Option<RawReinstall<'a>>,
     pub(crate) history_max: Option<u32>,
@@ -94,6 +96,11 @@ pub(crate) fn read<'a>(
         ("destroy", Intent::Destroy),
         ("skip", Intent::Skip),
     ];
+    let unlocks = [
+        ("never", Unlock::Never),
+        ("stale", Unlock::Stale),
+        ("always", Unlock::Always),
+    ];
     let policies = [
         ("upgrade", CrdPolicy::Upgrade),
         ("create", CrdPolicy::Create),
@@ -125,6 +132,8 @@ pub(crate) fn read<'a>(
         wait: read_wait(&mut chart, f),
         rollback_on_failure: rollback,
         force_replace: chart.flag("force_replace", f).unwrap_or_default(),
+        unlock: chart.word("unlock", &unlocks, f).unwrap_or_default(),
+        unlock_after: chart.duration("unlock_after", f),
         crds: chart.word("crds", &policies, f).unwrap_or_default(),
         reinstall_below: chart
             .node("reinstall_below")

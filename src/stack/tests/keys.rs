@@ -23,6 +23,8 @@ fn each_wrong_chart_key_says_why() {
         "rollback_on_failure = true",
         r#"rollback_on_failure = "upgrade""#,
         "atomic = true\nrollback_on_failure = \"never\"",
+        r#"unlock = "allways""#,
+        "unlock_after = 0",
         r#"reinstall_below = "1.2""#,
         "reinstall_below = { accept_data_loss = true }",
         "history_max = -1",
@@ -91,6 +93,10 @@ fn each_wrong_chart_key_says_why() {
     atomic = true
     rollback_on_failure = "never"
       error: `atomic` and `rollback_on_failure` are the same setting / atomic = true / ^^^^^^ `true` means `always`, `false` means `never` / rollback_on_failure = "never" / ------------------- said here, too
+    unlock = "allways"
+      error: `allways` is not a value of `unlock` / unlock = "allways" / ^^^^^^^^^ expected one of `never`, `stale` and `always` / help: did you mean `always`?
+    unlock_after = 0
+      error: `unlock_after` is not valid / unlock_after = 0 / ^ a duration must be longer than nothing
     reinstall_below = "1.2"
       error: `1.2` is not a version / reinstall_below = "1.2" / ^^^^^ expected a version such as `1.2.3`: unexpected end of input while parsing minor version number
     reinstall_below = { accept_data_loss = true }

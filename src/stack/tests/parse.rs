@@ -7,7 +7,7 @@ use crate::{
     name::{Action, Milestone},
     stack::{
         ChartSource, CrdPolicy, FailurePolicy, HttpTarget, Intent, Overrides, Reference,
-        RollbackOnFailure, Schedule, Template, Verb, Wait,
+        RollbackOnFailure, Schedule, Template, Unlock, Verb, Wait,
     },
 };
 
@@ -167,6 +167,8 @@ fn what_is_not_said_has_its_default() {
     assert_eq!((web.wait, web.intent), (Wait::Watch, Intent::Deploy));
     assert_eq!(web.crds, CrdPolicy::Upgrade);
     assert_eq!(web.rollback_on_failure, RollbackOnFailure::Never);
+    let unlock = (web.unlock, web.unlock_after);
+    assert_eq!(unlock, (Unlock::Never, Duration::from_mins(10)));
     assert_eq!(
         web.source,
         ChartSource::Folder(stack.root.join("charts/web"))
@@ -184,12 +186,15 @@ name = "demo"
 wait = "helm"
 crds = "skip"
 rollback_on_failure = "upgrades"
+unlock = "stale"
+unlock_after = "1h"
 labels = { tier = "base", team = "core" }
 values = { image = { pull = "Always", tags = ["a", "b"] } }
 validate = [{ pods = { selector = "app=x" } }]
 [charts.web]
 chart = "./charts/web"
 atomic = false
+unlock = "always"
 labels = { tier = "web" }
 values.image = { name = "web", tags = ["c"] }
 [charts.db]
@@ -215,6 +220,8 @@ validate = []
     let db = &stack.charts["db"];
     assert_eq!(db.rollback_on_failure, RollbackOnFailure::Upgrades);
     assert_eq!((db.wait, db.crds), (Wait::Watch, CrdPolicy::Upgrade));
+    assert_eq!((web.unlock, db.unlock), (Unlock::Always, Unlock::Stale));
+    assert_eq!(web.unlock_after, Duration::from_hours(1));
     assert!(db.steps.validate.is_empty());
 }
 

@@ -27,6 +27,9 @@ use crate::stack::{
 /// As Helm's own default.
 const TIMEOUT: Duration = Duration::from_mins(5);
 
+/// Longer than any operation with Helm's own default takes.
+const UNLOCK_AFTER: Duration = Duration::from_mins(10);
+
 /// What a chart is made with.
 pub(crate) struct Parts<'a> {
     pub(crate) known: &'a Known<'a>,
@@ -111,6 +114,8 @@ pub(crate) fn chart(
         wait: raw.wait,
         rollback_on_failure: raw.rollback_on_failure,
         force_replace: raw.force_replace,
+        unlock: raw.unlock,
+        unlock_after: raw.unlock_after.unwrap_or(UNLOCK_AFTER),
         crds: raw.crds,
         reinstall_below,
         history_max: raw.history_max.unwrap_or(parts.history_max),

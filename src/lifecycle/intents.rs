@@ -1,0 +1,311 @@
+//! The announced operations of a stack: a ConfigMap beside its lease, one key a release.
+//!
+//! Only the run that holds the lease writes them, so what was read at the start and announced since
+//! is what there is.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use jiff::Timestamp;
+
+use super::StepError;
+use crate::{
+    cluster::{Cluster, ClusterError, ConfigMap},
+    lock::{Intent, Operation, intent_key, read_intents},
+    name::{Namespace, ReleaseId, RunId},
+    process::mark,
+};
+
+/// Whether the stack's lease is held at this moment.
+pub type Holds = Arc<dyn Fn() -> bool + Send + Sync>;
+
+/// The announced operations of one stack, for one run. Cheap to clone.
+#[derive(Clone)]
+pub struct Intents(Arc<Inner>);
+
+struct Inner {
+    run: RunId,
+    known: Mutex<BTreeMap<ReleaseId, Intent>>,
+    /// None in a run without a lock: nobody else is told.
+    kept: Option<Kept>,
+}
+
+/// Where they are kept.
+struct Kept {
+    cluster: Cluster,
+    place: Place,
+    holds: Holds,
+}
+
+/// The ConfigMap that holds a stack's intents.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// Namespace of the stack's lease.
+    pub namespace: Namespace,
+    /// Its name, which is the lease's.
+    pub name: String,
+    /// Its labels, when it is created.
+    pub labels: BTreeMap<String, String>,
+}
+
+impl Intents {
+    /// Reads what earlier runs left behind, and makes room for this one's. Call it while holding
+    /// the lease, which `holds` tells from then on.
+    pub async fn open(
+        cluster: Cluster,
+        place: Place,
+        run: RunId,
+        holds: Holds,
+    ) -> Result<Self, ClusterError> {
+        let map = match cluster
+            .get_config_map(&place.namespace, &place.name)
+            .await?
+        {
+            Some(found) => found,
+            None => create(&cluster, &place).await?,
+        };
+        let known = read_intents(&map.data);
+        Ok(Self(Arc::new(Inner {
+            run,
+            known: Mutex::new(known),
+            kept: Some(Kept {
+                cluster,
+                place,
+                holds,
+            }),
+        })))
+    }
+
+    /// For a run without a lock: known to nobody but itself.
+    pub fn unshared(run: RunId) -> Self {
+        Self(Arc::new(Inner {
+            run,
+            known: Mutex::default(),
+            kept: None,
+        }))
+    }
+
+    /// What is announced for a release.
+    pub(super) fn of(&self, release: &ReleaseId) -> Option<Intent> {
+        lock(&self.0.known).get(release).cloned()
+    }
+
+    /// Announces an operation, that ends within `lasts`. Once this returns it may begin: the lease
+    /// was still held then.
+    pub(super) async fn announce(
+        &self,
+        release: &ReleaseId,
+        operation: Operation,
+        from_revision: Option<u32>,
+        lasts: Duration,
+    ) -> Result<(), StepError> {
+        let began = Timestamp::now();
+        let intent = Intent {
+            operation,
+            from_revision,
+            run: self.0.run.clone(),
+            host: mark::host(),
+            process: mark::own(),
+            began,
+            deadline: began.saturating_add(lasts).unwrap_or(Timestamp::MAX),
+        };
+        self.write(release, Some(intent)).await?;
+        if self.0.kept.as_ref().is_some_and(|kept| !(kept.holds)()) {
+            return Err(lost());
+        }
+        Ok(())
+    }
+
+    /// Its helm has ended, and left the release unfinished: the next run need not wait for it.
+    pub(super) async fn ended(&self, release: &ReleaseId) -> Result<(), StepError> {
+        let Some(mut intent) = self.of(release) else {
+            return Ok(());
+        };
+        intent.deadline = Timestamp::now();
+        self.write(release, Some(intent)).await
+    }
+
+    /// It is done.
+    pub(super) async fn clear(&self, release: &ReleaseId) -> Result<(), StepError> {
+        self.write(release, None).await
+    }
+
+    async fn write(&self, release: &ReleaseId, intent: Option<Intent>) -> Result<(), StepError> {
+        if let Some(kept) = &self.0.kept {
+            if !(kept.holds)() {
+                return Err(lost());
+            }
+            let value = intent.as_ref().map(serde_json::to_string).transpose();
+            let value = value.map_err(|error| StepError::new(error.to_string()))?;
+            kept.set(&intent_key(release), value.as_deref()).await?;
+        }
+        let mut known = lock(&self.0.known);
+        match intent {
+            Some(intent) => known.insert(release.clone(), intent),
+            None => known.remove(release),
+        };
+        Ok(())
+    }
+
+    /// The run is over: removes the ConfigMap unless it holds something. To be called before the
+    /// lease is given back.
+    pub async fn close(&self) {
+        let Some(kept) = &self.0.kept else { return };
+        if lock(&self.0.known).is_empty()
+            && (kept.holds)()
+            && let Err(error) = kept.remove_if_empty().await
+        {
+            tracing::debug!(%error, "the intents stay");
+        }
+    }
+}
+
+impl Kept {
+    async fn set(&self, key: &str, value: Option<&str>) -> Result<(), ClusterError> {
+        let Place {
+            namespace, name, ..
+        } = &self.place;
+        let set = || self.cluster.set_config_map_key(namespace, name, key, value);
+        match set().await {
+            // Somebody deleted it.
+            Err(ClusterError::NotFound { .. }) => {
+                create(&self.cluster, &self.place).await?;
+                set().await?
+            }
+            result => result?,
+        };
+        Ok(())
+    }
+
+    /// It may hold what we do not understand.
+    async fn remove_if_empty(&self) -> Result<(), ClusterError> {
+        let Place {
+            namespace, name, ..
+        } = &self.place;
+        let found = self.cluster.get_config_map(namespace, name).await?;
+        let Some(map) = found.filter(|map| map.data.is_empty()) else {
+            return Ok(());
+        };
+        self.cluster
+            .delete_config_map(namespace, name, &map.resource_version)
+            .await
+    }
+}
+
+async fn create(cluster: &Cluster, place: &Place) -> Result<ConfigMap, ClusterError> {
+    let Place {
+        namespace,
+        name,
+        labels,
+    } = place;
+    match cluster.create_config_map(namespace, name, labels).await {
+        // The answer to a first attempt got lost, or it is being made by hand.
+        Err(ClusterError::Conflict { exists: true, .. }) => {
+            let found = cluster.get_config_map(namespace, name).await?;
+            Ok(found.unwrap_or_default())
+        }
+        result => result,
+    }
+}
+
+fn lost() -> StepError {
+    StepError {
+        cancelled: true,
+        ..StepError::new("the stack's lease was lost: nothing more is begun")
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::{
+        cluster::testing::{Answer, Script},
+        name::ReleaseName,
+    };
+
+    fn web() -> ReleaseId {
+        ReleaseId {
+            namespace: Namespace::new("shop").unwrap(),
+            name: ReleaseName::new("web").unwrap(),
+        }
+    }
+
+    fn place() -> Place {
+        Place {
+            namespace: Namespace::new("default").unwrap(),
+            name: "stackctl-x".to_owned(),
+            labels: BTreeMap::new(),
+        }
+    }
+
+    async fn open(cluster: Cluster, holds: bool) -> (Intents, Arc<AtomicBool>) {
+        let held = Arc::new(AtomicBool::new(holds));
+        let asked = Arc::clone(&held);
+        let holds: Holds = Arc::new(move || asked.load(Ordering::SeqCst));
+        let run = RunId::new("r2").unwrap();
+        let intents = Intents::open(cluster, place(), run, holds).await.unwrap();
+        (intents, held)
+    }
+
+    const MINUTE: Duration = Duration::from_mins(1);
+
+    #[tokio::test(start_paused = true)]
+    async fn an_operation_is_written_down_and_forgotten_when_it_is_done() {
+        let (cluster, script) = Script::cluster(|nth, _| match nth {
+            0 => Answer::status(404, "no"),
+            _ => Answer::json(&json!({ "metadata": { "resourceVersion": "7" } })),
+        });
+        let (intents, _) = open(cluster, true).await;
+        let from = Some(3);
+        intents
+            .announce(&web(), Operation::Upgrade, from, MINUTE)
+            .await
+            .unwrap();
+        let intent = intents.of(&web()).unwrap();
+        assert_eq!(intent.deadline.duration_since(intent.began).as_secs(), 60);
+        intents.close().await;
+        assert_eq!(script.count(), 3, "what holds something stays");
+        let told = &script.calls()[2].body["data"]["shop.web"];
+        let told: Intent = serde_json::from_str(told.as_str().unwrap()).unwrap();
+        assert_eq!((told.run.as_str(), told.from_revision), ("r2", from));
+        intents.clear(&web()).await.unwrap();
+        assert_eq!(intents.of(&web()), None);
+        intents.close().await;
+        let last = script.calls().pop().unwrap();
+        assert_eq!(last.method, "DELETE");
+        assert_eq!(last.body["preconditions"]["resourceVersion"], "7");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nothing_is_begun_without_the_lease() {
+        let (cluster, script) = Script::cluster(|_, _| Answer::json(&json!({})));
+        let (intents, held) = open(cluster, false).await;
+        let web = web();
+        let announced = intents.announce(&web, Operation::Upgrade, None, MINUTE);
+        assert!(announced.await.unwrap_err().cancelled);
+        assert_eq!(script.count(), 1, "and nothing is written");
+        held.store(true, Ordering::SeqCst);
+        let losing = Arc::clone(&held);
+        let (cluster, _script) = Script::cluster(move |nth, _| {
+            losing.store(nth == 0, Ordering::SeqCst);
+            Answer::json(&json!({}))
+        });
+        let run = RunId::new("r2").unwrap();
+        let asked = Arc::clone(&held);
+        let holds: Holds = Arc::new(move || asked.load(Ordering::SeqCst));
+        let intents = Intents::open(cluster, place(), run, holds).await.unwrap();
+        let announced = intents.announce(&web, Operation::Upgrade, None, MINUTE);
+        assert!(announced.await.unwrap_err().cancelled, "lost meanwhile");
+    }
+}
