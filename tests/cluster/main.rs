@@ -41,6 +41,7 @@ mod proof;
 mod quickstart;
 mod recovery;
 mod registry;
+mod rehearse;
 mod rights;
 mod rollback;
 mod schemas;
@@ -101,6 +102,7 @@ fn main() -> ExitCode {
         registry::TESTS,
         late::TESTS,
         steps::TESTS,
+        rehearse::TESTS,
         patches::TESTS,
         schemas::TESTS,
         values::TESTS,
