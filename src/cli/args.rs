@@ -468,6 +468,9 @@ pub(super) struct SandboxArgs {
     /// (crashloop, image-pull, hook, never-ready, api-500)
     #[arg(long, value_name = "CHART=KIND", value_parser = values::failure)]
     pub(super) rehearse_fail: Vec<Failure>,
+    /// For the sandbox: where no usable helm is found, do not download one
+    #[arg(long)]
+    pub(super) no_download: bool,
 }
 
 #[derive(Debug, Args)]

@@ -99,6 +99,8 @@ pub(super) struct ClusterSettings {
     pub(super) kubeconfig: Option<PathBuf>,
     /// Instead of any cluster.
     pub(super) sandbox: Option<PathBuf>,
+    /// `--no-download`.
+    pub(super) no_download: bool,
     pub(super) ready_after: Option<Duration>,
     pub(super) failures: Vec<Failure>,
 }
@@ -457,6 +459,7 @@ fn cluster(args: args::ClusterArgs) -> ClusterSettings {
         sandbox: args.sandbox.sandbox.and_then(|sandbox| sandbox.0),
         ready_after: args.sandbox.rehearse_ready_after,
         failures: args.sandbox.rehearse_fail,
+        no_download: args.sandbox.no_download,
     }
 }
 

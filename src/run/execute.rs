@@ -49,7 +49,7 @@ impl Session {
         notice: Notice<'_>,
     ) -> Result<Finished, RunError> {
         let shutdown = trigger.shutdown();
-        let helm = self.helm(&shutdown).await?;
+        let helm = self.helm(&shutdown, &mut *notice).await?;
         let scope = self.scope(plan, &shutdown).await?;
         let private = tempfile::Builder::new()
             .prefix("stackctl-")

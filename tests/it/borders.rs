@@ -14,7 +14,7 @@ use std::{
 const LEAVES: [&str; 5] = ["name", "secret", "diagnostic", "event", "shutdown"];
 
 /// Module, and what else it may use.
-const TABLE: [(&str, &[&str]); 23] = [
+const TABLE: [(&str, &[&str]); 24] = [
     ("name", &[]),
     ("secret", &[]),
     ("diagnostic", &[]),
@@ -29,6 +29,7 @@ const TABLE: [(&str, &[&str]); 23] = [
     ("http", &[]),
     ("chart", &["stack", "http", "process", "helm"]),
     ("helm", &["process"]),
+    ("provide", &["http", "process"]),
     ("cluster", &[]),
     ("release", &["cluster"]),
     ("lock", &[]),
@@ -52,6 +53,7 @@ const TABLE: [(&str, &[&str]); 23] = [
             "http",
             "chart",
             "helm",
+            "provide",
             "cluster",
             "release",
             "lock",
