@@ -28,6 +28,7 @@ Examples:
   stackctl fetch                      download the charts, lock their versions
   stackctl values web --explain       what Helm gets as values, and who said it
   stackctl down --yes                 take the stack down, dependents first
+  stackctl runs show last             what became of each chart, and how long it took
 
 Environment:
   Every flag can be set by a variable: STACKCTL_ and the flag's name in capitals
@@ -107,6 +108,7 @@ pub(super) enum Command {
     Values(ValuesArgs),
     Render(RenderArgs),
     Sandbox(SandboxCommand),
+    Runs(RunsArgs),
     /// Print a completion script
     #[command(after_help = "\
 Examples:
@@ -196,6 +198,9 @@ pub(super) struct PlanArgs {
     /// Use only charts that the lock file holds
     #[arg(long)]
     pub(super) frozen: bool,
+    /// Where the records of runs are kept, which tell how long charts take
+    #[arg(long, value_name = "FOLDER", default_value = ".stackctl")]
+    pub(super) state_dir: PathBuf,
     /// Form of the plan
     #[arg(short, long, value_name = "FORMAT", default_value = "table")]
     pub(super) output: OutputFormat,
@@ -399,6 +404,48 @@ pub(super) struct RenderArgs {
     pub(super) stack: StackArgs,
 }
 
+/// Show the runs there were, newest first, or one of them in full
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  stackctl runs                         what was run, when, and how it ended
+  stackctl runs show last               the newest run: its charts, their steps, what failed
+  stackctl runs show 20261122t1635      one whose name begins like this
+  stackctl runs -o json | jq '.[] | select(.outcome == \"cut_off\")'
+
+`cut off` is a run that was killed: the same command goes on from there. The newest 100 runs of a
+folder are kept. No cluster is asked, and no stack file read.")]
+pub(super) struct RunsArgs {
+    /// Form of what is shown
+    #[arg(
+        short,
+        long,
+        global = true,
+        value_name = "FORMAT",
+        default_value = "table"
+    )]
+    pub(super) output: OutputFormat,
+    /// Where the records of runs are kept
+    #[arg(
+        long,
+        global = true,
+        value_name = "FOLDER",
+        default_value = ".stackctl"
+    )]
+    pub(super) state_dir: PathBuf,
+    #[command(subcommand)]
+    pub(super) one: Option<RunsCommand>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum RunsCommand {
+    /// Show what became of each chart of a run: its steps, how long they took, why they failed
+    Show {
+        /// The run: its name, how it begins, or `last`
+        run: String,
+    },
+}
+
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Selection")]
 pub(super) struct SelectionArgs {
@@ -513,6 +560,10 @@ pub(super) struct RunArgs {
     /// Take over releases that belong to another stack, or another environment of this one
     #[arg(long)]
     pub(super) take_over: bool,
+    /// How long Helm and steps have to end in order when stackctl is told to stop and nobody is there
+    /// to say it again; then they are killed
+    #[arg(long, value_name = "DURATION", default_value = "8s", value_parser = values::duration)]
+    pub(super) grace: Duration,
     /// The Helm to use, a path or a name; default `helm` in PATH
     #[arg(long, value_name = "HELM")]
     pub(super) helm_binary: Option<PathBuf>,

@@ -189,6 +189,7 @@ mod tests {
             kept_crds: Vec::new(),
             nodes,
             critical_path: Vec::new(),
+            expected_ms: None,
         }
     }
 

@@ -27,6 +27,7 @@ pub(super) enum Settings {
     Values(ValuesSettings),
     Render(RenderSettings),
     Sandbox(SandboxSettings),
+    Runs(RunsSettings),
     Completions(clap_complete::Shell),
 }
 
@@ -144,6 +145,8 @@ pub(super) struct RunSettings {
     pub(super) no_lock: bool,
     /// Releases of other stacks become this one's.
     pub(super) take_over: bool,
+    /// From SIGTERM to SIGKILL of children when nobody is there to decide.
+    pub(super) grace: Duration,
     pub(super) helm_binary: Option<PathBuf>,
     /// Holds `runs/`.
     pub(super) state_dir: PathBuf,
@@ -199,6 +202,8 @@ pub(super) struct PlanSettings {
     pub(super) take_over: bool,
     pub(super) offline: bool,
     pub(super) frozen: bool,
+    /// Holds `runs/`.
+    pub(super) state_dir: PathBuf,
     pub(super) output: OutputFormat,
     pub(super) detailed_exitcode: bool,
 }
@@ -282,6 +287,16 @@ pub(super) struct RenderSettings {
     pub(super) helm_binary: Option<PathBuf>,
 }
 
+/// `runs`.
+#[derive(Debug, Clone)]
+pub(super) struct RunsSettings {
+    /// The run to be shown, as given; `None` lists all.
+    pub(super) one: Option<String>,
+    /// Holds `runs/`.
+    pub(super) state_dir: PathBuf,
+    pub(super) output: OutputFormat,
+}
+
 /// Form of what goes to standard output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(super) enum OutputFormat {
@@ -341,6 +356,7 @@ impl Settings {
                 take_over: plan.take_over,
                 offline: plan.offline,
                 frozen: plan.frozen,
+                state_dir: plan.state_dir,
                 output: plan.output,
                 detailed_exitcode: plan.detailed_exitcode,
             }),
@@ -410,6 +426,11 @@ impl Settings {
                     ready_after: sandbox.rehearse_ready_after,
                 },
             }),
+            args::Command::Runs(runs) => Self::Runs(RunsSettings {
+                one: runs.one.map(|args::RunsCommand::Show { run }| run),
+                state_dir: runs.state_dir,
+                output: runs.output,
+            }),
             args::Command::Completions { shell } => Self::Completions(shell),
         }
     }
@@ -474,6 +495,7 @@ fn run(args: args::RunArgs, file: StackFile) -> RunSettings {
         lock_timeout: args.lock_timeout,
         no_lock: args.no_lock,
         take_over: args.take_over,
+        grace: args.grace,
         helm_binary: args.helm_binary,
         state_dir: args.state_dir,
         frozen: false,

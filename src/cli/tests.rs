@@ -149,6 +149,7 @@ fn each_command_has_its_own_names_and_flags() {
         Settings::Completions(_)
     ));
     assert_eq!(up_in(&[], "up --parallelism 0").concurrency, Some(0));
+    assert_eq!(up_in(&[], "up").grace, super::signals::GRACE);
 }
 
 #[test]
@@ -178,6 +179,7 @@ fn every_flag_can_come_from_the_environment() {
             ("STACKCTL_WITH_DEPENDENTS", "0"),
             ("STACKCTL_INPUT", "a=1\nb=two words, and a comma\n"),
             ("STACKCTL_LOCK_TIMEOUT", "2m"),
+            ("STACKCTL_GRACE", "30s"),
             ("STACKCTL_SCHEDULE", ""),
         ],
         "up",
@@ -191,6 +193,7 @@ fn every_flag_can_come_from_the_environment() {
     assert_eq!(up.stack.inputs.len(), 2);
     assert_eq!(up.stack.inputs[1].value, "two words, and a comma");
     assert_eq!(up.lock_timeout, Duration::from_mins(2));
+    assert_eq!(up.grace, Duration::from_secs(30));
     assert_eq!(up.schedule, None, "an empty variable is not set");
 }
 

@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::{
     Cluster, ClusterError,
     gate::Gate,
-    kinds::{self, Kind},
+    kinds::{self, Kind, Served},
 };
 
 /// The newest form first; a server takes the first that it knows.
@@ -24,7 +24,7 @@ const ACCEPT: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDis
 /// What a server says of its kinds.
 enum Answer {
     /// Aggregated: all there is.
-    Kinds(Vec<Kind>),
+    Kinds(Vec<Served>),
     /// Without aggregation: the group versions (`apps/v1`).
     Versions(Vec<String>),
 }
@@ -69,6 +69,10 @@ struct Resource {
     response_kind: Option<ResponseKind>,
     #[serde(default)]
     scope: String,
+    #[serde(default, rename = "singularResource")]
+    singular: String,
+    #[serde(default)]
+    short_names: Vec<String>,
     #[serde(default)]
     verbs: Vec<String>,
 }
@@ -93,24 +97,25 @@ impl Cluster {
             }
         };
         let is_offered = |(api_version, kind): &&(String, String)| {
-            let mut resources = kinds.iter().map(|it| &it.resource);
+            let mut resources = kinds.iter().map(|it| &it.kind.resource);
             resources.any(|it| it.api_version == *api_version && it.kind == *kind)
         };
         let missing = wanted.iter().filter(|it| !is_offered(it));
         Ok(missing.cloned().collect())
     }
+}
 
-    /// Every kind the server offers, in every version of it.
-    pub(super) async fn offered(&self) -> Result<Vec<Kind>, ClusterError> {
-        let mut all = Vec::new();
-        for path in ["/api", "/apis"] {
-            all.extend(match ask(self.gate(), path).await? {
-                Answer::Kinds(kinds) => kinds,
-                Answer::Versions(versions) => one_by_one(self.gate(), &versions).await?,
-            });
-        }
-        Ok(all)
+/// Every kind the server offers, in every version of it: groups in the server's order, versions by
+/// preference.
+pub(super) async fn offered(gate: &Gate) -> Result<Vec<Served>, ClusterError> {
+    let mut all = Vec::new();
+    for path in ["/api", "/apis"] {
+        all.extend(match ask(gate, path).await? {
+            Answer::Kinds(kinds) => kinds,
+            Answer::Versions(versions) => one_by_one(gate, &versions).await?,
+        });
     }
+    Ok(all)
 }
 
 async fn ask(gate: &Gate, path: &str) -> Result<Answer, ClusterError> {
@@ -140,7 +145,7 @@ async fn ask(gate: &Gate, path: &str) -> Result<Answer, ClusterError> {
 }
 
 /// What is stale is what an `APIService` said before it became unreachable: not offered.
-fn aggregated(groups: Groups) -> Vec<Kind> {
+fn aggregated(groups: Groups) -> Vec<Served> {
     let mut kinds = Vec::new();
     for group in groups.items {
         let name = group.metadata.name;
@@ -156,16 +161,21 @@ fn aggregated(groups: Groups) -> Vec<Kind> {
                 let Some(ResponseKind { kind }) = resource.response_kind else {
                     continue;
                 };
-                kinds.push(Kind {
-                    resource: ApiResource {
-                        group: name.clone(),
-                        version: version.name.clone(),
-                        api_version: api_version.clone(),
-                        kind,
-                        plural: resource.plural,
+                let served = ApiResource {
+                    group: name.clone(),
+                    version: version.name.clone(),
+                    api_version: api_version.clone(),
+                    kind,
+                    plural: resource.plural,
+                };
+                kinds.push(Served {
+                    kind: Kind {
+                        resource: served,
+                        namespaced: resource.scope == "Namespaced",
+                        listable: resource.verbs.iter().any(|verb| verb == "list"),
                     },
-                    namespaced: resource.scope == "Namespaced",
-                    listable: resource.verbs.iter().any(|verb| verb == "list"),
+                    singular: resource.singular,
+                    short_names: resource.short_names,
                 });
             }
         }
@@ -176,7 +186,7 @@ fn aggregated(groups: Groups) -> Vec<Kind> {
 async fn one_by_one(
     gate: &Gate,
     versions: impl IntoIterator<Item = &String>,
-) -> Result<Vec<Kind>, ClusterError> {
+) -> Result<Vec<Served>, ClusterError> {
     let mut kinds = Vec::new();
     for version in versions {
         // One that has gone meanwhile offers nothing.

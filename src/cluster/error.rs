@@ -66,12 +66,20 @@ pub enum ClusterError {
         message: String,
     },
     /// The server serves no such kind.
-    #[error("the cluster knows no kind {kind} in {api_version}")]
+    #[error("the cluster knows no kind {kind}{}", .api_version.as_ref().map(|it| format!(" in {it}")).unwrap_or_default())]
     UnknownKind {
-        /// The apiVersion asked for.
-        api_version: String,
+        /// The apiVersion asked for; none: any.
+        api_version: Option<String>,
         /// The kind asked for.
         kind: String,
+    },
+    /// Several groups have a kind of this name, none of which is Kubernetes' own.
+    #[error("several groups have a kind {kind}: {}", .served_as.join(", "))]
+    AmbiguousKind {
+        /// The kind asked for.
+        kind: String,
+        /// Their apiVersions.
+        served_as: Vec<String>,
     },
     /// 410: a list or watch went on from a version the server no longer has.
     #[error("the API server no longer has what was asked for: {message}")]
@@ -122,6 +130,7 @@ impl ClusterError {
             Self::UnknownKind { .. } => {
                 Some("the chart that brings its CRD may be missing from `needs`")
             }
+            Self::AmbiguousKind { .. } => Some("say which with `api_version`"),
             Self::NotFound { .. }
             | Self::Conflict { .. }
             | Self::Invalid { .. }

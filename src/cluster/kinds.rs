@@ -7,14 +7,14 @@
 
 use std::{
     collections::HashMap,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::APIResourceList;
 use kube::core::{DynamicObject, Resource};
 use kube::discovery::ApiResource;
 
-use super::{ClusterError, gate::Gate};
+use super::{ClusterError, called, discovery, gate::Gate};
 
 /// How a kind is served.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -23,6 +23,14 @@ pub(super) struct Kind {
     pub(super) namespaced: bool,
     /// All its objects can be listed; some kinds (`TokenReview`) are only questions.
     pub(super) listable: bool,
+}
+
+/// A kind and its other names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Served {
+    pub(super) kind: Kind,
+    pub(super) singular: String,
+    pub(super) short_names: Vec<String>,
 }
 
 impl Kind {
@@ -34,9 +42,14 @@ impl Kind {
     }
 }
 
-/// The kinds met so far, by apiVersion and kind.
+/// The kinds met so far.
 #[derive(Debug, Default)]
-pub(super) struct Kinds(Mutex<HashMap<(String, String), Kind>>);
+pub(super) struct Kinds {
+    /// By apiVersion and kind.
+    met: Mutex<HashMap<(String, String), Kind>>,
+    /// Everything, once somebody asked for a kind without its group.
+    served: tokio::sync::Mutex<Option<Arc<Vec<Served>>>>,
+}
 
 impl Kinds {
     /// The kind, from memory or the server.
@@ -50,21 +63,76 @@ impl Kinds {
         if let Some(found) = self.lock().get(&key) {
             return Ok(found.clone());
         }
-        let unknown = || ClusterError::UnknownKind {
-            api_version: api_version.to_owned(),
-            kind: kind.to_owned(),
-        };
-        let served = serve(gate, api_version).await?.ok_or_else(unknown)?;
-        let mut kinds = self.lock();
-        for found in served {
-            let name = found.resource.kind.clone();
-            kinds.insert((api_version.to_owned(), name), found);
+        let served = self.serve(gate, api_version, kind).await?;
+        let served = served.into_iter().map(|served| served.kind);
+        let mut found = served.filter(|served| served.resource.kind == kind);
+        found.next().ok_or_else(|| unknown(Some(api_version), kind))
+    }
+
+    /// The kind of a group version that a word means.
+    pub(super) async fn of_version(
+        &self,
+        gate: &Gate,
+        api_version: &str,
+        word: &str,
+    ) -> Result<Kind, ClusterError> {
+        let key = (api_version.to_owned(), word.to_owned());
+        if let Some(found) = self.lock().get(&key) {
+            return Ok(found.clone());
         }
-        kinds.get(&key).cloned().ok_or_else(unknown)
+        let served = self.serve(gate, api_version, word).await?;
+        let mut found = served.into_iter().filter(|served| served.is_called(word));
+        let found = found.next().map(|served| served.kind);
+        found.ok_or_else(|| unknown(Some(api_version), word))
+    }
+
+    /// The kind that a word means, whatever its group.
+    pub(super) async fn of_any_group(&self, gate: &Gate, word: &str) -> Result<Kind, ClusterError> {
+        let mut known = self.served.lock().await;
+        if let Some(known) = &*known
+            && let Some(found) = called::pick(known, word)?
+        {
+            return Ok(found.clone());
+        }
+        let served = Arc::new(discovery::offered(gate).await?);
+        *known = Some(Arc::clone(&served));
+        drop(known);
+        let found = called::pick(&served, word)?;
+        let found = found.cloned().ok_or_else(|| unknown(None, word))?;
+        let key = (
+            found.resource.api_version.clone(),
+            found.resource.kind.clone(),
+        );
+        self.lock().insert(key, found.clone());
+        Ok(found)
+    }
+
+    /// All kinds of a group version, which are known from then on; none is an error.
+    async fn serve(
+        &self,
+        gate: &Gate,
+        api_version: &str,
+        word: &str,
+    ) -> Result<Vec<Served>, ClusterError> {
+        let served = serve(gate, api_version).await?;
+        let served = served.ok_or_else(|| unknown(Some(api_version), word))?;
+        let mut kinds = self.lock();
+        for one in &served {
+            let name = one.kind.resource.kind.clone();
+            kinds.insert((api_version.to_owned(), name), one.kind.clone());
+        }
+        Ok(served)
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<(String, String), Kind>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.met.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn unknown(api_version: Option<&str>, kind: &str) -> ClusterError {
+    ClusterError::UnknownKind {
+        api_version: api_version.map(str::to_owned),
+        kind: kind.to_owned(),
     }
 }
 
@@ -72,7 +140,7 @@ impl Kinds {
 pub(super) async fn serve(
     gate: &Gate,
     api_version: &str,
-) -> Result<Option<Vec<Kind>>, ClusterError> {
+) -> Result<Option<Vec<Served>>, ClusterError> {
     let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
     let path = if group.is_empty() {
         format!("/api/{version}")
@@ -91,16 +159,23 @@ pub(super) async fn serve(
         .resources
         .into_iter()
         .filter(|resource| !resource.name.contains('/'));
-    let kinds = kinds.map(|served| Kind {
-        resource: ApiResource {
+    let kinds = kinds.map(|served| {
+        let resource = ApiResource {
             group: group.to_owned(),
             version: version.to_owned(),
             api_version: api_version.to_owned(),
             kind: served.kind,
             plural: served.name,
-        },
-        namespaced: served.namespaced,
-        listable: served.verbs.iter().any(|verb| verb == "list"),
+        };
+        Served {
+            kind: Kind {
+                resource,
+                namespaced: served.namespaced,
+                listable: served.verbs.iter().any(|verb| verb == "list"),
+            },
+            singular: served.singular_name,
+            short_names: served.short_names.unwrap_or_default(),
+        }
     });
     Ok(Some(kinds.collect()))
 }

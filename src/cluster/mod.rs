@@ -3,7 +3,7 @@
 //! ```text
 //! kubeconfig ─ proxy ─ connect ─▶ Cluster ─▶ gate (deadline, second attempts) ─▶ API server
 //!                                   │
-//!            kinds · objects · namespaces · lease · config_map · service_proxy · access
+//!            kinds · called · objects · change · namespaces · lease · config_map · service_proxy · access
 //!                                   │
 //!            crds (apply, with `marks` of ours) · discovery (what is served) · remains (what is left)
 //!                                   │
@@ -13,6 +13,8 @@
 //! Uses only leaves. `release` builds on it; `lifecycle` and `run` use both.
 
 mod access;
+mod called;
+mod change;
 mod config_map;
 mod connect;
 mod connect_error;
@@ -41,6 +43,8 @@ mod watches;
 use std::{fmt, path::Path, sync::Arc};
 
 pub use access::{Access, ServerVersion};
+pub use called::ServedKind;
+pub use change::{Deletion, Patched, Propagation};
 pub use config_map::ConfigMap;
 use connect::Identity;
 pub use connect_error::ConnectError;

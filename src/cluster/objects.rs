@@ -1,10 +1,10 @@
-//! References to objects of any kind, and reading, listing and deleting them.
+//! References to objects of any kind, and reading, listing and replacing them.
 
 use std::fmt;
 
 use kube::core::{
     Request,
-    params::{DeleteParams, GetParams, ListParams, PostParams, Preconditions},
+    params::{GetParams, ListParams, PostParams},
 };
 use serde::Deserialize;
 use serde_json::Value;
@@ -130,34 +130,6 @@ impl Cluster {
         Ok(())
     }
 
-    /// Deletes the object, its dependents in the background; false if it was not there. Does not
-    /// wait for it to be gone.
-    pub async fn delete(&self, object: &ObjectRef) -> Result<bool, ClusterError> {
-        let operation = format!("DELETE {object}");
-        let url = self.url_of(object).await?;
-        let request = Request::new(url).delete(&object.name, &DeleteParams::background());
-        let deleted: Option<Value> = absent_as_none(self.gate().write(&operation, request).await)?;
-        Ok(deleted.is_some())
-    }
-
-    /// Deletes the object, if its resourceVersion is still this one; else
-    /// [`ClusterError::Conflict`]. One that is gone already is no error.
-    pub async fn delete_version(
-        &self,
-        object: &ObjectRef,
-        resource_version: &str,
-    ) -> Result<(), ClusterError> {
-        let operation = format!("DELETE {object}");
-        let url = self.url_of(object).await?;
-        let params = DeleteParams::background().preconditions(Preconditions {
-            resource_version: Some(resource_version.to_owned()),
-            uid: None,
-        });
-        let request = Request::new(url).delete(&object.name, &params);
-        absent_as_none(self.gate().write::<Value>(&operation, request).await)?;
-        Ok(())
-    }
-
     /// A whole LIST, page by page; from the start again if the server forgets where it was (410).
     pub(super) async fn pages(
         &self,
@@ -197,7 +169,7 @@ impl Cluster {
     }
 
     /// URL of the collection the object is in.
-    async fn url_of(&self, object: &ObjectRef) -> Result<String, ClusterError> {
+    pub(super) async fn url_of(&self, object: &ObjectRef) -> Result<String, ClusterError> {
         let kind = self.kind(&object.api_version, &object.kind).await?;
         let namespace = object
             .namespace
@@ -304,17 +276,5 @@ mod tests {
             "/api/v1/namespaces/n/pods?&labelSelector=app=web&limit=500&continue=more"
         );
         assert!(!paths[3].contains("continue"), "{}", paths[3]);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn deleting_what_is_gone_is_no_error() {
-        let (cluster, script) = Script::cluster(|nth, _| match nth {
-            0 => core(),
-            1 => Answer::json(&json!({ "kind": "Status", "status": "Success" })),
-            _ => Answer::status(404, "no"),
-        });
-        assert!(cluster.delete(&object("Pod", Some("a"))).await.unwrap());
-        assert!(!cluster.delete(&object("Pod", Some("a"))).await.unwrap());
-        assert_eq!(script.calls()[1].body["propagationPolicy"], "Background");
     }
 }

@@ -13,6 +13,8 @@ use serde_json::Value;
 
 use super::{
     Cluster, ClusterError, Kind, ObjectRef, crds,
+    discovery::offered,
+    kinds::Served,
     objects::{Detail, absent_as_none},
 };
 use crate::name::Namespace;
@@ -57,7 +59,7 @@ impl Cluster {
     pub async fn contents(&self, namespace: &Namespace) -> Result<Contents, ClusterError> {
         let mut contents = Contents::default();
         let mut kinds: Vec<Kind> = Vec::new();
-        for kind in self.offered().await? {
+        for Served { kind, .. } in offered(self.gate()).await? {
             let same = |it: &Kind| {
                 it.resource.group == kind.resource.group
                     && it.resource.plural == kind.resource.plural

@@ -66,6 +66,8 @@ pub(crate) struct Call {
     pub(crate) path: String,
     /// `Accept`.
     pub(crate) accept: String,
+    /// `Content-Type`.
+    pub(crate) content_type: String,
     /// Its JSON body, null if it has none.
     pub(crate) body: Value,
 }
@@ -138,6 +140,10 @@ fn open_watch(events: &[Value]) -> AnswerBody {
 async fn read(request: Request<Body>) -> Call {
     let (parts, body) = request.into_parts();
     let body = body.collect_bytes().await.unwrap();
+    let header = |name| {
+        let value = parts.headers.get(name);
+        value.map_or(String::new(), |value| value.to_str().unwrap().to_owned())
+    };
     Call {
         method: parts.method.to_string(),
         path: parts
@@ -146,11 +152,8 @@ async fn read(request: Request<Body>) -> Call {
             .replace("%3D", "=")
             .replace("%2F", "/")
             .replace("%2C", ","),
-        accept: parts
-            .headers
-            .get(http::header::ACCEPT)
-            .map(|value| value.to_str().unwrap().to_owned())
-            .unwrap_or_default(),
+        accept: header(http::header::ACCEPT),
+        content_type: header(http::header::CONTENT_TYPE),
         body: serde_json::from_slice(&body).unwrap_or_default(),
     }
 }

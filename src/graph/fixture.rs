@@ -7,8 +7,8 @@ use indexmap::IndexMap;
 use crate::{
     name::{ChartName, Milestone, Namespace, ReleaseId, ReleaseName, StackName},
     stack::{
-        Chart, ChartSource, ClusterGuard, CrdPolicy, Intent, Need, RollbackOnFailure, Settings,
-        Stack, Steps, Unlock, Values, Wait,
+        Chart, ChartSource, ClusterGuard, CrdPolicy, Intent, Need, Retry, RollbackOnFailure,
+        Settings, Stack, Steps, Unlock, Values, Wait,
     },
 };
 
@@ -58,6 +58,13 @@ fn chart(name: &str, edges: &[&str]) -> Chart {
         protected: false,
         values: Values::default(),
         timeout: Duration::from_mins(5),
+        deadline: None,
+        retry: Retry {
+            attempts: 1,
+            delay: Duration::from_secs(5),
+            backoff: 1.0,
+            on: Vec::new(),
+        },
         wait: Wait::default(),
         rollback_on_failure: RollbackOnFailure::default(),
         unlock: Unlock::default(),
@@ -66,6 +73,7 @@ fn chart(name: &str, edges: &[&str]) -> Chart {
         crds: CrdPolicy::default(),
         reinstall_below: None,
         history_max: 10,
+        outputs: std::collections::BTreeMap::default(),
         steps: Steps::default(),
         place: None,
     }

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use super::{Imagined, Major, Rollback, Uninstall, Upgrade, WaitMode};
+use super::{Imagined, Major, Rollback, Test, Uninstall, Upgrade, WaitMode};
 use crate::name::ReleaseId;
 
 /// `helm version`, in a form that 3 and 4 share.
@@ -86,6 +86,24 @@ pub(super) fn rollback(op: &Rollback) -> Vec<OsString> {
     let mut args = Args::of(&["rollback", op.release.name.as_str()]);
     args.add(op.revision.to_string()).namespace(&op.release);
     args.history_max(op.history_max).timeout(op.timeout);
+    args.0
+}
+
+/// `helm test`. Not with `--hide-notes`, which only some versions of 3 know.
+pub(super) fn test(op: &Test) -> Vec<OsString> {
+    let mut args = Args::of(&["test", op.release.name.as_str()]);
+    args.namespace(&op.release).timeout(op.timeout);
+    if !op.filter.is_empty() {
+        let names: Vec<String> = op
+            .filter
+            .iter()
+            .map(|name| format!("name={name}"))
+            .collect();
+        args.add("--filter").add(names.join(","));
+    }
+    if op.logs {
+        args.add("--logs");
+    }
     args.0
 }
 
@@ -273,6 +291,27 @@ mod tests {
         assert_eq!(
             line(&rollback(&op)),
             "rollback web 7 --namespace shop --history-max 0 --timeout 90s"
+        );
+    }
+
+    #[test]
+    fn run_the_tests() {
+        let op = Test {
+            release: release(),
+            timeout: Duration::from_secs(90),
+            filter: Vec::new(),
+            logs: false,
+        };
+        let plain = "test web --namespace shop --timeout 90s";
+        assert_eq!(line(&test(&op)), plain);
+        let op = Test {
+            filter: vec!["a".to_owned(), "b".to_owned()],
+            logs: true,
+            ..op
+        };
+        assert_eq!(
+            line(&test(&op)),
+            format!("{plain} --filter name=a,name=b --logs")
         );
     }
 

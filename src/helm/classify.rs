@@ -190,8 +190,10 @@ pub fn classify(operation: Operation, stderr: &str) -> (Cause, Aftermath) {
         cause = cause_of(&stderr.to_lowercase());
     }
     // These two wait for readiness only in hooks, and do not say so.
-    if matches!(operation, Operation::Uninstall | Operation::Rollback)
-        && (cause == Cause::WorkloadFailed || cause == Cause::WaitTimeout)
+    if matches!(
+        operation,
+        Operation::Uninstall | Operation::Rollback | Operation::Test
+    ) && (cause == Cause::WorkloadFailed || cause == Cause::WaitTimeout)
         && !text.contains("uninstallation completed with")
     {
         cause = Cause::Hook;
@@ -207,7 +209,8 @@ fn cause_of(text: &str) -> Cause {
 }
 
 fn aftermath_of(operation: Operation, cause: Cause, text: &str) -> Aftermath {
-    if operation == Operation::Template {
+    // The tests of a release are no part of it.
+    if matches!(operation, Operation::Template | Operation::Test) {
         return Aftermath::Untouched;
     }
     if let Some(&(_, told)) = AFTERMATHS.iter().find(|(needle, _)| text.contains(needle)) {

@@ -8,7 +8,7 @@
 
 use std::time::Duration;
 
-use super::{Rollback, Uninstall, Upgrade, WaitMode};
+use super::{Rollback, Test, Uninstall, Upgrade, WaitMode};
 
 /// For `version`, which asks nobody.
 pub(super) const VERSION: Duration = Duration::from_secs(20);
@@ -43,6 +43,13 @@ impl Rollback {
     /// When stackctl ends the call: pre hooks and post hooks.
     pub fn deadline(&self) -> Duration {
         phases(self.timeout, 2)
+    }
+}
+
+impl Test {
+    /// When stackctl ends the call.
+    pub fn deadline(&self) -> Duration {
+        phases(self.timeout, 1)
     }
 }
 

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    Aftermath, Cause, Helm, Imagined, Operation, Rollback, Surroundings, Uninstall, Upgrade,
+    Aftermath, Cause, Helm, Imagined, Operation, Rollback, Surroundings, Test, Uninstall, Upgrade,
     answer, args, classify, deadline, words,
 };
 use crate::{
@@ -23,6 +23,8 @@ pub struct Call<'a> {
     pub surroundings: &'a Surroundings,
     /// Who may stop it.
     pub shutdown: &'a Shutdown,
+    /// It is ended after this, whatever its own timeout.
+    pub at_most: Option<Duration>,
     /// Sees each line as it comes, but not those that are data (`-o json`, rendered manifests).
     pub on_line: &'a mut (dyn FnMut(Stream, &str) + Send),
 }
@@ -99,6 +101,19 @@ impl Helm {
         asked.put_to(&self.binary, call).await.map(drop)
     }
 
+    /// `helm test`. At `Level::Terminate` helm gets SIGTERM.
+    pub async fn test(&self, call: Call<'_>, op: &Test) -> Result<(), HelmError> {
+        let asked = Asked {
+            operation: Operation::Test,
+            release: &op.release,
+            args: args::test(op),
+            stdin: None,
+            deadline: op.deadline(),
+            on_terminate: OnTerminate::Signal,
+        };
+        asked.put_to(&self.binary, call).await.map(drop)
+    }
+
     /// `helm template`: what the chart renders, without a cluster. CRDs of `crds/` are left out.
     pub async fn template(
         &self,
@@ -142,7 +157,10 @@ impl Asked<'_> {
             env: call.surroundings.environment(),
             stdin: self.stdin.clone(),
             keep: Keep::Data,
-            deadline: Some(self.deadline),
+            deadline: Some(
+                call.at_most
+                    .map_or(self.deadline, |most| self.deadline.min(most)),
+            ),
             grace: deadline::GRACE,
             on_terminate: self.on_terminate,
             orphaned: Orphaned::HoldPipes,

@@ -28,6 +28,6 @@ pub use classify::classify;
 pub use deadline::GRACE;
 pub use detect::{DetectError, Helm, Major};
 pub use drive::{Call, HelmError, Upgraded};
-pub use operation::{Imagined, Operation, Rollback, Uninstall, Upgrade, WaitMode};
+pub use operation::{Imagined, Operation, Rollback, Test, Uninstall, Upgrade, WaitMode};
 pub use surroundings::Surroundings;
 pub use words::words;

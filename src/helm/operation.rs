@@ -15,6 +15,8 @@ pub enum Operation {
     Rollback,
     /// `helm template`.
     Template,
+    /// `helm test`.
+    Test,
 }
 
 impl Operation {
@@ -25,6 +27,7 @@ impl Operation {
             Self::Uninstall => "uninstall",
             Self::Rollback => "rollback",
             Self::Template => "template",
+            Self::Test => "test",
         }
     }
 }
@@ -102,4 +105,17 @@ pub struct Rollback {
     pub timeout: Duration,
     /// `--history-max`; 0 = all.
     pub history_max: u32,
+}
+
+/// `helm test`: the tests of the chart that is installed.
+#[derive(Debug, Clone)]
+pub struct Test {
+    /// Release name and namespace.
+    pub release: ReleaseId,
+    /// Helm's `--timeout`, per test.
+    pub timeout: Duration,
+    /// Names of the tests to run; none: all.
+    pub filter: Vec<String>,
+    /// `--logs`: what the tests printed, too.
+    pub logs: bool,
 }

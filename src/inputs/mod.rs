@@ -196,6 +196,8 @@ fn known(stack: &Stack, uses: &Uses<'_>, given: Given<'_>) -> Result<Scope, Prob
                 Some(value) if is_secret_env(name) => redactor.add(&Secret::new(value.as_str())),
                 Some(_) => {}
             },
+            // Read while the chart that refers to it is at work.
+            Reference::Late(_) => {}
         }
     }
     scope.env = env;

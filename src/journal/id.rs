@@ -2,18 +2,33 @@
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
 
 use crate::name::RunId;
+
+/// The part of an identity that tells the time.
+const TIME: &str = "%Y%m%dt%H%M%S";
 
 /// A new identity for a run that starts now: `20261122t163501-ab12cd`, UTC, so that run folders
 /// sort by time, and 24 random bits for those that start within the same second. Should these
 /// collide too, creating the run folder fails.
 pub fn new_run_id(now: Timestamp) -> RunId {
-    let time = now.to_zoned(TimeZone::UTC).strftime("%Y%m%dt%H%M%S");
+    let time = now.to_zoned(TimeZone::UTC).strftime(TIME);
     // The standard library seeds every `RandomState` differently, from the system's randomness.
     let random = RandomState::new().build_hasher().finish() & 0x00ff_ffff;
     RunId::new(&format!("{time}-{random:06x}")).expect("digits, `t`, `-` and hex digits are valid")
+}
+
+/// When the run of this identity was begun, to the second. `None` for one that was not made here:
+/// what bears such a name is no run folder.
+pub(super) fn begun(run: &RunId) -> Option<Timestamp> {
+    let (time, random) = run.as_str().split_once('-')?;
+    let is_hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+    if random.len() != 6 || !random.bytes().all(is_hex) {
+        return None;
+    }
+    let time = DateTime::strptime(TIME, time).ok()?;
+    Some(time.to_zoned(TimeZone::UTC).ok()?.timestamp())
 }
 
 #[cfg(test)]
@@ -32,5 +47,19 @@ mod tests {
         assert!(new_run_id(later) > id);
         let ids: BTreeSet<_> = (0..100).map(|_| new_run_id(now)).collect();
         assert!(ids.len() > 95, "only {} of 100 differ", ids.len());
+    }
+
+    #[test]
+    fn an_identity_tells_when_its_run_was_begun() {
+        let now: Timestamp = "2026-11-22T16:35:01Z".parse().unwrap();
+        assert_eq!(begun(&new_run_id(now)), Some(now));
+        for other in [
+            "backup",
+            "20261122t163501",
+            "20261122t163501-xyz123",
+            "20261399t163501-ab12cd",
+        ] {
+            assert_eq!(begun(&RunId::new(other).unwrap()), None, "{other}");
+        }
     }
 }

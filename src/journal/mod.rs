@@ -4,12 +4,19 @@
 //! (0600), one [`Event`](crate::event::Event) a line as it happened, and what was found out about
 //! failures. The journal is written before anyone else hears of an event, and may veto: a run that
 //! cannot be recorded must not go on.
+//!
+//! `write` makes run folders and fills them, `read` reads a journal back, `history` lists the runs
+//! there were and takes old ones away, `learn` finds out of them how long charts take.
 
+mod history;
 mod id;
+mod learn;
 mod read;
 mod write;
 
+pub use history::{KEPT_RUNS, PastRun, past_runs};
 pub use id::new_run_id;
+pub use learn::learned;
 pub use read::{Recorded, read_events};
 pub use write::{Journal, RunFolder};
 

@@ -116,6 +116,166 @@ fn each_event_is_a_whole_line_at_once() {
     }
 }
 
+/// A journal of a run that was begun in this second of the day, with these events; closed.
+fn past(base: &Path, second: u32, events: &[Event]) -> RunId {
+    let run = RunId::new(&format!("20261122t1635{second:02}-ab12cd")).unwrap();
+    let mut journal = Journal::create(base, &run).unwrap();
+    for event in events {
+        journal.append(event).unwrap();
+    }
+    run
+}
+
+/// The events of a run of `stack` in which each chart did this, for so many milliseconds.
+fn ran(stack: &str, charts: &[(&str, Action, ChartOutcome, u64)]) -> Vec<Event> {
+    let of = |chart: Option<&str>, kind| Event {
+        chart: chart.map(|name| name.parse().unwrap()),
+        kind,
+        ..event(1)
+    };
+    let mut events = vec![of(
+        None,
+        EventKind::RunStarted {
+            stack: StackName::new(stack).unwrap(),
+            environment: None,
+            direction: Direction::Up,
+            context: None,
+            charts: Vec::new(),
+        },
+    )];
+    for &(name, action, outcome, duration_ms) in charts {
+        events.push(of(Some(name), EventKind::ChartStarted { action }));
+        let step = "exec".to_owned();
+        events.push(of(Some(name), EventKind::StepStarted { step }));
+        events.push(of(
+            Some(name),
+            EventKind::ChartFinished {
+                outcome,
+                because: None,
+                duration_ms,
+                failure: None,
+            },
+        ));
+    }
+    events
+}
+
+#[test]
+fn runs_are_listed_newest_first_and_nothing_else_is() {
+    let temporary = tempfile::tempdir().unwrap();
+    let base = temporary.path().join("runs");
+    assert_eq!(past_runs(&base).unwrap(), []);
+    let runs = [3, 1, 2].map(|second| past(&base, second, &[event(1)]));
+    fs::create_dir(base.join("backup")).unwrap();
+    fs::write(base.join("20261122t163504-ab12cd"), "no folder").unwrap();
+    let listed = past_runs(&base).unwrap();
+    let names: Vec<&RunId> = listed.iter().map(|past| &past.run).collect();
+    assert_eq!(names, [&runs[0], &runs[2], &runs[1]]);
+    assert_eq!(listed[0].begun.to_string(), "2026-11-22T16:35:03Z");
+    assert_eq!(listed[0].events().unwrap().events, [event(1)]);
+}
+
+#[test]
+fn a_run_lives_as_long_as_its_journal_is_open() {
+    let temporary = tempfile::tempdir().unwrap();
+    let journal = Journal::create(temporary.path(), &run_id()).unwrap();
+    let listed = past_runs(temporary.path()).unwrap();
+    assert!(listed[0].is_live());
+    drop(journal);
+    assert!(!listed[0].is_live());
+}
+
+#[test]
+fn old_runs_are_taken_away_but_none_that_lives_and_nothing_that_is_no_run() {
+    let temporary = tempfile::tempdir().unwrap();
+    let base = temporary.path();
+    let living = Journal::create(base, &RunId::new("20260101t000000-aaaaaa").unwrap()).unwrap();
+    fs::create_dir(base.join("20260101-mine")).unwrap();
+    let run = |number: usize| RunId::new(&format!("20261122t163501-{number:06x}")).unwrap();
+    for number in 0..KEPT_RUNS + 5 {
+        Journal::create(base, &run(number)).unwrap();
+    }
+    let listed = past_runs(base).unwrap();
+    assert_eq!(listed.len(), KEPT_RUNS + 1, "and the one that lives");
+    assert_eq!(listed[0].run, run(KEPT_RUNS + 4));
+    assert_eq!(listed[KEPT_RUNS - 1].run, run(5));
+    assert!(living.folder().path().exists());
+    assert!(base.join("20260101-mine").exists());
+}
+
+#[test]
+fn an_outline_leaves_out_steps_but_not_the_last_event() {
+    let temporary = tempfile::tempdir().unwrap();
+    let mut events = ran(
+        "shop",
+        &[("web", Action::Install, ChartOutcome::Succeeded, 1)],
+    );
+    events.truncate(3);
+    let misleading = EventKind::StepOutput {
+        step: "exec".into(),
+        stream: Stream::Stdout,
+        line: "{\"event\":\"chart_finished\"}".into(),
+    };
+    events.push(Event {
+        kind: misleading,
+        elapsed_ms: 99,
+        ..events[2].clone()
+    });
+    past(temporary.path(), 1, &events);
+    let outline = past_runs(temporary.path()).unwrap()[0].outline().unwrap();
+    assert_eq!(outline.events, [0, 1, 3].map(|index| events[index].clone()));
+}
+
+#[test]
+fn what_charts_took_is_learned_from_the_newest_runs_of_the_stack() {
+    use Action::{Install, Unchanged, Upgrade};
+    use ChartOutcome::{Failed, Succeeded};
+    let temporary = tempfile::tempdir().unwrap();
+    let base = temporary.path();
+    // Too old to count: five newer ones tell.
+    past(base, 0, &ran("shop", &[("db", Upgrade, Succeeded, 99_000)]));
+    for (second, time) in [(1, 5_000), (2, 1_000), (3, 3_000), (4, 70_000), (5, 2_000)] {
+        let charts = [
+            ("db", Upgrade, Succeeded, time),
+            ("web", Install, Failed, 1),
+            ("api", Upgrade, ChartOutcome::Unchanged, 1),
+            ("cache", Unchanged, ChartOutcome::Unchanged, 4),
+        ];
+        past(base, second, &ran("shop", &charts));
+    }
+    past(
+        base,
+        6,
+        &ran(
+            "shop",
+            &[("db", Install, Succeeded, 10), ("x", Install, Succeeded, 8)],
+        ),
+    );
+    past(base, 7, &ran("shop", &[("db", Install, Succeeded, 20)]));
+    past(base, 8, &ran("other", &[("db", Upgrade, Succeeded, 1)]));
+    past(base, 9, &[]);
+    let unreadable = past(base, 10, &ran("shop", &[("db", Upgrade, Succeeded, 1)]));
+    let journal = base.join(unreadable.as_str()).join("events.jsonl");
+    let text = fs::read_to_string(&journal).unwrap();
+    fs::write(&journal, text.replace("chart_finished", "chart_ended")).unwrap();
+
+    let learned = learned(base, &StackName::new("shop").unwrap(), None);
+    let told: Vec<(String, Action, u64)> = learned
+        .into_iter()
+        .map(|((node, action), time)| (node.to_string(), action, time))
+        .collect();
+    let expected = [
+        ("cache", Unchanged, 4),
+        ("db", Install, 15),
+        ("db", Upgrade, 3_000),
+        ("x", Install, 8),
+    ];
+    assert_eq!(
+        told,
+        expected.map(|(name, action, time)| (name.to_owned(), action, time))
+    );
+}
+
 #[test]
 fn a_line_that_is_no_event_is_an_error_with_its_number() {
     let temporary = tempfile::tempdir().unwrap();

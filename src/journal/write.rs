@@ -7,11 +7,11 @@ use std::{
     path::{Component, Path, PathBuf},
 };
 
-use super::JournalError;
+use super::{JournalError, history};
 use crate::{event::Event, name::RunId};
 
 /// Name of the journal in the run folder.
-const EVENTS: &str = "events.jsonl";
+pub(super) const EVENTS: &str = "events.jsonl";
 
 /// The folder of one run. Cheap to clone: everything that has something to keep holds one.
 #[derive(Debug, Clone)]
@@ -31,7 +31,10 @@ pub struct Journal {
 
 impl Journal {
     /// Creates the run's folder below `base` (`.stackctl/runs`), readable by the user only, and an
-    /// empty journal in it. Fails if the folder is there: it would be another run's.
+    /// empty journal in it. Fails if the folder is there: it would be another run's. Folders of the
+    /// oldest runs are taken away, so that [`KEPT_RUNS`](super::KEPT_RUNS) are left.
+    ///
+    /// The journal is locked as long as it is open: who finds it locked knows that the run lives.
     pub fn create(base: &Path, run: &RunId) -> Result<Self, JournalError> {
         let create = |path: &Path, recursive: bool| {
             DirBuilder::new()
@@ -50,6 +53,9 @@ impl Journal {
             .mode(0o600)
             .open(&path)
             .map_err(|cause| JournalError::new("create the journal", &path, cause))?;
+        // A file system without locks only makes a run look dead to `runs`.
+        let _ = file.lock();
+        history::prune(base);
         Ok(Self {
             folder: RunFolder::at(&folder),
             path,

@@ -1,6 +1,7 @@
 //! What an implementation of a lifecycle step may see and use.
 
 use std::{
+    borrow::Cow,
     collections::BTreeMap,
     future::Future,
     path::Path,
@@ -8,7 +9,9 @@ use std::{
     time::Duration,
 };
 
-use super::{Intents, LateCharts, Purge, StepError};
+use tokio::{sync::OnceCell, time::Instant};
+
+use super::{Intents, LateCharts, Purge, StepError, ready::Limit, words::in_words};
 use crate::{
     chart,
     cluster::{Cluster, Owner, Watches},
@@ -16,15 +19,17 @@ use crate::{
     event::{Failure, Stream},
     helm::{Call, Helm, Surroundings},
     journal::RunFolder,
-    name::{Action, ChartName, Milestone, RunId},
+    name::{Action, ChartName, Milestone, ReleaseStatus, RunId},
     release::Releases,
     secret::Redactor,
     shutdown::{Level, Shutdown},
-    stack::{self, Scope, Stack},
+    stack::{self, ErrorClass, Late, Resolved, Scope, Stack},
 };
 
 /// Between `Level::Kill` and the end of a step that does not end by itself.
 const LAST_WORDS: Duration = Duration::from_secs(3);
+
+const ONE_SECOND: Duration = Duration::from_secs(1);
 
 /// What all charts of one run share.
 pub struct RunContext {
@@ -72,8 +77,11 @@ pub struct Context<'a> {
     progress: &'a Progress,
     current: Mutex<String>,
     memory: Mutex<Memory>,
+    installed: OnceCell<bool>,
+    /// When everything that is done to the chart must have ended.
+    deadline: Mutex<Option<Instant>>,
     /// The chart, if it was fetched late.
-    late: OnceLock<chart::Chart>,
+    opened: OnceLock<chart::Chart>,
 }
 
 /// What the built-in phases tell each other.
@@ -85,6 +93,8 @@ pub(super) struct Memory {
     pub made_revision: Option<u32>,
     /// Lines of the dossier for the terminal.
     pub dossier: Vec<String>,
+    /// What was read from the cluster for this chart's texts.
+    pub late: BTreeMap<Late, Resolved>,
 }
 
 /// A release right before Helm changes it.
@@ -110,7 +120,9 @@ impl<'a> Context<'a> {
             progress,
             current: Mutex::default(),
             memory: Mutex::default(),
-            late: OnceLock::new(),
+            installed: OnceCell::new(),
+            deadline: Mutex::new(chart.deadline.map(|deadline| Instant::now() + deadline)),
+            opened: OnceLock::new(),
         }
     }
 
@@ -123,13 +135,13 @@ impl<'a> Context<'a> {
     /// The chart as it was read, by preflight or at its turn.
     pub(super) fn opened(&self) -> Option<&chart::Chart> {
         let before = || self.run.charts.get(&self.chart.name);
-        self.late.get().or_else(before)
+        self.opened.get().or_else(before)
     }
 
     /// Takes the chart that was fetched late.
     pub(super) fn open(&self, chart: chart::Chart) {
         // It is fetched once.
-        let _ = self.late.set(chart);
+        let _ = self.opened.set(chart);
     }
 
     /// Whose what this run makes is.
@@ -159,13 +171,49 @@ impl<'a> Context<'a> {
             .output(&step, stream, self.run.redactor.redact(text));
     }
 
-    /// Runs one step: reported, not begun once the run was asked to terminate, and dropped a
-    /// moment after it was told to kill, whatever it waits for.
+    /// How long something may take that may take so long: no longer than the chart has left.
+    pub(super) fn limit(&self, timeout: Duration) -> Limit {
+        let limit = Limit::of(timeout);
+        match *self.lock_deadline() {
+            Some(deadline) if deadline < limit.until => {
+                let left = deadline.saturating_duration_since(Instant::now());
+                Limit {
+                    until: deadline,
+                    // For people.
+                    timeout: Duration::from_secs(left.as_secs()).max(ONE_SECOND),
+                }
+            }
+            _ => limit,
+        }
+    }
+
+    /// Whether the chart's deadline is over at a moment.
+    pub(super) fn is_over_at(&self, moment: Instant) -> bool {
+        self.lock_deadline()
+            .is_some_and(|deadline| deadline <= moment)
+    }
+
+    /// What comes now must be done whatever time it is.
+    pub(super) fn lift_deadline(&self) {
+        *self.lock_deadline() = None;
+    }
+
+    /// Runs one step: reported, not begun once the run was asked to terminate or the chart's time
+    /// is over, and dropped a moment after it was told to kill, whatever it waits for.
     pub async fn step<T>(
         &self,
         name: &str,
         work: impl Future<Output = Result<T, StepError>>,
     ) -> Result<T, StepError> {
+        if let Some(deadline) = self.chart.deadline
+            && self.is_over_at(Instant::now())
+        {
+            let message = format!(
+                "the chart's deadline of {} is over before {name}",
+                in_words(deadline)
+            );
+            return Err(StepError::new(message).of_class(ErrorClass::Timeout));
+        }
         let guard = self.progress.step(name).await?;
         let outer = std::mem::replace(&mut *self.lock_current(), name.to_owned());
         let result = tokio::select! {
@@ -215,7 +263,9 @@ impl<'a> Context<'a> {
         call: impl AsyncFnOnce(Call<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
         let mut on_line = |stream, line: &str| self.say(stream, line);
+        let deadline = *self.lock_deadline();
         call(Call {
+            at_most: deadline.map(|deadline| deadline.saturating_duration_since(Instant::now())),
             surroundings: &self.run.surroundings,
             shutdown: &self.run.shutdown,
             on_line: &mut on_line,
@@ -233,6 +283,30 @@ impl<'a> Context<'a> {
         }
     }
 
+    /// What this chart's texts are expanded with: inputs, environment, and what was read from the
+    /// cluster for it so far.
+    pub fn scope(&self) -> Cow<'_, Scope> {
+        let late = self.memory().late;
+        if late.is_empty() {
+            return Cow::Borrowed(&self.run.scope);
+        }
+        Cow::Owned(Scope {
+            late,
+            ..self.run.scope.clone()
+        })
+    }
+
+    /// Whether the release had a `deployed` revision when this was asked first. Asked before
+    /// anything is changed, if anybody wants to know.
+    pub(super) async fn was_installed(&self) -> Result<bool, StepError> {
+        let installed = self.installed.get_or_try_init(|| async {
+            let history = self.run.releases.history(&self.chart.release).await?;
+            let mut statuses = history.iter().map(|revision| revision.status);
+            Ok::<_, StepError>(statuses.any(|status| status == ReleaseStatus::Deployed))
+        });
+        installed.await.copied()
+    }
+
     pub(super) fn remember(&self, change: impl FnOnce(&mut Memory)) {
         change(&mut self.memory.lock().unwrap_or_else(PoisonError::into_inner));
     }
@@ -247,6 +321,10 @@ impl<'a> Context<'a> {
     pub(super) fn take_dossier(&self) -> Vec<String> {
         let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
         std::mem::take(&mut memory.dossier)
+    }
+
+    fn lock_deadline(&self) -> std::sync::MutexGuard<'_, Option<Instant>> {
+        self.deadline.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock_current(&self) -> std::sync::MutexGuard<'_, String> {

@@ -6,7 +6,7 @@ use super::{
     Context, StepError,
     context::Before,
     ready,
-    recover::{self, Depth, Limit, Next},
+    recover::{self, Depth, Next},
     remove,
 };
 use crate::{
@@ -53,13 +53,13 @@ pub async fn upgrade(cx: &Context<'_>) -> Result<(), StepError> {
         chart: chart.to_owned(),
         values_files,
         values,
-        timeout: cx.chart.timeout,
+        timeout: cx.limit(cx.chart.timeout).timeout,
         wait: wait_mode(cx),
         history_max: cx.chart.history_max,
         labels: BTreeMap::new(),
         force_replace: cx.chart.force_replace,
     };
-    let limit = Limit::new(cx);
+    let limit = cx.limit(cx.chart.timeout);
     let mut depth = Depth::Label;
     loop {
         // After a reinstall's removal, or a pause, the chart has given its slot back.
@@ -143,7 +143,10 @@ async fn remember(cx: &Context<'_>, history: &[Revision]) -> Result<(), StepErro
         good_revision: good(cx, history).await?,
         last_revision: history.last().map(|revision| revision.revision),
     };
-    cx.remember(|memory| memory.before = Some(before));
+    // Of the first attempt: what later ones find is what it left.
+    cx.remember(|memory| {
+        memory.before.get_or_insert(before);
+    });
     Ok(())
 }
 
@@ -178,7 +181,7 @@ fn tells_failure(description: &str) -> bool {
 type ComposedValues = (Vec<PathBuf>, Secret);
 
 fn compose(cx: &Context<'_>) -> Result<ComposedValues, StepError> {
-    let composed = cx.chart.values.compose(&cx.run.scope).map_err(|error| {
+    let composed = cx.chart.values.compose(&cx.scope()).map_err(|error| {
         StepError::new(format!(
             "the values of chart {} cannot be made",
             cx.chart.name

@@ -8,7 +8,10 @@ use crate::{
     process::ProcessError,
     release::{LabelError, ManifestError, StoreError},
     secret::Redactor,
+    stack::{ErrorClass, ExpandError},
 };
+
+use super::class;
 
 /// A step's failure. Texts may still hold secrets; they are redacted when it becomes a
 /// [`Failure`], which is the only thing that leaves the lifecycle.
@@ -24,6 +27,8 @@ pub struct StepError {
     pub hints: Vec<String>,
     /// It ended because the run was interrupted.
     pub cancelled: bool,
+    /// What kind of failure it is, for `retry.on`; nothing counts as [`ErrorClass::Other`].
+    pub class: Option<ErrorClass>,
 }
 
 impl StepError {
@@ -47,6 +52,22 @@ impl StepError {
     pub fn hint(mut self, text: impl Into<String>) -> Self {
         self.hints.push(text.into());
         self
+    }
+
+    /// Says what kind of failure it is.
+    #[must_use]
+    pub fn of_class(mut self, class: ErrorClass) -> Self {
+        self.class = Some(class);
+        self
+    }
+
+    /// What kind of failure it is.
+    pub fn class(&self) -> ErrorClass {
+        match self.class {
+            _ if self.cancelled => ErrorClass::Kill,
+            None => ErrorClass::Other,
+            Some(class) => class,
+        }
     }
 
     /// Names the declared step, unless one further in is named already.
@@ -106,6 +127,7 @@ impl From<HelmError> for StepError {
             message: error.to_string(),
             hints: error.cause.hint().map(str::to_owned).into_iter().collect(),
             cancelled: error.cause == Cause::Interrupted,
+            class: Some(class::of_helm(error.cause)),
             cause: error.words,
         }
     }
@@ -116,6 +138,7 @@ impl From<ClusterError> for StepError {
         let (message, cause) = chain(&error);
         let hints = error.hint().map(str::to_owned).into_iter().collect();
         Self {
+            class: Some(class::of_request(&error)),
             message,
             cause,
             hints,
@@ -149,6 +172,12 @@ impl From<ManifestError> for StepError {
 impl From<LabelError> for StepError {
     fn from(error: LabelError) -> Self {
         Self::new(error.to_string())
+    }
+}
+
+impl From<ExpandError> for StepError {
+    fn from(error: ExpandError) -> Self {
+        Self::new(error.to_string()).of_class(ErrorClass::Template)
     }
 }
 

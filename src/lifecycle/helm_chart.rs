@@ -5,7 +5,9 @@ use std::panic::AssertUnwindSafe;
 use async_trait::async_trait;
 use futures::FutureExt as _;
 
-use super::{Context, Payload, StepError, common, deploy, late, purge, ready, rollback};
+use super::{
+    Context, Payload, StepError, common, deploy, late, outputs, purge, ready, retry, rollback,
+};
 use crate::{
     engine::Done,
     event::Failure,
@@ -84,6 +86,13 @@ impl dyn HelmChart + '_ {
         let payload = cx
             .phase("check_prerequisites", || self.check_prerequisites(cx))
             .await?;
+        if outputs::are_used(cx) {
+            cx.phase("outputs", || outputs::read(cx)).await?;
+        }
+        if cx.action.deploys() {
+            cx.phase("namespace", || deploy::ensure_namespace(cx))
+                .await?;
+        }
         let payload = cx.phase("pre", || self.pre_exec(cx, payload)).await?;
         let before_exec = payload.clone();
         let payload = match self.act(cx, payload).await {
@@ -106,7 +115,8 @@ impl dyn HelmChart + '_ {
         })
     }
 
-    /// Exec with the phases around it that belong to it: namespace, reinstall, ready.
+    /// Exec with the phases around it that belong to it: reinstall, ready. Tried again as `retry`
+    /// of the chart says.
     async fn act(
         &self,
         cx: &Context<'_>,
@@ -116,16 +126,29 @@ impl dyn HelmChart + '_ {
             cx.reached(Milestone::Ready);
             return Ok(payload);
         }
-        if cx.action.deploys() {
-            cx.step("namespace", deploy::ensure_namespace(cx))
-                .await
-                .map_err(at("namespace"))?;
-        }
         if cx.action == Action::Reinstall {
             cx.step("reinstall", deploy::remove_old(cx))
                 .await
                 .map_err(at("reinstall"))?;
         }
+        let mut attempt = 1;
+        loop {
+            match self.try_once(cx, payload.clone()).await {
+                Ok(payload) => return Ok(payload),
+                Err((phase, error)) => retry::again(cx, &cx.chart.retry, attempt, error)
+                    .await
+                    .map_err(at(phase))?,
+            }
+            attempt += 1;
+        }
+    }
+
+    /// One attempt at exec, and at getting ready.
+    async fn try_once(
+        &self,
+        cx: &Context<'_>,
+        payload: Payload,
+    ) -> Result<Payload, (&'static str, StepError)> {
         let payload = cx
             .step("exec", self.exec(cx, payload))
             .await
@@ -150,6 +173,7 @@ impl dyn HelmChart + '_ {
         error: StepError,
         payload: Payload,
     ) -> Failure {
+        cx.lift_deadline();
         let mut attached = Vec::new();
         if !error.cancelled {
             let hook = cx.step("on_failure", self.on_deploy_failure(cx, &error, payload));

@@ -5,7 +5,7 @@
 //! trait a program may implement, [`CommonChart`] for everybody else) in a [`Context`]:
 //!
 //! ```text
-//! [fetch] → check_prerequisites → pre → [namespace] → [reinstall] → exec → [ready] → post → validate
+//! [fetch] → check_prerequisites → [namespace] → pre → [reinstall] → exec → [ready] → post → validate
 //!                                                                     └ failed ┴→ on_failure → [rollback]
 //! ```
 //!
@@ -40,6 +40,7 @@
 //! | B38 | an empty validate | the workloads are always awaited; `validate` steps come on top |
 //! | B45 | Helm's own features | history, manual rollback and release lock stay Helm's: same records, same names |
 
+mod class;
 pub mod common;
 mod context;
 mod crds;
@@ -50,14 +51,18 @@ mod executor;
 mod helm_chart;
 mod intents;
 mod late;
+mod outputs;
 mod patience;
 mod payload;
 mod purge;
 pub mod ready;
 mod recover;
 pub mod remove;
+mod retry;
 mod rollback;
 mod steps;
+#[cfg(test)]
+pub(crate) mod testing;
 mod words;
 
 pub use context::{Context, RunContext};

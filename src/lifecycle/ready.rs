@@ -4,7 +4,7 @@
 //! holds neither a process nor a slot. When it does not get ready, the record is set to `failed`
 //! with the reason, as Helm itself would have done.
 
-use std::future::Future;
+use std::{future::Future, time::Duration};
 
 use tokio::time::Instant;
 
@@ -14,7 +14,7 @@ use crate::{
     engine::Cancelled,
     release::manifest_objects,
     shutdown::Level,
-    stack::Wait,
+    stack::{ErrorClass, Wait},
 };
 
 /// At most this many objects are named in one sentence.
@@ -22,6 +22,29 @@ const NAMED: usize = 3;
 
 /// What the description of a revision begins with that we set to failed.
 pub(super) const FAILED: &str = "stackctl: ";
+
+/// How long something may take.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limit {
+    /// Its end.
+    pub until: Instant,
+    /// Its length, for messages.
+    pub timeout: Duration,
+}
+
+impl Limit {
+    /// From now on.
+    pub(super) fn of(timeout: Duration) -> Self {
+        Self {
+            until: Instant::now() + timeout,
+            timeout,
+        }
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        Instant::now() >= self.until
+    }
+}
 
 /// Whether anybody waits for this chart.
 pub(super) fn is_awaited(cx: &Context<'_>) -> bool {
@@ -76,20 +99,42 @@ pub(super) async fn objects_of(
 
 /// Waits until objects are ready, up to the chart's timeout, interruptibly.
 pub async fn wait_for(cx: &Context<'_>, objects: &[ObjectRef]) -> Result<(), StepError> {
-    let deadline = Instant::now() + cx.chart.timeout;
-    let mut on_status = status(cx);
-    let waiting = cx.run.watches.wait_ready(objects, deadline, &mut on_status);
-    let result = interruptible(cx, waiting).await?;
-    result.map_err(|error| late(cx, &error, "ready"))
+    ready_within(cx, objects, cx.limit(cx.chart.timeout)).await
 }
 
 /// Waits until objects are gone, up to the chart's timeout, interruptibly.
 pub async fn wait_gone(cx: &Context<'_>, objects: &[ObjectRef]) -> Result<(), StepError> {
-    let deadline = Instant::now() + cx.chart.timeout;
+    gone_within(cx, objects, cx.limit(cx.chart.timeout)).await
+}
+
+/// Waits until objects are ready, interruptibly.
+pub(super) async fn ready_within(
+    cx: &Context<'_>,
+    objects: &[ObjectRef],
+    limit: Limit,
+) -> Result<(), StepError> {
     let mut on_status = status(cx);
-    let waiting = cx.run.watches.wait_gone(objects, deadline, &mut on_status);
+    let waiting = cx
+        .run
+        .watches
+        .wait_ready(objects, limit.until, &mut on_status);
     let result = interruptible(cx, waiting).await?;
-    result.map_err(|error| late(cx, &error, "gone"))
+    result.map_err(|error| late(&error, "ready", limit))
+}
+
+/// Waits until objects are gone, interruptibly.
+pub(super) async fn gone_within(
+    cx: &Context<'_>,
+    objects: &[ObjectRef],
+    limit: Limit,
+) -> Result<(), StepError> {
+    let mut on_status = status(cx);
+    let waiting = cx
+        .run
+        .watches
+        .wait_gone(objects, limit.until, &mut on_status);
+    let result = interruptible(cx, waiting).await?;
+    result.map_err(|error| late(&error, "gone", limit))
 }
 
 pub(super) async fn interruptible<T>(
@@ -114,17 +159,14 @@ fn status(cx: &Context<'_>) -> impl FnMut(&Progress) + Send {
     }
 }
 
-fn late(cx: &Context<'_>, error: &NotReady, wanted: &str) -> StepError {
-    let message = if error.failed.is_empty() {
-        format!(
-            "not {wanted} after {}: {}",
-            in_words(cx.chart.timeout),
-            list(&error.late)
-        )
+fn late(error: &NotReady, wanted: &str, limit: Limit) -> StepError {
+    let step_error = if error.failed.is_empty() {
+        let after = in_words(limit.timeout);
+        let message = format!("not {wanted} after {after}: {}", list(&error.late));
+        StepError::new(message).of_class(ErrorClass::Timeout)
     } else {
-        format!("failed to get {wanted}: {}", list(&error.failed))
+        StepError::new(format!("failed to get {wanted}: {}", list(&error.failed)))
     };
-    let step_error = StepError::new(message);
     match &error.trouble {
         Some(trouble) => step_error.cause(trouble.to_string()),
         None => step_error,

@@ -9,9 +9,13 @@
 use std::{future::Future, time::Duration};
 
 use jiff::Timestamp;
-use tokio::time::Instant;
 
-use super::{Context, StepError, ready::FAILED, remove, words::in_words};
+use super::{
+    Context, StepError,
+    ready::{FAILED, Limit},
+    remove,
+    words::in_words,
+};
 use crate::{
     cluster::ClusterError,
     helm::{self, Aftermath, HelmError},
@@ -47,20 +51,6 @@ pub(super) enum Depth {
     Label,
     /// The payload, as Helm.
     Payload,
-}
-
-/// Until when operations of others are waited for.
-pub(super) struct Limit(Instant);
-
-impl Limit {
-    /// The chart's timeout, from now.
-    pub(super) fn new(cx: &Context<'_>) -> Self {
-        Self(Instant::now() + cx.chart.timeout)
-    }
-
-    pub(super) fn is_over(&self) -> bool {
-        Instant::now() >= self.0
-    }
 }
 
 /// The newest revision, and its record if it was read.

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::{
     Context, StepError, ready,
-    recover::{self, Depth, Limit, Next},
+    recover::{self, Depth, Next},
 };
 use crate::{
     cluster::ObjectRef,
@@ -23,7 +23,7 @@ const AT_ONCE: usize = 8;
 /// we do: on top of a live upgrade it would delete under its feet (helm.md section 2).
 pub async fn uninstall(cx: &Context<'_>) -> Result<(), StepError> {
     cx.unpark().await?;
-    let limit = Limit::new(cx);
+    let limit = cx.limit(cx.chart.timeout);
     let history = recover::clear_way(cx, Next::Remove, Depth::Payload, &limit).await?;
     finish(cx, &history).await
 }
@@ -39,7 +39,7 @@ pub(super) async fn finish(cx: &Context<'_>, history: &[Revision]) -> Result<(),
     let record = cx.run.releases.get(release, last.revision).await?;
     let uninstall = Uninstall {
         release: release.clone(),
-        timeout: cx.chart.timeout,
+        timeout: cx.limit(cx.chart.timeout).timeout,
         // Hooks that run after the deletion would run too early.
         wait: record.as_ref().is_some_and(has_post_delete_hooks),
     };

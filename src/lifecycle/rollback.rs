@@ -6,7 +6,7 @@
 
 use super::{
     Context, StepError, ready,
-    recover::{self, Depth, Limit, Next},
+    recover::{self, Depth, Next},
     remove,
 };
 use crate::{helm::Rollback, lock::Operation, stack::RollbackOnFailure};
@@ -29,7 +29,13 @@ pub(super) fn is_due(cx: &Context<'_>) -> bool {
 pub(super) async fn run(cx: &Context<'_>) -> Result<String, StepError> {
     let release = &cx.chart.release;
     cx.unpark().await?;
-    let history = recover::clear_way(cx, Next::RollBack, Depth::Payload, &Limit::new(cx)).await?;
+    let history = recover::clear_way(
+        cx,
+        Next::RollBack,
+        Depth::Payload,
+        &cx.limit(cx.chart.timeout),
+    )
+    .await?;
     let (Some(newest), Some(before)) = (history.last(), cx.memory().before) else {
         return Ok("nothing to roll back: no release was made".into());
     };

@@ -65,7 +65,7 @@ impl fmt::Display for Direction {
 }
 
 /// What a run does to a chart (design, "Words": action).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
     /// No release yet.

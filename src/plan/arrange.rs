@@ -17,7 +17,8 @@ pub struct CyclicPlan {
 impl Plan {
     /// A plan of these nodes, whose waits point into the list as given. They are put in order (by
     /// wave, then as given); their `wave` and `priority` are found here. What a plan says about
-    /// selection, environment, cluster and CRDs is left neutral: all charts, none, offline, none.
+    /// selection, environment, cluster, CRDs and time is left neutral: all charts, none, offline, none,
+    /// not known.
     pub fn from_nodes(
         stack: StackName,
         direction: Direction,
@@ -49,8 +50,16 @@ impl Plan {
             purge: false,
             kept_crds: Vec::new(),
             critical_path: critical_path(&nodes),
+            expected_ms: None,
             nodes,
         })
+    }
+}
+
+impl Plan {
+    /// Weight of the critical path; `None` without nodes.
+    pub(super) fn longest(&self) -> Option<u64> {
+        self.nodes.iter().map(|node| node.priority).max()
     }
 }
 
@@ -83,8 +92,8 @@ fn reorder(nodes: Vec<Node>, layers: &Layers, longest: &[u64]) -> Vec<Node> {
 fn critical_path(nodes: &[Node]) -> Vec<NodeIx> {
     let mut path: Vec<NodeIx> = Vec::new();
     let indexed = || (0..).map(NodeIx).zip(nodes);
-    let heaviest = nodes.iter().map(|node| node.priority).max().unwrap_or(0);
-    let mut wanted = heaviest;
+    let heaviest = nodes.iter().map(|node| node.priority).max();
+    let mut wanted = heaviest.unwrap_or(0);
     // Plan order is topological, so one pass finds every next member behind the last one.
     for (index, node) in indexed() {
         let follows = path

@@ -5,12 +5,13 @@
 //!  "charts":[{"name":"web","release":"web","namespace":"shop","chart":"./charts/web",
 //!    "version":"1.2.3","action":"install","reason":"not installed",
 //!    "needs":[{"chart":"db","until":"validated"}],"wave":1}],
-//!  "critical_path":["db","web"],"warnings":[],"kept_crds":[]}
+//!  "critical_path":["db","web"],"expected_ms":61000,"warnings":[],"kept_crds":[]}
 //! ```
-//! `environment`, `context` and `version` are null when there is none or it is not known; waves
-//! count from 0; `needs` is all that a chart waits for in this run, `after` included (on the way
-//! down: until `gone`). The CRDs of a chart are an entry of their own, named `web:crds`, which has
-//! one key more: `"crds":["…"]`, their names. `kept_crds` are those that a way down leaves.
+//! `environment`, `context` and `version` are null when there is none or it is not known, and so is
+//! `expected_ms`, how long the critical path takes as earlier runs tell; waves count from 0; `needs`
+//! is all that a chart waits for in this run, `after` included (on the way down: until `gone`). The
+//! CRDs of a chart are an entry of their own, named `web:crds`, which has one key more:
+//! `"crds":["…"]`, their names. `kept_crds` are those that a way down leaves.
 
 use serde::Serialize;
 
@@ -35,6 +36,7 @@ pub fn json(plan: &Plan) -> String {
         waves,
         charts: plan.nodes.iter().map(|node| chart(plan, node)).collect(),
         critical_path: plan.critical_path.iter().map(name).collect(),
+        expected_ms: plan.expected_ms,
         warnings: &plan.warnings,
         kept_crds: plan.kept_crds.iter().map(|crd| crd.name.as_str()).collect(),
     };
@@ -51,6 +53,7 @@ struct Document<'a> {
     waves: Vec<Vec<&'a NodeName>>,
     charts: Vec<Row<'a>>,
     critical_path: Vec<&'a NodeName>,
+    expected_ms: Option<u64>,
     warnings: &'a [String],
     kept_crds: Vec<&'a str>,
 }

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::name::{ChartName, NodeName};
+use super::Node;
+use crate::name::{Action, ChartName, NodeName};
 
 /// What is known beside the stack and its releases when a plan is made. Everything may be missing.
 #[derive(Debug, Clone, Default)]
@@ -11,9 +12,30 @@ pub struct Known {
     pub context: Option<String>,
     /// What was found in the charts' files.
     pub contents: BTreeMap<ChartName, Contents>,
-    /// How long nodes took in earlier runs, in milliseconds. Those without an entry count as the
-    /// mean of the others.
-    pub durations: BTreeMap<NodeName, u64>,
+    /// How long nodes took in earlier runs for an action, in milliseconds. Those of a plan that have
+    /// no entry count as the mean of the others.
+    pub durations: BTreeMap<(NodeName, Action), u64>,
+}
+
+impl Known {
+    /// Gives nodes the weights that earlier runs tell; others count as the mean of those. False if
+    /// nothing is told of any.
+    pub(super) fn weigh(&self, nodes: &mut [Node]) -> bool {
+        let of = |node: &Node| {
+            let learned = self.durations.get(&(node.key.clone(), node.action));
+            learned.map(|&milliseconds| milliseconds.max(1))
+        };
+        let weights: Vec<Option<u64>> = nodes.iter().map(of).collect();
+        let known = || weights.iter().flatten();
+        let sum = known().fold(0_u64, |sum, &one| sum.saturating_add(one));
+        let Some(mean) = sum.checked_div(known().count() as u64) else {
+            return false;
+        };
+        for (node, weight) in nodes.iter_mut().zip(&weights) {
+            node.weight = weight.unwrap_or(mean);
+        }
+        true
+    }
 }
 
 /// What the files of a chart say.

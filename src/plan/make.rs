@@ -184,7 +184,8 @@ impl<'a> Draft<'a> {
         let stack = self.graph.stack();
         let brought = self.brought();
         let leaving = self.leaving();
-        let nodes = self.nodes(&brought, &leaving);
+        let mut nodes = self.nodes(&brought, &leaving);
+        let is_learned = self.known.weigh(&mut nodes);
         let plan = Plan::from_nodes(stack.name.clone(), self.direction, nodes);
         let plan = plan.map_err(PlanError::Cyclic)?;
         // Several charts may carry one CRD: it is ours if any of them says so.
@@ -205,6 +206,7 @@ impl<'a> Draft<'a> {
                 .into_iter()
                 .map(|(name, is_ours)| KeptCrd { name, is_ours })
                 .collect(),
+            expected_ms: plan.longest().filter(|_| is_learned),
             ..plan
         })
     }
@@ -264,7 +266,6 @@ impl<'a> Draft<'a> {
     }
 
     fn nodes(&self, brought: &Brought<'a>, leaving: &BTreeMap<usize, Leaving>) -> Vec<Node> {
-        let weight = self.default_weight();
         let mut nodes = Nodes::default();
         for index in self.selection.indices() {
             if let Some(own) = brought.own(index) {
@@ -273,9 +274,9 @@ impl<'a> Draft<'a> {
                     Some(observed) => crds::decide(self.chart(index).crds, own, observed),
                 };
                 let names = own.iter().map(|crd| crd.name.clone()).collect();
-                nodes.add(index, self.crd_node(index, decision, names, weight));
+                nodes.add(index, self.crd_node(index, decision, names));
             }
-            nodes.add(index, self.chart_node(index, weight));
+            nodes.add(index, self.chart_node(index));
         }
         for index in self.selection.indices() {
             nodes.wait_for_crds(index, brought.bringers(index), false);
@@ -298,7 +299,7 @@ impl<'a> Draft<'a> {
                     Some(_) => format!("made by this stack: {}", names.join(", ")),
                 };
                 let decision = (Action::Uninstall, reason);
-                (index, self.crd_node(index, decision, names, weight))
+                (index, self.crd_node(index, decision, names))
             });
             nodes.add_last(purging.collect());
         }
@@ -318,7 +319,7 @@ impl<'a> Draft<'a> {
         }
     }
 
-    fn chart_node(&self, index: usize, weight: u64) -> Node {
+    fn chart_node(&self, index: usize) -> Node {
         let chart = self.chart(index);
         let contents = self.contents(index);
         let desired = Desired { chart, contents };
@@ -326,23 +327,23 @@ impl<'a> Draft<'a> {
             None => desired.guess(self.direction),
             Some(observed) => desired.decide(self.direction, observed.releases.get(&chart.release)),
         };
-        self.node(index, chart.name.clone().into(), decision, weight)
+        let (action, reason) = decision;
+        let decision = (action, with_known_after(chart, action, reason));
+        self.node(index, chart.name.clone().into(), decision)
     }
 
-    fn crd_node(&self, index: usize, decision: Decision, crds: Vec<String>, weight: u64) -> Node {
+    fn crd_node(&self, index: usize, decision: Decision, crds: Vec<String>) -> Node {
         let key = NodeName::crds(self.chart(index).name.clone());
         Node {
             crds,
-            ..self.node(index, key, decision, weight)
+            ..self.node(index, key, decision)
         }
     }
 
-    /// A node of the chart; `weight` counts if it is not known how long it takes.
-    fn node(&self, index: usize, key: NodeName, decision: Decision, weight: u64) -> Node {
+    /// A node of the chart that is not weighed yet.
+    fn node(&self, index: usize, key: NodeName, (action, reason): Decision) -> Node {
         let chart = self.chart(index);
         let contents = self.contents(index);
-        let learned = self.known.durations.get(&key);
-        let (action, reason) = decision;
         Node {
             key,
             release: chart.release.clone(),
@@ -352,26 +353,25 @@ impl<'a> Draft<'a> {
             reason,
             crds: Vec::new(),
             waits: Vec::new(),
-            weight: learned.map_or(weight, |&millis| millis.max(1)),
+            weight: 1,
             wave: 0,
             priority: 0,
         }
     }
+}
 
-    /// Of a node whose duration is not known: the mean of those that are.
-    fn default_weight(&self) -> u64 {
-        let charts = &self.graph.stack().charts;
-        let is_selected = |node: &NodeName| {
-            let index = charts.get_index_of(&node.chart);
-            index.is_some_and(|index| self.selection.holds(index))
-        };
-        let learned = self.known.durations.iter();
-        let learned = learned.filter(|(node, _)| is_selected(node));
-        let (sum, n) = learned.fold((0_u64, 0), |(sum, n), (_, &one)| {
-            (sum.saturating_add(one), n + 1)
-        });
-        sum.checked_div(n).unwrap_or(1).max(1)
+/// Says what a plan cannot know: what of the cluster a chart refers to.
+fn with_known_after(chart: &Chart, action: Action, reason: String) -> String {
+    let outputs = chart.outputs_in_use(action);
+    let charts: BTreeSet<&str> = outputs.iter().map(|(chart, _)| chart.as_str()).collect();
+    if charts.is_empty() {
+        return reason;
     }
+    let charts: Vec<&str> = charts.into_iter().collect();
+    format!(
+        "{reason}; refers to what is known after {}",
+        charts.join(", ")
+    )
 }
 
 /// All reasons at once, or none.

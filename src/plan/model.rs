@@ -37,6 +37,8 @@ pub struct Plan {
     pub kept_crds: Vec<KeptCrd>,
     /// The path that bounds the run's duration, first to last.
     pub critical_path: Vec<NodeIx>,
+    /// How long that path takes, in milliseconds: `None` as long as no earlier run tells.
+    pub expected_ms: Option<u64>,
 }
 
 /// One chart of a plan, or its CRDs.
@@ -59,7 +61,7 @@ pub struct Node {
     pub crds: Vec<String>,
     /// What must happen before it starts.
     pub waits: Vec<Wait>,
-    /// Expected cost: milliseconds when learned, else 1 for each chart.
+    /// Expected cost: milliseconds where earlier runs tell of any node of the plan, else 1.
     pub weight: u64,
     /// Generation of the topological order, from 0.
     pub wave: usize,

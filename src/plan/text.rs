@@ -35,12 +35,26 @@ pub fn text(plan: &Plan) -> String {
             .iter()
             .map(|&ix| plan.node(ix).key.to_string());
         let path = names.collect::<Vec<_>>().join(" -> ");
-        lines.push(format!("\ncritical path  {path}"));
+        let time = plan.expected_ms.map_or_else(String::new, |milliseconds| {
+            format!(" (about {}, as in earlier runs)", about(milliseconds))
+        });
+        lines.push(format!("\ncritical path  {path}{time}"));
     }
     let warnings = plan.warnings.iter();
     lines.extend(warnings.map(|warning| format!("\nwarning: {warning}")));
     lines.push(format!("\n{}\n", counts(plan)));
     lines.join("\n")
+}
+
+/// An expected duration, in the units that matter: `4s`, `2m05s`, `1h02m`.
+fn about(milliseconds: u64) -> String {
+    let seconds = milliseconds.div_ceil(1000);
+    let minutes = seconds / 60;
+    match (minutes / 60, minutes) {
+        (0, 0) => format!("{seconds}s"),
+        (0, _) => format!("{minutes}m{:02}s", seconds % 60),
+        (hours, _) => format!("{hours}h{:02}m", minutes % 60),
+    }
 }
 
 /// CRDs that are spelled out before it says `and n more`.

@@ -11,7 +11,7 @@ use super::{
     codec::{decode_base64, encode_base64},
 };
 use crate::{
-    cluster::{Cluster, ClusterError, ObjectRef},
+    cluster::{Cluster, ClusterError, Deletion, ObjectRef},
     name::{Namespace, ReleaseId, ReleaseName, ReleaseStatus},
 };
 
@@ -196,11 +196,13 @@ impl Releases {
     /// else wrote it since it was read; one that is gone is no error.
     pub async fn forget(&self, record: &Record) -> Result<(), StoreError> {
         let version = record.secret["metadata"]["resourceVersion"].as_str();
+        let deletion = Deletion {
+            resource_version: Some(version.unwrap_or_default().to_owned()),
+            ..Deletion::default()
+        };
         let object = object(&record.release, record.revision);
-        let deleted = self
-            .cluster
-            .delete_version(&object, version.unwrap_or_default());
-        Ok(deleted.await?)
+        self.cluster.delete_with(&object, &deletion).await?;
+        Ok(())
     }
 }
 

@@ -34,9 +34,19 @@ pub(super) struct Chart {
     pub(super) action: Option<Action>,
     /// Steps under way, the innermost last.
     pub(super) steps: Vec<String>,
+    /// Every step that was begun, in that order.
+    pub(super) log: Vec<Step>,
     /// What the step waits for, in its own words.
     pub(super) status: Option<String>,
     pub(super) state: State,
+}
+
+/// A step that was begun.
+#[derive(Debug, Clone)]
+pub(super) struct Step {
+    pub(super) name: String,
+    /// Whether it did what it should, and how many milliseconds it took.
+    pub(super) ended: Option<(bool, u64)>,
 }
 
 /// How far a chart is.
@@ -144,6 +154,11 @@ impl Board {
 }
 
 impl Chart {
+    /// Whether nothing says how it ended.
+    pub(super) fn is_under_way(&self) -> bool {
+        !matches!(self.state, State::Finished { .. })
+    }
+
     fn apply(&mut self, kind: &EventKind, elapsed_ms: u64) {
         match kind {
             EventKind::ChartStarted { action } => {
@@ -154,9 +169,21 @@ impl Chart {
             }
             EventKind::StepStarted { step } => {
                 self.steps.push(step.clone());
+                self.log.push(Step {
+                    name: step.clone(),
+                    ended: None,
+                });
                 self.status = None;
             }
-            EventKind::StepFinished { step, .. } => {
+            EventKind::StepFinished {
+                step,
+                ok,
+                duration_ms,
+            } => {
+                let is_meant = |begun: &&mut Step| begun.name == *step && begun.ended.is_none();
+                if let Some(begun) = self.log.iter_mut().rev().find(is_meant) {
+                    begun.ended = Some((*ok, *duration_ms));
+                }
                 if let Some(index) = self.steps.iter().rposition(|running| running == step) {
                     self.steps.remove(index);
                 }

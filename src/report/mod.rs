@@ -2,9 +2,10 @@
 //!
 //! Everything here is a fold over the events of a run: [`Terminal`] (a line per running chart,
 //! redrawn), [`Lines`] (plain lines, for logs), [`JsonLines`] (the events themselves) while it
-//! goes on, and [`Summary`] at its end. A [`Watcher`] runs them on a thread of their own, so that
+//! goes on, [`Summary`] at its end, and [`Account`] for one who looks back later. A [`Watcher`] runs them on a thread of their own, so that
 //! neither a slow terminal nor a closed pipe holds up a run.
 
+mod account;
 mod board;
 mod echo;
 mod frame;
@@ -12,17 +13,20 @@ mod json;
 mod lines;
 mod summary;
 mod table;
+mod tally;
 mod terminal;
 mod text;
 mod watcher;
 mod wording;
 
+pub use account::{Account, Ending, FullAccount};
 pub use frame::Size;
 pub use json::JsonLines;
 pub use lines::Lines;
 pub use summary::{Closing, Summary};
 pub use table::{Align, Table};
 pub use terminal::Terminal;
+pub use text::age;
 pub use watcher::{Notices, Watcher};
 
 use std::io;

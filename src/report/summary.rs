@@ -3,13 +3,14 @@
 use std::{fmt::Write, path::Path};
 
 use super::{
-    board::{Board, Chart, State},
+    board::{Board, Chart, State, Step},
     table::{Align, Table},
+    tally,
     text::{Palette, clean, duration, paint},
 };
 use crate::{
     event::{ChartOutcome, Event, Failure, RunOutcome},
-    name::{Action, NodeName, Part},
+    name::{Action, NodeName},
 };
 
 /// Takes the events of a run; tells at its end what became of it.
@@ -20,6 +21,10 @@ pub struct Summary {
 
 /// What the summary cannot know from the events, and how it is drawn.
 #[derive(Debug, Clone, Copy, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "facts that do not depend on each other"
+)]
 pub struct Closing<'a> {
     /// Where journal and dossiers lie.
     pub run_folder: Option<&'a Path>,
@@ -27,6 +32,10 @@ pub struct Closing<'a> {
     pub go_on: Option<&'a str>,
     /// Failures and the last line only.
     pub quiet: bool,
+    /// For one who looks back at a run: every chart and each of its steps.
+    pub steps: bool,
+    /// The run is still at work, as far as anyone knows.
+    pub live: bool,
     /// With colours.
     pub color: bool,
 }
@@ -40,12 +49,12 @@ impl Summary {
     /// The whole summary, as lines. Empty if the run never started.
     pub fn render(&self, closing: &Closing<'_>) -> String {
         let palette = Palette::new(closing.color);
-        let Some(last) = self.last_line(&palette) else {
+        let Some(last) = self.last_line(closing, &palette) else {
             return String::new();
         };
         let mut blocks = Vec::new();
         if !closing.quiet {
-            let table = self.table(&palette);
+            let table = self.table(closing, &palette);
             if !table.is_empty() {
                 blocks.push(table.render());
             }
@@ -60,7 +69,7 @@ impl Summary {
     }
 
     /// Every chart something was done to, or should have been.
-    fn table(&self, palette: &Palette) -> Table {
+    fn table(&self, closing: &Closing<'_>, palette: &Palette) -> Table {
         let mut table = Table::new(&[
             ("CHART", Align::Left),
             ("ACTION", Align::Left),
@@ -69,38 +78,19 @@ impl Summary {
             ("", Align::Left),
         ]);
         for (name, chart) in &self.board.charts {
-            let State::Finished {
-                outcome,
-                because,
-                duration_ms,
-                failure,
-            } = &chart.state
-            else {
-                continue;
-            };
-            let style = match outcome {
-                ChartOutcome::Unchanged => continue,
-                ChartOutcome::Succeeded => palette.good,
-                ChartOutcome::Skipped => palette.faint,
-                ChartOutcome::Failed => palette.bad,
-                ChartOutcome::NotRun | ChartOutcome::Cancelled => palette.warning,
-            };
-            let time = match outcome {
-                ChartOutcome::NotRun => "-".to_owned(),
-                _ => duration(*duration_ms),
-            };
-            let note = match (because, failure) {
-                (Some(because), _) => format!("because of {because}"),
-                (None, Some(failure)) => format!("at {}", clean(&failure.step)),
-                (None, None) => String::new(),
-            };
-            table.row([
-                name.to_string(),
-                chart.action.map_or("-", Action::as_str).to_owned(),
-                paint(style, outcome.as_str()),
-                time,
-                note,
-            ]);
+            let is_unchanged = matches!(
+                chart.state,
+                State::Finished {
+                    outcome: ChartOutcome::Unchanged,
+                    ..
+                }
+            );
+            if closing.steps || !(is_unchanged || chart.is_under_way()) {
+                table.row(chart_row(name, chart, closing.live, palette));
+            }
+            for step in chart.log.iter().filter(|_| closing.steps) {
+                table.row(step_row(step, closing.live, palette));
+            }
         }
         table
     }
@@ -119,7 +109,7 @@ impl Summary {
     }
 
     /// `platform: up failed after 12.3s: 1 installed, 1 failed, 2 not run`.
-    fn last_line(&self, palette: &Palette) -> Option<String> {
+    fn last_line(&self, closing: &Closing<'_>, palette: &Palette) -> Option<String> {
         let head = self.board.head.as_ref()?;
         let (outcome, elapsed_ms) = match self.board.end {
             Some((outcome, duration_ms)) => (Some(outcome), duration_ms),
@@ -132,50 +122,16 @@ impl Summary {
                 palette.warning,
                 format!("{} interrupted after", head.direction),
             ),
+            None if closing.live => (palette.warning, format!("{} under way for", head.direction)),
             None => (palette.bad, format!("{} broke off after", head.direction)),
         };
-        let counts = match (self.counts(Part::Chart), self.counts(Part::Crds)) {
-            (None, None) => "nothing to do".to_owned(),
-            (Some(charts), None) => charts,
-            (None, Some(crds)) => format!("CRDs: {crds}"),
-            (Some(charts), Some(crds)) => format!("{charts}; CRDs: {crds}"),
-        };
+        let counts = tally::in_words(&self.board);
         Some(format!(
             "{}: {} {}: {counts}\n",
             paint(palette.strong, &head.stack),
             paint(style, &words),
             duration(elapsed_ms),
         ))
-    }
-
-    /// `2 installed, 1 failed`: what was done first, what was not done last. `None` if the run has
-    /// no such nodes.
-    fn counts(&self, part: Part) -> Option<String> {
-        const WORDS: [&str; 11] = [
-            "installed",
-            "upgraded",
-            "reinstalled",
-            "uninstalled",
-            "deployed",
-            "unchanged",
-            "skipped",
-            "failed",
-            "cancelled",
-            "not run",
-            "unknown",
-        ];
-        let of = |word: &str| {
-            let nodes = self.board.charts.iter();
-            let nodes = nodes.filter(|(name, _)| name.part == part);
-            nodes.filter(|(_, chart)| ending(chart) == word).count()
-        };
-        let counts: Vec<String> = WORDS
-            .iter()
-            .map(|word| (of(word), word))
-            .filter(|&(count, _)| count > 0)
-            .map(|(count, word)| format!("{count} {word}"))
-            .collect();
-        (!counts.is_empty()).then(|| counts.join(", "))
     }
 
     fn next_steps(&self, closing: &Closing<'_>, palette: &Palette) -> String {
@@ -195,19 +151,59 @@ impl Summary {
     }
 }
 
-/// How a chart ended, in a word for counting.
-fn ending(chart: &Chart) -> &'static str {
-    let State::Finished { outcome, .. } = chart.state else {
-        return "unknown";
+fn chart_row(name: &NodeName, chart: &Chart, live: bool, palette: &Palette) -> [String; 5] {
+    let (outcome, time, note) = match &chart.state {
+        State::Finished {
+            outcome,
+            because,
+            duration_ms,
+            failure,
+        } => {
+            let style = match outcome {
+                ChartOutcome::Succeeded => palette.good,
+                ChartOutcome::Unchanged | ChartOutcome::Skipped => palette.faint,
+                ChartOutcome::Failed => palette.bad,
+                ChartOutcome::NotRun | ChartOutcome::Cancelled => palette.warning,
+            };
+            let time = match outcome {
+                ChartOutcome::NotRun => "-".to_owned(),
+                _ => duration(*duration_ms),
+            };
+            let note = match (because, failure) {
+                (Some(because), _) => format!("because of {because}"),
+                (None, Some(failure)) => format!("at {}", clean(&failure.step)),
+                (None, None) => String::new(),
+            };
+            (paint(style, outcome.as_str()), time, note)
+        }
+        State::Running { .. } => {
+            let note = chart.steps.last();
+            let note = note.map_or_else(String::new, |step| format!("at {}", clean(step)));
+            (unfinished(live, palette), "-".to_owned(), note)
+        }
+        State::Waiting => {
+            let word = if live { "waiting" } else { "not run" };
+            (paint(palette.warning, word), "-".to_owned(), String::new())
+        }
     };
-    match (outcome, chart.action) {
-        (ChartOutcome::Succeeded, Some(Action::Install)) => "installed",
-        (ChartOutcome::Succeeded, Some(Action::Upgrade)) => "upgraded",
-        (ChartOutcome::Succeeded, Some(Action::Reinstall)) => "reinstalled",
-        (ChartOutcome::Succeeded, Some(Action::Uninstall)) => "uninstalled",
-        (ChartOutcome::Succeeded, _) => "deployed",
-        (other, _) => other.as_str(),
-    }
+    let action = chart.action.map_or("-", Action::as_str).to_owned();
+    [name.to_string(), action, outcome, time, note]
+}
+
+fn step_row(step: &Step, live: bool, palette: &Palette) -> [String; 5] {
+    let (outcome, time) = match step.ended {
+        Some((true, time)) => (paint(palette.faint, "done"), duration(time)),
+        Some((false, time)) => (paint(palette.bad, "failed"), duration(time)),
+        None => (unfinished(live, palette), "-".to_owned()),
+    };
+    let name = format!("  {}", clean(&step.name));
+    [name, String::new(), outcome, time, String::new()]
+}
+
+/// What has no end: it may still have one, or never will.
+fn unfinished(live: bool, palette: &Palette) -> String {
+    let word = if live { "running" } else { "cut off" };
+    paint(palette.warning, word)
 }
 
 fn is_merely_cancelled(failure: &Failure) -> bool {
@@ -274,17 +270,82 @@ mod tests {
         report::samples::{self, Script},
     };
 
-    fn render(events: &[Event], quiet: bool, color: bool) -> String {
+    fn summary(events: &[Event]) -> Summary {
         let mut summary = Summary::default();
         for event in events {
             summary.event(event);
         }
-        summary.render(&Closing {
+        summary
+    }
+
+    fn render(events: &[Event], quiet: bool, color: bool) -> String {
+        summary(events).render(&Closing {
             run_folder: Some(Path::new(".stackctl/runs/20261122t163501-ab12cd")),
             go_on: Some("stackctl up -f platform.toml"),
             quiet,
             color,
+            ..Closing::default()
         })
+    }
+
+    /// As one who looks back sees it.
+    fn look_back(events: &[Event], live: bool) -> String {
+        summary(events).render(&Closing {
+            run_folder: Some(Path::new("runs/20261122t163501-ab12cd")),
+            steps: true,
+            live,
+            ..Closing::default()
+        })
+    }
+
+    #[test]
+    fn one_who_looks_back_sees_every_chart_and_its_steps() {
+        insta::assert_snapshot!(look_back(&samples::failed_run(), false), @r#"
+        CHART          ACTION     OUTCOME     TIME
+        storage-class  unchanged  unchanged   0.0s
+        db             install    succeeded  12.2s
+          exec                    done        0.1s
+          ready                   done        0.1s
+        api            upgrade    failed      4.2s  at exec
+          exec                    failed      0.1s
+        web            -          not run        -  because of api
+
+        api: failed at exec: helm upgrade of shop/api failed
+          │ Error: UPGRADE FAILED: failed to create resource:
+          │ Deployment "api" is invalid: spec.replicas: must be greater than 0
+          deployment/api: 0 of 2 ready
+            pod api-7d9f: api: CrashLoopBackOff, exit code 1
+          also: on_failure/run failed: exit code 3
+          hint: all of it is in api.dossier.txt of the run folder
+
+        platform: up failed after 16.5s: 1 installed, 1 unchanged, 1 failed, 1 not run
+          details in runs/20261122t163501-ab12cd
+        "#);
+    }
+
+    #[test]
+    fn one_who_looks_back_sees_where_a_run_was_cut_off() {
+        insta::assert_snapshot!(look_back(&samples::waiting_run(), false), @r"
+        CHART                  ACTION   OUTCOME  TIME
+        db                     install  cut off     -  at ready
+          ready                         cut off     -
+        kube-prometheus-stack  upgrade  cut off     -  at validate/pods
+          validate                      cut off     -
+          validate/pods                 cut off     -
+        cache                  install  cut off     -
+        api                    -        not run     -
+        web                    -        not run     -
+
+        platform: up broke off after 9.0s: 3 unfinished, 2 not run
+          details in runs/20261122t163501-ab12cd
+        ");
+        let text = look_back(&samples::waiting_run(), true);
+        assert!(
+            text.contains("up under way for 9.0s: 3 unfinished, 2 not run"),
+            "{text}"
+        );
+        assert!(text.contains("validate/pods"), "{text}");
+        assert!(!text.contains("cut off"), "{text}");
     }
 
     #[test]
@@ -432,7 +493,7 @@ mod tests {
     fn a_run_that_broke_off_is_not_called_done() {
         let text = render(&samples::waiting_run(), false, false);
         assert!(
-            text.contains("up broke off after 9.0s: 5 unknown"),
+            text.contains("up broke off after 9.0s: 3 unfinished, 2 not run"),
             "{text}"
         );
     }

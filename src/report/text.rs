@@ -1,6 +1,7 @@
 //! Text for terminals: widths, cleaning, durations, styles.
 
 use anstyle::{AnsiColor, Style};
+use jiff::Timestamp;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// Foreign text made harmless: no escape sequences, no control characters (a chart's notes must
@@ -70,6 +71,18 @@ pub(super) fn clock(milliseconds: u64) -> String {
         (0, 0) => format!("{seconds}s"),
         (0, _) => format!("{minutes}m{:02}s", seconds % 60),
         (hours, _) => format!("{hours}h{:02}m", minutes % 60),
+    }
+}
+
+/// How long ago a moment is, as kubectl writes ages: two units at most, none below seconds.
+pub fn age(since: Timestamp, now: Timestamp) -> String {
+    let seconds = now.duration_since(since).as_secs().max(0);
+    let (days, hours, minutes) = (seconds / 86400, seconds / 3600 % 24, seconds / 60 % 60);
+    match (days, hours, minutes) {
+        (0, 0, 0) => format!("{seconds}s"),
+        (0, 0, m) => format!("{m}m{}s", seconds % 60),
+        (0, h, m) => format!("{h}h{m}m"),
+        (d, h, _) => format!("{d}d{h}h"),
     }
 }
 
@@ -156,6 +169,21 @@ mod tests {
         ] {
             assert_eq!(duration(milliseconds), measured);
             assert_eq!(clock(milliseconds), running);
+        }
+    }
+
+    #[test]
+    fn ages_are_short() {
+        let now = Timestamp::UNIX_EPOCH + jiff::SignedDuration::from_hours(24 * 365);
+        for (seconds, expected) in [
+            (-5, "0s"),
+            (59, "59s"),
+            (61, "1m1s"),
+            (3700, "1h1m"),
+            (90_000, "1d1h"),
+        ] {
+            let since = now - jiff::SignedDuration::from_secs(seconds);
+            assert_eq!(age(since, now), expected);
         }
     }
 }

@@ -8,7 +8,9 @@ use std::{
 
 use jiff::Timestamp;
 
-use super::{Notice, RunError, Session, crds, late::Late, lock, preflight, render::Renderer};
+use super::{
+    Notice, RunError, Session, crds, history, late::Late, lock, preflight, render::Renderer,
+};
 use crate::{
     cluster::Watches,
     engine::{self, Options, Outcome, Policy, Sink, SinkError},
@@ -72,7 +74,7 @@ impl Session {
             charts = preflight::run(self, plan, &scope, &renderer) => charts?,
             () = shutdown.reached(Level::Drain) => return Err(RunError::Interrupted),
         };
-        let journal = Journal::create(&self.settings.state_dir.join("runs"), &id)?;
+        let journal = Journal::create(&history::folder(&self.settings.state_dir), &id)?;
         let lock = lock::take(self, plan.direction, &id, trigger, notice).await?;
         let late = self.gathered().fetching.map(|fetching| {
             let late: Arc<dyn LateCharts> = Arc::new(Late {
@@ -111,6 +113,8 @@ impl Session {
         let folder = journal.folder().path().to_owned();
         let mut recorder = Recorder { journal, watch };
         let outcome = engine::run(plan, Arc::new(executor), options, shutdown, &mut recorder).await;
+        // Nobody needs them any more; who killed us may not wait for the cluster.
+        drop(private);
         lock.release().await;
         Ok(Finished {
             run: id,

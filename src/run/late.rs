@@ -73,7 +73,10 @@ impl LateCharts for Late {
             at_once: 1,
         };
         let mut problems = renderer
-            .render_all(&mut charts, vec![(entry, composed)])
+            .render_all(
+                &mut charts,
+                composed.map(|values| (entry, values)).into_iter().collect(),
+            )
             .await;
         let chart = charts.remove(&entry.name);
         let chart = chart.ok_or_else(|| StepError::new("the chart was not fetched"))?;

@@ -10,8 +10,9 @@ use futures::StreamExt as _;
 use tempfile::NamedTempFile;
 
 use super::{
-    FetchWatch, PlanRequest, RunError, Settings, check::Library, execute::default_concurrency,
-    fetch, helm::find_helm, offline_plan, preflight, render::Renderer, values,
+    FetchWatch, PlanRequest, Problem, RunError, Settings, check::Library,
+    execute::default_concurrency, fetch, helm::find_helm, offline_plan, preflight,
+    render::Renderer, values,
 };
 use crate::{
     chart::Chart,
@@ -93,7 +94,18 @@ async fn rendered(
     let scope = values::scope(stack, settings, is_wanted, (redactor, shutdown)).await?;
     let (mut charts, findings) = Library::new(&found.local).under(&scope).open_all(entries());
     charts.extend(others(stack, settings, is_wanted, redactor).await);
-    let (sound, mut problems) = preflight::sound(entries(), findings, &scope);
+    let (composed, mut problems) = preflight::sound(entries(), findings, &scope);
+    let mut sound = Vec::new();
+    for (entry, composed) in composed {
+        match composed {
+            Some(composed) => sound.push((entry, composed)),
+            None => problems.push(Problem {
+                chart: Some(entry.name.clone()),
+                message: "its values refer to what only a run reads from the cluster".to_owned(),
+                hint: Some("name the charts to render, without it".to_owned()),
+            }),
+        }
+    }
     let private = tempfile::Builder::new()
         .prefix("stackctl-")
         .tempdir()

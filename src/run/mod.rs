@@ -12,6 +12,7 @@ mod error;
 mod execute;
 mod fetch;
 mod helm;
+mod history;
 mod judge;
 mod late;
 mod lease;
@@ -33,6 +34,7 @@ mod values;
 pub use crate::{
     chart::{FetchProgress, FetchStep, Move},
     inputs::InputsError,
+    journal::{JournalError, PastRun, Recorded},
     lifecycle::Implementations,
     sandbox::{FaultKind, Sandbox, SandboxError},
 };
@@ -40,6 +42,7 @@ pub use check::carriers;
 pub use error::{Problem, RunError};
 pub use execute::{Finished, Watch};
 pub use fetch::{FetchRequest, FetchWatch, Resolved, fetch};
+pub use history::{NoSuchRun, find_run, runs};
 pub use judge::{Found, Sound, Verdict, judge};
 pub use lease::Notice;
 pub use lock::{Announced, LockInfo, LockState};

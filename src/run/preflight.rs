@@ -19,7 +19,7 @@ use crate::{
     name::{Action, ChartName},
     plan::{Node, Plan},
     release::manifest_objects,
-    stack::{self, Composed, FailurePolicy, Scope},
+    stack::{self, Composed, ExpandError, FailurePolicy, Scope, ValuesError},
 };
 
 /// Kinds whose loss is the user's to decide: data, other people's objects.
@@ -49,6 +49,9 @@ pub(super) async fn run(
     let fetched = session.gathered().local;
     let (mut charts, findings) = Library::new(&fetched).under(scope).open_all(read);
     let (sound, mut problems) = sound(deployed(), findings, scope);
+    let sound = sound.into_iter();
+    let sound = sound.filter_map(|(entry, composed)| Some((entry, composed?)));
+    let sound = sound.collect();
     let (cluster, stack) = (&session.cluster, &*session.stack);
     let asked = async {
         try_join!(
@@ -79,13 +82,13 @@ fn charts_of(plan: &Plan) -> impl Iterator<Item = &Node> {
     plan.nodes.iter().filter(|node| !node.key.is_crds())
 }
 
-/// The entries with their values; as problems, those that cannot be made, and what was found wrong
-/// with charts when they were opened.
+/// The entries with their values, as [`values`]; as problems, those that cannot be made, and what
+/// was found wrong with charts when they were opened.
 pub(super) fn sound<'e>(
     entries: impl Iterator<Item = &'e stack::Chart>,
     findings: Vec<(ChartName, Diagnostic)>,
     scope: &Scope,
-) -> (Vec<(&'e stack::Chart, Composed)>, Vec<Problem>) {
+) -> (Vec<(&'e stack::Chart, Option<Composed>)>, Vec<Problem>) {
     let problem = |(chart, finding): (ChartName, Diagnostic)| Problem {
         chart: Some(chart),
         message: finding.message,
@@ -102,7 +105,12 @@ pub(super) fn sound<'e>(
     (sound, problems)
 }
 
-pub(super) fn values(entry: &stack::Chart, scope: &Scope) -> Result<Composed, Vec<Problem>> {
+/// The values of a chart; `None` if they hold something that is known only when its turn comes: it
+/// is not rendered beforehand.
+pub(super) fn values(
+    entry: &stack::Chart,
+    scope: &Scope,
+) -> Result<Option<Composed>, Vec<Problem>> {
     let problem = |message| Problem {
         chart: Some(entry.name.clone()),
         message,
@@ -117,8 +125,11 @@ pub(super) fn values(entry: &stack::Chart, scope: &Scope) -> Result<Composed, Ve
     };
     let mut problems: Vec<Problem> = entry.values.files.iter().filter_map(unreadable).collect();
     match entry.values.compose(scope) {
-        Ok(composed) if problems.is_empty() => return Ok(composed),
-        Ok(_) => {}
+        Ok(composed) if problems.is_empty() => return Ok(Some(composed)),
+        Err(ValuesError::Expand(ExpandError::Late { .. })) if problems.is_empty() => {
+            return Ok(None);
+        }
+        Ok(_) | Err(ValuesError::Expand(ExpandError::Late { .. })) => {}
         Err(error) => problems.push(problem(unmade(&error))),
     }
     Err(problems)

@@ -111,6 +111,7 @@ impl Renderer<'_> {
         let call = Call {
             surroundings: self.surroundings,
             shutdown: self.shutdown,
+            at_most: None,
             on_line: &mut |_: Stream, _: &str| (),
         };
         let cluster = Imagined {

@@ -12,7 +12,7 @@ use super::{
     check::{self, Library},
     fetch::{self, FetchWatch, Gathered, Local},
     helm::find_helm,
-    observe, ownership,
+    history, observe, ownership,
 };
 use crate::{
     chart,
@@ -20,7 +20,7 @@ use crate::{
     diagnostic::Problems,
     graph::{Graph, Request, Selection, Selector},
     helm::Helm,
-    inputs,
+    inputs, journal,
     name::{ChartName, Direction, Namespace},
     plan::{Contents, CrdContent, Known, Observed, ObservedCrd, Plan, PlanError, Removal},
     release::Releases,
@@ -154,7 +154,7 @@ impl Session {
         };
         let context = self.cluster.context().map(str::to_owned);
         let chosen = (&graph, &selection);
-        let mut plan = make(chosen, request, charts, Some(&observed), context)?;
+        let mut plan = make(chosen, request, settings, charts, Some(&observed), context)?;
         say_late(&mut plan, &gathered.late);
         plan.warnings.extend(unseen);
         ownership::settle(&self.stack, &listed, request.take_over, &mut plan);
@@ -215,7 +215,7 @@ pub async fn offline_plan(
     let cached = fetch::cached(stack, settings, entries(), &Redactor::default()).await;
     let scope = at_hand(stack, settings, &Redactor::default());
     let charts = open(stack, &selection, request.direction, &cached, &scope)?;
-    let mut plan = make((&graph, &selection), request, charts, None, None)?;
+    let mut plan = make((&graph, &selection), request, settings, charts, None, None)?;
     let late = fetch::late(stack, settings, entries(), &cached).await;
     say_late(&mut plan, &late);
     Ok(plan)
@@ -299,17 +299,20 @@ pub fn select(graph: &Graph<'_>, request: &PlanRequest) -> Result<Selection, Run
 fn make(
     (graph, selection): (&Graph<'_>, &Selection),
     request: &PlanRequest,
+    settings: &Settings,
     charts: Charts,
     observed: Option<&Observed>,
     context: Option<String>,
 ) -> Result<Plan, RunError> {
+    let stack = graph.stack();
+    let runs = history::folder(&settings.state_dir);
     let known = Known {
         context,
+        durations: journal::learned(&runs, &stack.name, stack.environment.as_ref()),
         contents: charts
             .into_iter()
             .map(|(name, chart)| (name, contents(&chart)))
             .collect(),
-        ..Known::default()
     };
     let removal = Removal {
         include_protected: request.include_protected,

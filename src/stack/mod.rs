@@ -21,6 +21,7 @@ mod load;
 mod model;
 mod range;
 mod raw;
+mod scope;
 mod template;
 mod uses;
 mod validate;
@@ -34,9 +35,8 @@ pub use layers::Layers;
 pub use load::{FileSource, Judged, LoadOptions, Loaded, Overrides, load, load_each, utf8};
 pub use model::*;
 pub use range::{InvalidRange, VersionRange};
-pub use template::{
-    ExpandError, Expanded, Part, Reference, Resolved, Scope, Template, TemplateError, is_secret_env,
-};
+pub use scope::{ExpandError, Resolved, Scope, is_secret_env};
+pub use template::{Expanded, Late, Part, Reference, Template, TemplateError};
 pub use uses::Uses;
 pub(crate) use values::secrets_of;
 pub use values::{

@@ -3,9 +3,12 @@
 //! Parsed once, with the place of each reference, so that an unknown one is found by `check`;
 //! expanded when inputs are resolved. `$${` is a literal `${`; any other `$` is itself.
 
-use std::{collections::BTreeMap, fmt, ops::Range};
+use std::{borrow::Cow, fmt, ops::Range};
 
-use crate::stack::model::DataCommand;
+use crate::{
+    name::ChartName,
+    stack::scope::{ExpandError, Resolved, Scope},
+};
 
 /// A text with references.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,26 +34,17 @@ pub enum Reference {
     Input(String),
     /// `${env.NAME}`.
     Env(String),
+    /// Known only while the chart that says it is at work.
+    Late(Late),
 }
 
-/// What references expand to: resolved inputs and the environment.
-#[derive(Debug, Clone, Default)]
-pub struct Scope {
-    /// Inputs by name. Those without a value are absent.
-    pub inputs: BTreeMap<String, Resolved>,
-    /// The process's environment.
-    pub env: BTreeMap<String, String>,
-    /// What the commands among `values_files` printed.
-    pub documents: BTreeMap<DataCommand, serde_json::Value>,
-}
-
-/// The value of one input.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Resolved {
-    /// Any JSON value.
-    pub value: serde_json::Value,
-    /// Never shown.
-    pub secret: bool,
+/// A reference to something of the cluster.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Late {
+    /// `${capture.NAME}`: what a `capture` step of the same chart took.
+    Capture(String),
+    /// `${charts.NAME.outputs.NAME}`: a field of a live object, which another chart declares.
+    Output(ChartName, String),
 }
 
 /// An expanded template.
@@ -60,17 +54,6 @@ pub struct Expanded {
     pub text: String,
     /// Something secret is in it.
     pub secret: bool,
-}
-
-/// A `${…}` that has no value.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ExpandError {
-    /// Neither `--input`, nor its `env`, nor a default gives it.
-    #[error("input `{0}` has no value: give it with `--input {0}=…`")]
-    Input(String),
-    /// Not in the environment.
-    #[error("environment variable `{0}` is not set")]
-    Env(String),
 }
 
 /// A text that is no template.
@@ -92,7 +75,8 @@ pub(crate) enum Piece<'a> {
 }
 
 impl Template {
-    /// Finds the references of a text. `${charts.…}` is not known here: only a stack file has it.
+    /// Finds the references of a text. `${charts.NAME.namespace}` is not known here: only a stack
+    /// file has it.
     ///
     /// # Errors
     /// An unclosed or unknown `${…}`.
@@ -137,10 +121,10 @@ impl Template {
         }
     }
 
-    /// The input, if the text is nothing but one `${inputs.NAME}`.
-    pub fn as_input(&self) -> Option<&str> {
+    /// The reference, if the text is nothing but one `${…}`.
+    pub fn as_reference(&self) -> Option<&Reference> {
         match self.parts.as_slice() {
-            [Part::Reference(Reference::Input(name))] => Some(name),
+            [Part::Reference(reference)] => Some(reference),
             _ => None,
         }
     }
@@ -153,7 +137,7 @@ impl Template {
         })
     }
 
-    /// Puts values in. Inputs that are no texts are written as JSON.
+    /// Puts values in. Those that are no texts are written as JSON.
     ///
     /// # Errors
     /// A reference has no value.
@@ -163,52 +147,57 @@ impl Template {
             secret: false,
         };
         for part in &self.parts {
-            match part {
-                Part::Text(text) => expanded.text.push_str(text),
-                Part::Reference(Reference::Env(name)) => {
-                    let value = scope.env.get(name);
-                    let value = value.ok_or_else(|| ExpandError::Env(name.clone()))?;
-                    expanded.text.push_str(value);
-                    expanded.secret |= is_secret_env(name);
+            let reference = match part {
+                Part::Text(text) => {
+                    expanded.text.push_str(text);
+                    continue;
                 }
-                Part::Reference(Reference::Input(name)) => {
-                    let input = scope.input(name)?;
-                    match &input.value {
-                        serde_json::Value::String(text) => expanded.text.push_str(text),
-                        other => expanded.text.push_str(&other.to_string()),
-                    }
-                    expanded.secret |= input.secret;
-                }
+                Part::Reference(reference) => reference,
+            };
+            let resolved = scope.get(reference)?;
+            match &resolved.value {
+                serde_json::Value::String(text) => expanded.text.push_str(text),
+                other => expanded.text.push_str(&other.to_string()),
             }
+            expanded.secret |= resolved.secret;
         }
         Ok(expanded)
     }
-}
 
-impl Scope {
-    /// The value of an input.
+    /// Puts values in; a text that is nothing but one `${…}` keeps the value's type.
     ///
     /// # Errors
-    /// It has none.
-    pub fn input(&self, name: &str) -> Result<&Resolved, ExpandError> {
-        self.inputs
-            .get(name)
-            .ok_or_else(|| ExpandError::Input(name.to_owned()))
+    /// A reference has no value.
+    pub fn resolve(&self, scope: &Scope) -> Result<Resolved, ExpandError> {
+        if let Some(reference) = self.as_reference() {
+            return scope.get(reference).map(Cow::into_owned);
+        }
+        let Expanded { text, secret } = self.expand(scope)?;
+        Ok(Resolved {
+            value: text.into(),
+            secret,
+        })
     }
 }
 
 impl Reference {
     /// Reads what stands between the braces.
     pub(crate) fn parse(inner: &str) -> Option<Self> {
-        let (kind, name) = inner.split_once('.')?;
-        if !is_name(name) {
-            return None;
-        }
-        match kind {
-            "inputs" => Some(Self::Input(name.to_owned())),
-            "env" => Some(Self::Env(name.to_owned())),
-            _ => None,
-        }
+        let parts: Vec<&str> = inner.split('.').collect();
+        let reference = match parts.as_slice() {
+            ["inputs", name] => Self::Input((*name).to_owned()),
+            ["env", name] => Self::Env((*name).to_owned()),
+            ["capture", name] => Self::Late(Late::Capture((*name).to_owned())),
+            ["charts", chart, "outputs", name] => {
+                let chart = ChartName::new(chart).ok()?;
+                Self::Late(Late::Output(chart, (*name).to_owned()))
+            }
+            _ => return None,
+        };
+        parts
+            .last()
+            .is_some_and(|name| is_name(name))
+            .then_some(reference)
     }
 }
 
@@ -218,11 +207,30 @@ impl fmt::Display for Template {
         for part in &self.parts {
             match part {
                 Part::Text(text) => f.write_str(&text.replace("${", "$${"))?,
-                Part::Reference(Reference::Input(name)) => write!(f, "${{inputs.{name}}}")?,
-                Part::Reference(Reference::Env(name)) => write!(f, "${{env.{name}}}")?,
+                Part::Reference(reference) => write!(f, "${{{reference}}}")?,
             }
         }
         Ok(())
+    }
+}
+
+impl fmt::Display for Reference {
+    /// What stands between the braces.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Input(name) => write!(f, "inputs.{name}"),
+            Self::Env(name) => write!(f, "env.{name}"),
+            Self::Late(late) => late.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for Late {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Capture(name) => write!(f, "capture.{name}"),
+            Self::Output(chart, name) => write!(f, "charts.{chart}.outputs.{name}"),
+        }
     }
 }
 
@@ -230,14 +238,6 @@ impl fmt::Display for Template {
 pub(crate) fn is_name(text: &str) -> bool {
     let allowed = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     !text.is_empty() && text.chars().all(allowed)
-}
-
-/// Whether the name of an environment variable says that its value must not be seen.
-pub fn is_secret_env(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    ["password", "token", "secret"]
-        .iter()
-        .any(|word| name.contains(word))
 }
 
 /// Splits a text at its references.
@@ -274,6 +274,8 @@ pub(crate) fn scan(text: &str) -> Result<Vec<Piece<'_>>, TemplateError> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -290,7 +292,7 @@ mod tests {
                 ("HOME".into(), "/root".into()),
                 ("DB_PASSWORD".into(), "pw".into()),
             ]),
-            documents: BTreeMap::new(),
+            ..Scope::default()
         }
     }
 
@@ -336,7 +338,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_template_prints_as_it_was_written(text in "(\\$|\\{|\\}|\\$\\{inputs\\.a\\}|\\$\\{env\\.B\\}|[a.é]){0,12}") {
+        fn a_template_prints_as_it_was_written(text in "(\\$|\\{|\\}|\\$\\{inputs\\.a\\}|\\$\\{env\\.B\\}|\\$\\{capture\\.c\\}|[a.é]){0,12}") {
             if let Ok(template) = Template::parse(&text) {
                 prop_assert_eq!(template.to_string(), text);
             }

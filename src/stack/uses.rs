@@ -8,8 +8,11 @@ use crate::{
     stack::{
         findings::Finding,
         layers::origin::Sources,
-        model::{Chart, DataCommand, HttpTarget, Stack, Step, Verb},
-        template::{Reference, Template},
+        model::{
+            CaptureSource, Chart, DataCommand, HttpTarget, Objects, Run, Stack, Step, Until, Verb,
+            Which, Within,
+        },
+        template::{Late, Reference, Template},
         validate::known,
         values::ValuesCommand,
     },
@@ -27,8 +30,16 @@ impl Stack {
             if action.deploys() {
                 uses.add_values(chart);
             }
-            let may_run = |step: &&Step| action == Action::Decide || step.actions.contains(&action);
-            uses.add_templates(steps(chart).filter(may_run).flat_map(templates_of));
+            uses.add_templates(chart.templates(action).into_iter());
+            for (chart, name) in chart.outputs_in_use(action) {
+                let outputs = self.charts.get(chart).map(|chart| &chart.outputs);
+                let output = outputs.and_then(|outputs| outputs.get(name));
+                let mut found = Vec::new();
+                if let Some(output) = output {
+                    output.objects.templates(&mut found);
+                }
+                uses.add_templates(found.into_iter());
+            }
         }
         uses
     }
@@ -59,10 +70,33 @@ impl Stack {
     }
 }
 
+impl Chart {
+    /// The outputs of other charts that this one's texts refer to when an action is done to it.
+    pub fn outputs_in_use(&self, action: Action) -> BTreeSet<(&ChartName, &str)> {
+        let references = self.templates(action).into_iter();
+        let references = references.flat_map(Template::references);
+        references
+            .filter_map(|reference| match reference {
+                Reference::Late(Late::Output(chart, name)) => Some((chart, name.as_str())),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// Texts of its values, if an action deploys it, and of the steps that it may run.
+    fn templates(&self, action: Action) -> Vec<&Template> {
+        let may_run =
+            |step: &&Step| action == Action::Decide || step.when.actions.contains(&action);
+        let values = action.deploys().then(|| self.values.templates());
+        let steps = self.steps.iter().filter(may_run).flat_map(templates_of);
+        values.into_iter().flatten().chain(steps).collect()
+    }
+}
+
 /// What part of a stack refers to.
 #[derive(Debug, Default)]
 pub struct Uses<'a> {
-    /// Inputs and environment variables.
+    /// Inputs and environment variables; not what is known only while a chart is at work.
     pub references: BTreeSet<&'a Reference>,
     /// Commands among `values_files`. One that is said several times is secret if it is once.
     pub commands: BTreeMap<&'a DataCommand, &'a ValuesCommand>,
@@ -75,8 +109,9 @@ impl<'a> Uses<'a> {
     }
 
     fn add_templates(&mut self, templates: impl Iterator<Item = &'a Template>) {
-        self.references
-            .extend(templates.flat_map(Template::references));
+        let references = templates.flat_map(Template::references);
+        let known_first = |reference: &&Reference| !matches!(reference, Reference::Late(_));
+        self.references.extend(references.filter(known_first));
     }
 
     fn add_commands(&mut self, commands: impl Iterator<Item = &'a ValuesCommand>) {
@@ -89,36 +124,113 @@ impl<'a> Uses<'a> {
     }
 }
 
-fn steps(chart: &Chart) -> impl Iterator<Item = &Step> {
-    let steps = &chart.steps;
-    [&steps.pre, &steps.post, &steps.validate, &steps.on_failure]
-        .into_iter()
-        .flatten()
+fn templates_of(step: &Step) -> Vec<&Template> {
+    let mut found = step.verb.templates();
+    found.extend(step.when.inputs.iter().map(|(input, _)| input));
+    found
 }
 
-fn templates_of(step: &Step) -> Vec<&Template> {
-    match &step.verb {
-        Verb::Run { command, env, .. } => command.iter().chain(env.values()).collect(),
-        Verb::Pods {
-            selector,
-            namespace,
-            ..
-        } => std::iter::once(selector).chain(namespace).collect(),
-        Verb::Http { target, body, .. } => {
-            let mut found: Vec<&Template> = body.iter().collect();
-            match target {
-                HttpTarget::Url(url) => found.push(url),
-                HttpTarget::Service {
-                    service,
-                    namespace,
-                    path,
-                    ..
-                } => {
-                    found.extend([service, path]);
-                    found.extend(namespace);
+impl Verb {
+    /// Every text that may refer to something.
+    pub(crate) fn templates(&self) -> Vec<&Template> {
+        let mut found = Vec::new();
+        match self {
+            Self::Adopt { objects, .. }
+            | Self::Delete { objects, .. }
+            | Self::Restart { objects, .. }
+            | Self::Exists { objects }
+            | Self::Absent { objects } => {
+                for one in objects {
+                    one.templates(&mut found);
                 }
             }
-            found
+            Self::Scale {
+                objects, replicas, ..
+            } => {
+                objects.templates(&mut found);
+                replicas.templates(&mut found);
+            }
+            Self::Apply { manifests, .. } => {
+                for one in manifests {
+                    one.templates(&mut found);
+                }
+            }
+            Self::Patch { objects, patch, .. } => {
+                objects.templates(&mut found);
+                patch.templates(&mut found);
+            }
+            Self::Run(run) => run.templates(&mut found),
+            Self::Capture {
+                source, default, ..
+            } => {
+                match source {
+                    CaptureSource::Field { objects, .. } => objects.templates(&mut found),
+                    CaptureSource::Command { run, .. } => run.templates(&mut found),
+                }
+                if let Some(one) = default {
+                    one.templates(&mut found);
+                }
+            }
+            Self::Wait { objects, until } => {
+                objects.templates(&mut found);
+                if let Until::Field { value, .. } = until {
+                    value.templates(&mut found);
+                }
+            }
+            Self::Count { objects, .. } | Self::Pods { objects, .. } => {
+                objects.templates(&mut found);
+            }
+            Self::Equals { objects, value, .. } | Self::Contains { objects, value, .. } => {
+                objects.templates(&mut found);
+                value.templates(&mut found);
+            }
+            Self::Http { target, body, .. } => {
+                found.extend(body);
+                target.templates(&mut found);
+            }
+            Self::HelmTest { .. } => {}
+        }
+        found
+    }
+}
+
+impl Run {
+    fn templates<'a>(&'a self, found: &mut Vec<&'a Template>) {
+        found.extend(self.command.iter().chain(self.env.values()));
+    }
+}
+
+impl HttpTarget {
+    fn templates<'a>(&'a self, found: &mut Vec<&'a Template>) {
+        match self {
+            Self::Url(url) => found.push(url),
+            Self::Service {
+                service,
+                namespace,
+                path,
+                ..
+            } => {
+                found.extend([service, path]);
+                found.extend(namespace);
+            }
+        }
+    }
+}
+
+impl Objects {
+    /// Every text that may refer to something.
+    pub(crate) fn templates<'a>(&'a self, found: &mut Vec<&'a Template>) {
+        if let Within::Namespace(namespace) = &self.within {
+            found.push(namespace);
+        }
+        match &self.which {
+            Which::Named(names) => found.extend(names),
+            Which::Matching { selector, fields } => {
+                found.extend(selector);
+                for (_, value) in fields {
+                    value.templates(found);
+                }
+            }
         }
     }
 }

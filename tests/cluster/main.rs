@@ -53,11 +53,13 @@ mod seed;
     reason = "shared with tests that serve faults, and steered by constants"
 )]
 mod server;
+mod signals;
 mod sources;
 mod steps;
 mod support;
 mod target;
 mod values;
+mod verbs;
 
 use std::process::ExitCode;
 
@@ -94,6 +96,7 @@ fn main() -> ExitCode {
         interrupts::TESTS,
         recovery::TESTS,
         locks::TESTS,
+        signals::TESTS,
         commands::TESTS,
         seed::TESTS,
         proof::TESTS,
@@ -106,6 +109,7 @@ fn main() -> ExitCode {
         patches::TESTS,
         schemas::TESTS,
         values::TESTS,
+        verbs::TESTS,
     ];
     let mut trials: Vec<Trial> = on_a_cluster
         .into_iter()

@@ -2,17 +2,19 @@
 
 use std::{
     collections::BTreeMap,
-    fmt, fs,
-    io::Read,
+    fmt,
+    fs::{self, File},
+    io::{Read, pipe},
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
-    sync::Arc,
+    sync::{Arc, Mutex},
     thread::{self, JoinHandle},
     time::Duration,
 };
 
 use nix::{
     errno::Errno,
+    pty::openpty,
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
@@ -145,7 +147,31 @@ impl Lab {
 
     /// Starts stackctl, with more environment.
     pub(crate) fn start_with(&self, env: &[(&str, &str)], args: &[&str]) -> Running {
-        let runs = self.dir.path().join(".stackctl/runs");
+        self.follow(self.command(env, args), args)
+    }
+
+    /// Starts stackctl with a reader of its standard output that has gone already.
+    pub(crate) fn start_unread(&self, args: &[&str]) -> Running {
+        let (reader, writer) = pipe().expect("a pipe");
+        drop(reader);
+        let mut command = self.command(&[], args);
+        command.stdout(writer);
+        self.follow(command, args)
+    }
+
+    /// Starts stackctl as a person at a terminal does, who may press Ctrl-C again: its standard
+    /// input and error are a terminal.
+    pub(crate) fn start_attended(&self, args: &[&str]) -> Running {
+        let terminal = openpty(None, None).expect("a terminal");
+        let mut command = self.command(&[], args);
+        let stdin = terminal.slave.try_clone().expect("a file");
+        command.stdin(stdin).stderr(terminal.slave);
+        let mut running = self.follow(command, args);
+        running.stderr = Drain::of(File::from(terminal.master));
+        running
+    }
+
+    fn command(&self, env: &[(&str, &str)], args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_stackctl"));
         command
             .args(args)
@@ -163,13 +189,18 @@ impl Lab {
                 .env("HELM_BINARY", target.helm(self.helm));
         }
         command.envs(env.iter().copied());
+        command
+    }
+
+    fn follow(&self, mut command: Command, args: &[&str]) -> Running {
+        let runs = self.dir.path().join(".stackctl/runs");
         let known = folders(&runs);
         let started = Instant::now();
         let mut child = command.spawn().expect("stackctl starts");
         Running {
             args: args.iter().map(ToString::to_string).collect(),
-            stdout: drain(child.stdout.take()),
-            stderr: drain(child.stderr.take()),
+            stdout: child.stdout.take().map_or_else(Drain::default, Drain::of),
+            stderr: child.stderr.take().map_or_else(Drain::default, Drain::of),
             child,
             started,
             runs,
@@ -271,6 +302,24 @@ impl Lab {
         self.helms().into_iter().map(|(_, line)| line).collect()
     }
 
+    /// Everything that stackctl has left: processes that know of the lab's folder, and private
+    /// files.
+    pub(crate) fn leftovers(&self) -> Vec<String> {
+        let folder = self.dir.path().as_os_str().as_encoded_bytes();
+        let processes = fs::read_dir("/proc").expect("Linux").flatten();
+        let ours = processes.filter(|process| {
+            let environ = fs::read(process.path().join("environ")).unwrap_or_default();
+            environ.windows(folder.len()).any(|window| window == folder)
+        });
+        let line = |process: fs::DirEntry| {
+            let line = fs::read(process.path().join("cmdline")).unwrap_or_default();
+            String::from_utf8_lossy(&line).replace('\0', " ")
+        };
+        let files = fs::read_dir(self.dir.path().join("tmp")).expect("the lab's own folder");
+        let name = |file: fs::DirEntry| file.path().display().to_string();
+        ours.map(line).chain(files.flatten().map(name)).collect()
+    }
+
     /// Kills stackctl's helm children, without a chance to say anything.
     pub(crate) fn kill_helms(&self) {
         for (pid, line) in self.helms() {
@@ -326,8 +375,8 @@ impl Release {
 pub(crate) struct Running {
     args: Vec<String>,
     child: Child,
-    stdout: JoinHandle<String>,
-    stderr: JoinHandle<String>,
+    stdout: Drain,
+    stderr: Drain,
     started: Instant,
     runs: PathBuf,
     known: Vec<PathBuf>,
@@ -364,6 +413,16 @@ impl Running {
         journal(&self.runs, &self.known)
     }
 
+    /// What it has written to standard error so far.
+    pub(crate) fn stderr(&self) -> String {
+        self.stderr.so_far()
+    }
+
+    /// Whether it has ended.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.child.try_wait().expect("it is our child").is_some()
+    }
+
     /// Waits for its end.
     #[track_caller]
     pub(crate) fn end(mut self) -> Run {
@@ -374,12 +433,11 @@ impl Running {
             if self.started.elapsed() > DEADLINE {
                 self.child.kill().expect("it still runs");
                 self.child.wait().expect("it is our child");
-                let text = |thread: JoinHandle<String>| thread.join().expect("a reader");
                 panic!(
                     "stackctl {} did not end within {DEADLINE:?}\nstdout:\n{}\nstderr:\n{}",
                     self.args.join(" "),
-                    text(self.stdout),
-                    text(self.stderr),
+                    self.stdout.end(),
+                    self.stderr.end(),
                 );
             }
             thread::sleep(POLL);
@@ -387,8 +445,8 @@ impl Running {
         Run {
             status,
             elapsed: self.started.elapsed(),
-            stdout: self.stdout.join().expect("a reader does not panic"),
-            stderr: self.stderr.join().expect("a reader does not panic"),
+            stdout: self.stdout.end(),
+            stderr: self.stderr.end(),
             events: journal(&self.runs, &self.known),
             args: self.args,
         }
@@ -601,14 +659,41 @@ pub(crate) fn sorted_lines(text: &str) -> Vec<String> {
 }
 
 /// Reads a pipe to its end, so that the child never waits for us.
-fn drain(pipe: Option<impl Read + Send + 'static>) -> JoinHandle<String> {
-    let mut pipe = pipe.expect("it was asked for");
-    thread::spawn(move || {
-        let mut bytes = Vec::new();
-        // A broken pipe ends the text; what was read still counts.
-        let _ = pipe.read_to_end(&mut bytes);
+#[derive(Default)]
+struct Drain {
+    thread: Option<JoinHandle<()>>,
+    bytes: Arc<Mutex<Vec<u8>>>,
+}
+
+impl Drain {
+    fn of(mut pipe: impl Read + Send + 'static) -> Self {
+        let bytes: Arc<Mutex<Vec<u8>>> = Arc::default();
+        let read = Arc::clone(&bytes);
+        let thread = thread::spawn(move || {
+            let mut chunk = [0; 4096];
+            // A broken pipe ends the text; what was read still counts.
+            while let Ok(n @ 1..) = pipe.read(&mut chunk) {
+                let mut bytes = read.lock().expect("nobody panics with it");
+                bytes.extend_from_slice(&chunk[..n]);
+            }
+        });
+        Self {
+            thread: Some(thread),
+            bytes,
+        }
+    }
+
+    fn so_far(&self) -> String {
+        let bytes = self.bytes.lock().expect("nobody panics with it");
         String::from_utf8_lossy(&bytes).into_owned()
-    })
+    }
+
+    fn end(mut self) -> String {
+        if let Some(thread) = self.thread.take() {
+            thread.join().expect("a reader does not panic");
+        }
+        self.so_far()
+    }
 }
 
 /// Events of the run whose folder is not among the known ones. A line that is still being written

@@ -7,6 +7,8 @@ mod environment;
 mod files;
 mod platform;
 mod render;
+mod runs;
+mod signals;
 mod terminal;
 mod values;
 
@@ -70,13 +72,18 @@ impl Shell {
     }
 
     fn command(&self, line: &str) -> Command {
+        let mut command = self.program(env!("CARGO_BIN_EXE_stackctl"));
+        command.args(line.split_whitespace());
+        command
+    }
+
+    fn program(&self, program: &str) -> Command {
         #[expect(
             clippy::disallowed_methods,
             reason = "a person's shell is none of our processes"
         )]
-        let mut command = Command::new(env!("CARGO_BIN_EXE_stackctl"));
+        let mut command = Command::new(program);
         command
-            .args(line.split_whitespace())
             .current_dir(self.path())
             .env_clear()
             .envs(self.variables.iter().map(|(name, value)| (name, value)))

@@ -115,6 +115,7 @@ impl Run {
             let call = Call {
                 surroundings: &surroundings,
                 shutdown: &shutdown,
+                at_most: None,
                 on_line: &mut on_line,
             };
             what(helm, call).await

@@ -10,16 +10,20 @@ mod lock;
 mod operate;
 mod plan;
 mod render;
+mod runs;
 mod sandbox;
 mod status;
 mod up;
 mod values;
 
-use std::future::Future;
+use std::{future::Future, time::Duration};
 
 use anyhow::Context;
 
 use super::{console::Console, exit::ExitCode, settings::Settings};
+
+/// How long what a command left behind may hold up its end.
+const LAST_MOMENT: Duration = Duration::from_secs(1);
 
 /// Runs the command.
 pub(super) fn run(settings: Settings, console: &Console) -> anyhow::Result<ExitCode> {
@@ -35,15 +39,19 @@ pub(super) fn run(settings: Settings, console: &Console) -> anyhow::Result<ExitC
         Settings::Values(settings) => block_on(values::run(settings, console)),
         Settings::Render(settings) => block_on(render::run(settings, console)),
         Settings::Sandbox(settings) => block_on(sandbox::run(settings, console)),
+        Settings::Runs(settings) => runs::run(&settings, console),
         Settings::Completions(shell) => completions::run(shell),
     }
 }
 
 /// The one place that starts the async runtime, for the commands that talk to servers.
 fn block_on(command: impl Future<Output = anyhow::Result<ExitCode>>) -> anyhow::Result<ExitCode> {
-    tokio::runtime::Builder::new_multi_thread()
+    let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
-        .context("could not start the async runtime")?
-        .block_on(command)
+        .context("could not start the async runtime")?;
+    let result = runtime.block_on(command);
+    // A name that is still being looked up is not waited for.
+    runtime.shutdown_timeout(LAST_MOMENT);
+    result
 }

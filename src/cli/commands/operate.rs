@@ -6,7 +6,7 @@ use super::{common, fetch, plan::changes_pending};
 use crate::{
     cli::{
         confirm::confirm,
-        console::Console,
+        console::{self, Console},
         exit::ExitCode,
         output,
         settings::{FailurePolicy, LogFormat, RunSettings, Schedule, Verbosity},
@@ -16,7 +16,7 @@ use crate::{
     name::Direction,
     plan::{self, Plan, Removal},
     report::{Closing, Detail, JsonLines, Lines, Look, Reporter, Summary, Terminal, Watcher},
-    run::{Finished, Implementations, PlanRequest, RunError, Session},
+    run::{Finished, Implementations, PlanRequest, Session},
     shutdown::{Reason, Shutdown},
     stack::Overrides,
 };
@@ -84,7 +84,11 @@ async fn execute(
     let (trigger, shutdown) = Shutdown::new();
     let watcher = Watcher::start(vec![reporter(settings, console)])?;
     let notices = watcher.notices();
-    signals::listen(trigger.clone(), console.attended, move |text| {
+    let manner = signals::Manner {
+        attended: console.attended,
+        grace: settings.grace,
+    };
+    signals::listen(trigger.clone(), manner, move |text| {
         notices.say(text);
     })?;
     let mut summary = Summary::default();
@@ -104,13 +108,18 @@ async fn execute(
         .await;
     // Waits until all was shown: the summary comes after it.
     drop(watcher);
-    if let Err(interrupted @ RunError::Interrupted) = &result {
-        console.say(&format!("error: {interrupted}"));
-        return Ok(ExitCode::interrupted(shutdown.reason()));
-    }
     let Finished {
         folder, outcome, ..
-    } = result?;
+    } = match result {
+        Ok(finished) => finished,
+        // Whatever else went wrong on the way: it ended because it was told to.
+        Err(error) if shutdown.reason().is_some() => {
+            let (text, _) = console::explain(&error.into(), console.color_stderr);
+            console.say(&text);
+            return Ok(ExitCode::interrupted(shutdown.reason()));
+        }
+        Err(error) => return Err(error.into()),
+    };
     if let Some(error) = &outcome.sink_error {
         console.say(&format!("error: the run was stopped: {error}"));
     }
@@ -125,6 +134,7 @@ async fn execute(
         go_on: (outcome.outcome != RunOutcome::Succeeded).then_some(again),
         quiet: console.verbosity == Verbosity::Quiet,
         color: console.color_stderr,
+        ..Closing::default()
     };
     let summary = summary.render(&closing);
     if console.verbosity != Verbosity::Quiet {

@@ -28,6 +28,7 @@ pub(super) async fn run(settings: PlanSettings, console: &Console) -> anyhow::Re
     };
     let session = Settings {
         frozen: settings.frozen,
+        state_dir: settings.state_dir,
         ..common::session_settings(&settings.stack, &settings.cluster, console)?
     };
     let plan = if settings.offline {

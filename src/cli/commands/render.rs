@@ -31,7 +31,11 @@ pub(super) async fn run(settings: RenderSettings, console: &Console) -> anyhow::
     };
     let (trigger, shutdown) = Shutdown::new();
     // Nothing is under way that would have to be told of.
-    signals::listen(trigger, console.attended, |_| ())?;
+    let manner = signals::Manner {
+        attended: console.attended,
+        grace: signals::GRACE,
+    };
+    signals::listen(trigger, manner, |_| ())?;
     let mut watch = |progress| fetch::show(&progress, console);
     let with = (&console.redactor, &shutdown);
     let rendered = run::render(&stack, &session, &request, with, &mut watch).await;

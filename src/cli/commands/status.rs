@@ -12,7 +12,7 @@ use crate::{
     },
     name::{Direction, identity},
     plan::Removal,
-    report::{Align, Table},
+    report::{Align, Table, age},
     run::StatusRow,
     stack::Overrides,
 };
@@ -65,36 +65,4 @@ fn table(rows: &[StatusRow], now: Timestamp) -> String {
         ]);
     }
     table.render()
-}
-
-/// As kubectl writes ages: two units at most, none below seconds.
-fn age(since: Timestamp, now: Timestamp) -> String {
-    let seconds = now.duration_since(since).as_secs().max(0);
-    let (days, hours, minutes) = (seconds / 86400, seconds / 3600 % 24, seconds / 60 % 60);
-    match (days, hours, minutes) {
-        (0, 0, 0) => format!("{seconds}s"),
-        (0, 0, m) => format!("{m}m{}s", seconds % 60),
-        (0, h, m) => format!("{h}h{m}m"),
-        (d, h, _) => format!("{d}d{h}h"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ages_are_short() {
-        let now = Timestamp::UNIX_EPOCH + jiff::SignedDuration::from_hours(24 * 365);
-        for (seconds, expected) in [
-            (-5, "0s"),
-            (59, "59s"),
-            (61, "1m1s"),
-            (3700, "1h1m"),
-            (90_000, "1d1h"),
-        ] {
-            let since = now - jiff::SignedDuration::from_secs(seconds);
-            assert_eq!(age(since, now), expected);
-        }
-    }
 }

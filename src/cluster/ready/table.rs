@@ -63,6 +63,10 @@ fn deployments() {
         "1 old replicas still to end",
     );
     progressing(
+        &deployment("replicas: 0", &counts(1, 1, 1)),
+        "1 replicas still to end",
+    );
+    progressing(
         &deployment("replicas: 3", &counts(3, 3, 0)),
         "0 of 3 replicas available",
     );

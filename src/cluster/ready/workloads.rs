@@ -23,6 +23,8 @@ pub(super) fn deployment(object: &Value) -> Readiness {
         Some(format!("{updated} of {wanted} replicas updated"))
     } else if total > updated {
         Some(format!("{} old replicas still to end", total - updated))
+    } else if total > wanted {
+        Some(format!("{} replicas still to end", total - wanted))
     } else if available < wanted {
         Some(format!("{available} of {wanted} replicas available"))
     } else {

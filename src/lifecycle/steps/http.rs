@@ -1,9 +1,10 @@
 //! `http`: an address answers as it should.
 
-use super::{Context, StepError, expand, pods::namespace_of};
+use super::{StepError, attempt::Attempt};
 use crate::{
     http,
-    stack::{HttpTarget, Step, Template},
+    name::Namespace,
+    stack::{ErrorClass, HttpTarget, Template},
 };
 
 /// Bodies are shown up to this many characters.
@@ -11,13 +12,12 @@ const SHOWN: usize = 200;
 
 /// Any 2xx is right unless `status` says otherwise.
 pub(super) async fn check(
-    cx: &Context<'_>,
-    step: &Step,
+    at: &Attempt<'_>,
     target: &HttpTarget,
     status: Option<u16>,
     body: Option<&Template>,
 ) -> Result<(), StepError> {
-    let (whom, answer) = ask(cx, step, target).await?;
+    let (whom, answer) = ask(at, target).await?;
     let status_is_right = match status {
         Some(wanted) => answer.status == wanted,
         None => (200..300).contains(&answer.status),
@@ -26,30 +26,32 @@ pub(super) async fn check(
     let shown: String = answer.body.chars().take(SHOWN).collect();
     if !status_is_right {
         let message = format!("{whom} answered {}, {wanted} was wanted", answer.status);
-        return Err(StepError::new(message).cause(shown));
+        return Err(StepError::new(message)
+            .of_class(ErrorClass::Mismatch)
+            .cause(shown));
     }
     if let Some(text) = body {
-        let text = expand(cx, text)?;
+        let text = at.view.text(text)?;
         if !answer.body.contains(&text) {
             let message = format!("the answer of {whom} does not hold `{text}`");
-            return Err(StepError::new(message).cause(shown));
+            return Err(StepError::new(message)
+                .of_class(ErrorClass::Mismatch)
+                .cause(shown));
         }
     }
     Ok(())
 }
 
-async fn ask(
-    cx: &Context<'_>,
-    step: &Step,
-    target: &HttpTarget,
-) -> Result<(String, http::Answer), StepError> {
+async fn ask(at: &Attempt<'_>, target: &HttpTarget) -> Result<(String, http::Answer), StepError> {
     match target {
         HttpTarget::Url(url) => {
-            let url = expand(cx, url)?;
-            let answer = http::get(&url, step.timeout).await;
+            let url = at.view.text(url)?;
+            let answer = http::get(&url, at.limit.timeout).await;
             Ok((
                 url,
-                answer.map_err(|error| StepError::new(error.to_string()))?,
+                answer.map_err(|error| {
+                    StepError::new(error.to_string()).of_class(ErrorClass::Network)
+                })?,
             ))
         }
         HttpTarget::Service {
@@ -58,10 +60,11 @@ async fn ask(
             port,
             path,
         } => {
-            let service = expand(cx, service)?;
-            let namespace = namespace_of(cx, namespace.as_ref())?;
-            let path = expand(cx, path)?;
-            let answer = cx
+            let service = at.view.text(service)?;
+            let namespace = namespace_of(at, namespace.as_ref())?;
+            let path = at.view.text(path)?;
+            let answer = at
+                .cx
                 .run
                 .cluster
                 .service_proxy(&namespace, &service, port, &path)
@@ -77,4 +80,12 @@ async fn ask(
             ))
         }
     }
+}
+
+fn namespace_of(at: &Attempt<'_>, namespace: Option<&Template>) -> Result<Namespace, StepError> {
+    let Some(template) = namespace else {
+        return Ok(at.cx.chart.release.namespace.clone());
+    };
+    let namespace = Namespace::new(&at.view.text(template)?);
+    namespace.map_err(|error| StepError::new(error.to_string()).of_class(ErrorClass::Template))
 }

@@ -1,38 +1,75 @@
-//! The steps a stack file declares: which of them run, how often they are tried, and their verbs.
+//! The steps a stack file declares.
+//!
+//! - this file: which of them run, and what their failures mean; `when` judges their conditions;
+//! - `attempt`: one attempt of one step: its deadline, its texts, what it waits for;
+//! - `objects` finds the objects a step names, `field` reads and compares their fields;
+//! - one file per verb. Those that check have one function `check`, which says what was seen and
+//!   what was wanted.
 
+mod absent;
+mod adopt;
+mod apply;
+mod attempt;
+mod capture;
+mod contains;
+mod count;
+mod delete;
+mod equals;
+mod exists;
+mod field;
+mod helm_test;
 mod http;
+mod objects;
+mod patch;
 mod pods;
+mod restart;
 mod run;
+mod scale;
+#[cfg(test)]
+mod tests;
+mod wait;
+mod when;
 
-use super::{Context, Payload, StepError, words::in_words};
-use crate::{
-    engine::Cancelled,
-    shutdown::Level,
-    stack::{Step, Template, Verb},
-};
+use attempt::Attempt;
 
-/// Runs the entries of one phase that are meant for the chart's action, in order. Each gets the
-/// payload of the one before; the first failure ends the phase.
+pub(super) use self::{capture::field_of, objects::View};
+
+use super::{Context, Payload, StepError, retry};
+use crate::stack::{OnError, Step};
+
+/// Runs the entries of one phase that are meant for this chart now, in order. Each gets the
+/// payload of the one before; the first failure that counts ends the phase.
 pub(super) async fn run(
     cx: &Context<'_>,
     phase: &str,
     steps: &[Step],
     mut payload: Payload,
 ) -> Result<Payload, StepError> {
-    for step in steps
-        .iter()
-        .filter(|step| step.actions.contains(&cx.action))
-    {
+    for step in steps {
+        if !step.when.actions.contains(&cx.action) {
+            continue;
+        }
         let name = format!("{phase}/{}", step.name);
-        let work = attempts(cx, phase, step, &payload);
-        payload = cx
-            .step(&name, work)
-            .await
-            .map_err(|error| error.in_step(&name))?;
+        let done = match when::holds(cx, step).await {
+            Ok(false) => continue,
+            Ok(true) => cx.step(&name, attempts(cx, phase, step, &payload)).await,
+            Err(error) => Err(error),
+        };
+        match done {
+            Ok(after) => payload = after,
+            Err(error) if error.cancelled || step.on_error == OnError::Fail => {
+                return Err(error.in_step(&name));
+            }
+            Err(error) if step.on_error == OnError::Warn => {
+                cx.warn(&format!("{name} failed, and the chart goes on: {error}"));
+            }
+            Err(error) => cx.status(&format!("{name} failed, which is ignored: {error}")),
+        }
     }
     Ok(payload)
 }
 
+/// Tries a step as often as it says, if its failures are such that it may help.
 async fn attempts(
     cx: &Context<'_>,
     phase: &str,
@@ -41,75 +78,10 @@ async fn attempts(
 ) -> Result<Payload, StepError> {
     let mut attempt = 1;
     loop {
-        let error = match once(cx, phase, step, payload).await {
+        match Attempt::new(cx, phase, step, payload).make().await {
             Ok(payload) => return Ok(payload),
-            Err(error) => error,
-        };
-        if error.cancelled || attempt >= step.retry.attempts {
-            return Err(match attempt {
-                1 => error,
-                n => StepError {
-                    message: format!("{} (after {n} attempts)", error.message),
-                    ..error
-                },
-            });
+            Err(error) => retry::again(cx, &step.retry, attempt, error).await?,
         }
-        cx.status(&format!(
-            "attempt {attempt} of {}: {error}",
-            step.retry.attempts
-        ));
-        cx.pause(step.retry.delay).await?;
         attempt += 1;
     }
-}
-
-async fn once(
-    cx: &Context<'_>,
-    phase: &str,
-    step: &Step,
-    payload: &Payload,
-) -> Result<Payload, StepError> {
-    let check = async {
-        match &step.verb {
-            Verb::Run { command, env, dir } => {
-                let asked = run::Asked { command, env, dir };
-                run::run(cx, phase, step, asked, payload).await
-            }
-            Verb::Pods {
-                selector,
-                namespace,
-                min,
-            } => {
-                pods::check(cx, selector, namespace.as_ref(), *min).await?;
-                Ok(payload.clone())
-            }
-            Verb::Http {
-                target,
-                status,
-                body,
-            } => {
-                http::check(cx, step, target, *status, body.as_ref()).await?;
-                Ok(payload.clone())
-            }
-        }
-    };
-    // `run` ends its own child, and says so better.
-    let only_looks = !matches!(step.verb, Verb::Run { .. });
-    tokio::select! {
-        result = check => result,
-        () = tokio::time::sleep(step.timeout), if only_looks => {
-            Err(StepError::new(format!(
-                "no result within {}",
-                in_words(step.timeout)
-            )))
-        }
-        () = cx.run.shutdown.reached(Level::Terminate), if only_looks => Err(Cancelled.into()),
-    }
-}
-
-fn expand(cx: &Context<'_>, template: &Template) -> Result<String, StepError> {
-    let expanded = template
-        .expand(&cx.run.scope)
-        .map_err(|error| StepError::new(error.to_string()))?;
-    Ok(expanded.text)
 }

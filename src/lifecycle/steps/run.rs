@@ -1,17 +1,14 @@
 //! `run`: a command of the user's, with the payload on its standard input.
 
-use std::{
-    collections::BTreeMap,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
-use super::{Context, Payload, StepError, expand};
+use super::{StepError, attempt::Attempt};
 use crate::{
-    lifecycle::words::in_words,
-    process::{self, Command, End, Keep, OnTerminate, Orphaned},
+    event::Stream,
+    lifecycle::{Payload, words::in_words},
+    process::{self, Command, End, Keep, OnTerminate, Orphaned, Output},
     secret::Secret,
-    stack::{Step, Template},
+    stack::{self, ErrorClass, Parse, Resolved, Template},
 };
 
 /// Between SIGTERM and SIGKILL when the step's timeout ended it.
@@ -20,38 +17,66 @@ const GRACE: Duration = Duration::from_secs(5);
 /// Lines of its standard error shown when it fails.
 const SHOWN: usize = 20;
 
-/// What a step wants to be run.
-#[derive(Clone, Copy)]
-pub(super) struct Asked<'a> {
-    pub(super) command: &'a [Template],
-    pub(super) env: &'a BTreeMap<String, Template>,
-    pub(super) dir: &'a Path,
+/// Runs it. What it prints may be a new payload.
+pub(super) async fn run(at: &Attempt<'_>, run: &stack::Run) -> Result<Payload, StepError> {
+    let output = output(at, run, Says::Everything).await?;
+    Ok(Payload::from_output(&output.stdout).unwrap_or_else(|| at.payload.clone()))
 }
 
-pub(super) async fn run(
-    cx: &Context<'_>,
-    phase: &str,
-    step: &Step,
-    asked: Asked<'_>,
-    payload: &Payload,
-) -> Result<Payload, StepError> {
-    let mut words = asked.command.iter().map(|word| argument(cx, word));
+/// Runs it for what it prints, which is a value.
+pub(super) async fn read(
+    at: &Attempt<'_>,
+    run: &stack::Run,
+    parse: Parse,
+    secret: bool,
+) -> Result<Resolved, StepError> {
+    let output = output(at, run, Says::Troubles).await?;
+    let wrong = |reason: String| {
+        StepError::new("the output of the command cannot be read")
+            .of_class(ErrorClass::Command)
+            .cause(reason)
+    };
+    if output.stdout_cut {
+        let most = process::KEPT_DATA / 1024 / 1024;
+        return Err(wrong(format!("it printed more than {most} MiB")));
+    }
+    let text = String::from_utf8(output.stdout);
+    let text = text.map_err(|_| wrong("it printed something that is not UTF-8".to_owned()))?;
+    let value = parse.read(&text, secret).map_err(wrong)?;
+    Ok(Resolved { value, secret })
+}
+
+/// What of a command's output is shown while it runs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Says {
+    Everything,
+    /// Standard output is a value, and may be a secret one.
+    Troubles,
+}
+
+async fn output(at: &Attempt<'_>, run: &stack::Run, says: Says) -> Result<Output, StepError> {
+    let cx = at.cx;
+    let mut words = run.command.iter().map(|word| argument(at, word));
     let program = words.next().transpose()?.unwrap_or_default();
     let child = Command {
         program: PathBuf::from(&program),
         args: words
             .map(|word| word.map(Into::into))
             .collect::<Result<_, _>>()?,
-        env: environment(cx, phase, step, asked.env)?,
+        env: environment(at, &run.env)?,
         keep: Keep::Data,
         orphaned: Orphaned::DropPipes,
-        dir: Some(asked.dir.to_owned()),
-        stdin: Some(Secret::new(payload.to_json())),
-        deadline: Some(step.timeout),
+        dir: Some(run.dir.clone()),
+        stdin: Some(Secret::new(at.payload.to_json())),
+        deadline: Some(at.limit.timeout),
         grace: GRACE,
         on_terminate: OnTerminate::Signal,
     };
-    let mut on_line = |stream, line: &str| cx.say(stream, line);
+    let mut on_line = |stream, line: &str| {
+        if says == Says::Everything || stream == Stream::Stderr {
+            cx.say(stream, line);
+        }
+    };
     let output = process::run(child, &cx.run.shutdown, &mut on_line).await?;
     let words = String::from_utf8_lossy(&output.stderr);
     let lines: Vec<&str> = words.lines().collect();
@@ -63,36 +88,37 @@ pub(super) async fn run(
         }),
         End::TimedOut => Err(StepError::new(format!(
             "`{program}` did not end within {}",
-            in_words(step.timeout)
+            in_words(at.limit.timeout)
         ))
+        .of_class(ErrorClass::Timeout)
         .cause(tail)),
         End::Exited if !output.status.success() => {
             // `exit status: 3`: one colon too many in a chain of them.
             let how = output.status.to_string().replace(": ", " ");
-            Err(StepError::new(format!("`{program}` failed: {how}")).cause(tail))
+            Err(StepError::new(format!("`{program}` failed: {how}"))
+                .of_class(ErrorClass::Command)
+                .cause(tail))
         }
-        End::Exited => Ok(Payload::from_output(&output.stdout).unwrap_or_else(|| payload.clone())),
+        End::Exited => Ok(output),
     }
 }
 
 /// Arguments are seen by every user of the machine.
-fn argument(cx: &Context<'_>, word: &Template) -> Result<String, StepError> {
-    let expanded = word
-        .expand(&cx.run.scope)
-        .map_err(|error| StepError::new(error.to_string()))?;
+fn argument(at: &Attempt<'_>, word: &Template) -> Result<String, StepError> {
+    let expanded = word.expand(&at.cx.scope())?;
     if expanded.secret {
         return Err(StepError::new("an argument of `run` holds a secret, which others could see")
+            .of_class(ErrorClass::Template)
             .hint("hand it over in `env`: run = { command = …, env = { TOKEN = \"${inputs.token}\" } }"));
     }
     Ok(expanded.text)
 }
 
 fn environment(
-    cx: &Context<'_>,
-    phase: &str,
-    step: &Step,
+    at: &Attempt<'_>,
     own: &BTreeMap<String, Template>,
 ) -> Result<BTreeMap<std::ffi::OsString, std::ffi::OsString>, StepError> {
+    let cx = at.cx;
     let mut env = cx.run.surroundings.env.clone();
     // A helm or kubectl in the command talks to the run's cluster, whatever the user's shell says.
     env.retain(|name, _| !name.to_string_lossy().starts_with("HELM_KUBE"));
@@ -105,8 +131,8 @@ fn environment(
         ("STACKCTL_RELEASE", cx.chart.release.name.as_str()),
         ("STACKCTL_NAMESPACE", cx.chart.release.namespace.as_str()),
         ("STACKCTL_ACTION", cx.action.as_str()),
-        ("STACKCTL_PHASE", phase),
-        ("STACKCTL_STEP", &step.name),
+        ("STACKCTL_PHASE", at.phase),
+        ("STACKCTL_STEP", &at.step.name),
     ] {
         env.insert(name.into(), value.into());
     }
@@ -114,7 +140,7 @@ fn environment(
         env.insert("STACKCTL_ENVIRONMENT".into(), environment.as_str().into());
     }
     for (name, template) in own {
-        env.insert(name.into(), expand(cx, template)?.into());
+        env.insert(name.into(), at.view.text(template)?.into());
     }
     Ok(env)
 }

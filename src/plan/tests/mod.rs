@@ -188,7 +188,7 @@ fn json_is_what_its_doc_says() {
              "reason": "not installed; only its clean-up steps run",
              "needs": [{"chart": "web", "until": "gone"}], "wave": 1},
         ],
-        "critical_path": ["web", "api"], "warnings": [], "kept_crds": [],
+        "critical_path": ["web", "api"], "expected_ms": null, "warnings": [], "kept_crds": [],
     });
     assert_eq!(found, expected);
 }
@@ -295,9 +295,16 @@ fn learned_durations_are_weights_and_the_unknown_count_as_their_mean() {
     let stack = shop();
     let graph = Graph::new(&stack);
     let selection = graph.select(&Request::default()).unwrap();
-    let name = |chart: &str| stack.charts[chart].name.clone().into();
+    let of = |chart: &str, action| (stack.charts[chart].name.clone().into(), action);
     let known = Known {
-        durations: [(name("db"), 1_000), (name("loki"), 5_000), (name("api"), 0)].into(),
+        durations: [
+            (of("db", Action::Install), 1_000),
+            (of("loki", Action::Install), 5_000),
+            (of("api", Action::Install), 0),
+            // Not what this plan does to it.
+            (of("web", Action::Upgrade), 90_000),
+        ]
+        .into(),
         ..Known::default()
     };
     let plan = Plan::offline(
@@ -330,4 +337,8 @@ fn learned_durations_are_weights_and_the_unknown_count_as_their_mean() {
         .map(|&ix| plan.node(ix).key.to_string())
         .collect();
     assert_eq!(path, ["db", "loki", "web"]);
+    assert_eq!(plan.expected_ms, Some(8_000));
+    let text = crate::plan::text(&plan);
+    let told = "critical path  db -> loki -> web (about 8s, as in earlier runs)";
+    assert!(text.contains(told), "{text}");
 }

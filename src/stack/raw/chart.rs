@@ -11,8 +11,9 @@ use crate::stack::{
     },
     model::{CrdPolicy, Intent, RollbackOnFailure, Unlock, Wait},
     raw::{
+        RawRetry,
         data::{RawValuesFile, read_values_files},
-        history_max, one_or_more,
+        history_max, one_or_more, read_retry,
         reader::{self, Reader, table, wrong},
         steps::{RawSteps, read_steps},
     },
@@ -43,6 +44,8 @@ pub(crate) struct RawChart<'a> {
     pub(crate) set: Vec<(Text<'a>, &'a Node)>,
     pub(crate) unset: Vec<Text<'a>>,
     pub(crate) timeout: Option<Duration>,
+    pub(crate) deadline: Option<(Duration, Origin)>,
+    pub(crate) retry: RawRetry,
     pub(crate) wait: Wait,
     pub(crate) rollback_on_failure: RollbackOnFailure,
     pub(crate) force_replace: bool,
@@ -51,6 +54,7 @@ pub(crate) struct RawChart<'a> {
     pub(crate) crds: CrdPolicy,
     pub(crate) reinstall_below: Option<RawReinstall<'a>>,
     pub(crate) history_max: Option<u32>,
+    pub(crate) outputs: Vec<(Text<'a>, &'a Node)>,
     pub(crate) steps: RawSteps<'a>,
 }
 
@@ -60,9 +64,6 @@ pub(crate) struct RawReinstall<'a> {
     pub(crate) version: Text<'a>,
     pub(crate) accept_data_loss: bool,
 }
-
-/// Keys of the design that come with later versions.
-const LATER: &[&str] = &["adopt", "outputs", "retry"];
 
 /// Finds what is wrong with `[defaults]` itself, whether or not a chart uses it.
 pub(crate) fn check_defaults(table: &Table, f: &mut Findings) {
@@ -87,7 +88,7 @@ pub(crate) fn read<'a>(
     f: &mut Findings,
 ) -> RawChart<'a> {
     let rollback = rollback(table, defaults, f);
-    let mut chart = Reader::new("a chart", table).over(defaults).later(LATER);
+    let mut chart = Reader::new("a chart", table).over(defaults);
     // Read above, from one layer at a time.
     chart.node("rollback_on_failure");
     chart.node("atomic");
@@ -126,9 +127,14 @@ pub(crate) fn read<'a>(
             .node("values_yaml")
             .and_then(|node| one_or_more(node, "values_yaml", f))
             .unwrap_or_default(),
-        set: read_set(&mut chart, f),
+        set: read_pairs(&mut chart, "set", f),
         unset: chart.texts("unset", f).unwrap_or_default(),
         timeout: chart.duration("timeout", f),
+        deadline: read_deadline(&mut chart, name.origin, f),
+        retry: chart
+            .node("retry")
+            .and_then(|node| read_retry(node, f))
+            .unwrap_or_default(),
         wait: read_wait(&mut chart, f),
         rollback_on_failure: rollback,
         force_replace: chart.flag("force_replace", f).unwrap_or_default(),
@@ -139,6 +145,7 @@ pub(crate) fn read<'a>(
             .node("reinstall_below")
             .and_then(|node| read_reinstall(node, f)),
         history_max: history_max(&mut chart, f),
+        outputs: read_pairs(&mut chart, "outputs", f),
         steps: read_steps(&mut chart, f),
     };
     chart.finish(f);
@@ -158,8 +165,13 @@ fn read_values<'a>(chart: &mut Reader<'a>, f: &mut Findings) -> Option<&'a Node>
     Some(node)
 }
 
-fn read_set<'a>(chart: &mut Reader<'a>, f: &mut Findings) -> Vec<(Text<'a>, &'a Node)> {
-    let Some(node) = chart.node("set") else {
+/// A table whose keys mean something.
+fn read_pairs<'a>(
+    chart: &mut Reader<'a>,
+    key: &'static str,
+    f: &mut Findings,
+) -> Vec<(Text<'a>, &'a Node)> {
+    let Some(node) = chart.node(key) else {
         return Vec::new();
     };
     let pairs = |table: &'a Table| {
@@ -171,7 +183,16 @@ fn read_set<'a>(chart: &mut Reader<'a>, f: &mut Findings) -> Vec<(Text<'a>, &'a 
             })
             .collect()
     };
-    table(node, "set", f).map(pairs).unwrap_or_default()
+    table(node, key, f).map(pairs).unwrap_or_default()
+}
+
+fn read_deadline(
+    chart: &mut Reader<'_>,
+    whole: Origin,
+    f: &mut Findings,
+) -> Option<(Duration, Origin)> {
+    let origin = chart.origin_or("deadline", whole);
+    Some((chart.duration("deadline", f)?, origin))
 }
 
 fn read_wait(chart: &mut Reader<'_>, f: &mut Findings) -> Wait {

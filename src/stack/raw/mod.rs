@@ -21,7 +21,7 @@ use crate::stack::{
         node::{Node, Table, Value},
         origin::{Located, Text},
     },
-    model::{FailurePolicy, Parse, Schedule},
+    model::{ErrorClass, FailurePolicy, Parse, Schedule},
 };
 
 /// The whole file.
@@ -73,6 +73,8 @@ pub(crate) struct RawNamespace<'a> {
 pub(crate) struct RawRetry {
     pub(crate) attempts: Option<u32>,
     pub(crate) delay: Option<Duration>,
+    pub(crate) backoff: Option<f64>,
+    pub(crate) on: Option<Vec<ErrorClass>>,
 }
 
 /// What a file must hold at least.
@@ -265,17 +267,44 @@ fn read_namespace<'a>(
     Some(raw)
 }
 
-/// `retry = { attempts, delay }`.
+/// `retry = { attempts, delay, backoff, on }`.
 pub(crate) fn read_retry(node: &Node, f: &mut Findings) -> Option<RawRetry> {
-    let mut retry = Reader::new("`retry`", table(node, "retry", f)?).later(&["on"]);
+    let mut retry = Reader::new("`retry`", table(node, "retry", f)?);
     let attempts = retry.number("attempts", "a whole number, at least 1", f);
     if attempts == Some(0) {
         let origin = retry.origin_or("attempts", node.origin);
         f.add(Finding::error("`attempts` must be at least 1").at(origin, ""));
     }
-    let delay = retry.duration("delay", f);
+    let on = retry.texts("on", f);
+    if on.as_ref().is_some_and(Vec::is_empty) {
+        let origin = retry.origin_or("on", node.origin);
+        f.add(Finding::error("`on` is empty").at(origin, "nothing would be tried again"));
+    }
+    let raw = RawRetry {
+        attempts,
+        delay: retry.duration("delay", f),
+        backoff: retry.factor("backoff", f),
+        on: on.map(|said| read_classes(&said, f)),
+    };
     retry.finish(f);
-    Some(RawRetry { attempts, delay })
+    Some(raw)
+}
+
+/// `on`: what is worth another attempt.
+fn read_classes(said: &[Text<'_>], f: &mut Findings) -> Vec<ErrorClass> {
+    let all = ErrorClass::ALL.into_iter();
+    let (can_pass, never): (Vec<_>, Vec<_>) = all.partition(|class| class.can_pass());
+    let words: Vec<_> = can_pass.iter().map(|one| (one.as_str(), *one)).collect();
+    let mut classes = Vec::with_capacity(said.len());
+    for &one in said {
+        if never.iter().any(|class| class.as_str() == one.value) {
+            let message = format!("`{}` errors are never worth another attempt", one.value);
+            f.add(Finding::error(message).at(one.origin, "the same would happen again"));
+        } else if let Some(class) = reader::word(one, "on", &words, f) {
+            classes.push(class);
+        }
+    }
+    classes
 }
 
 /// A string, or an array of strings.

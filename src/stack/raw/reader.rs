@@ -19,8 +19,6 @@ pub(crate) struct Reader<'a> {
     table: &'a Table,
     /// For charts.
     defaults: Option<Defaults<'a>>,
-    /// Keys of the design that this version does not have yet.
-    later: &'static [&'static str],
     asked: Vec<&'static str>,
     /// How many of the asked keys are in `table` itself.
     found: usize,
@@ -35,7 +33,6 @@ impl<'a> Reader<'a> {
             what,
             table,
             defaults: None,
-            later: &[],
             // As many as a chart has keys.
             asked: Vec::with_capacity(32),
             found: 0,
@@ -48,11 +45,6 @@ impl<'a> Reader<'a> {
         self
     }
 
-    pub(crate) fn later(mut self, keys: &'static [&'static str]) -> Self {
-        self.later = keys;
-        self
-    }
-
     /// Whether one of the layers has the key.
     pub(crate) fn has(&self, key: &str) -> bool {
         let default = || self.defaults.and_then(|defaults| defaults.table.get(key));
@@ -62,6 +54,11 @@ impl<'a> Reader<'a> {
     /// Where the table's own value of a key stands, else `whole`.
     pub(crate) fn origin_or(&self, key: &str, whole: Origin) -> Origin {
         self.table.get(key).map_or(whole, |node| node.origin)
+    }
+
+    /// Where a key of the table itself stands.
+    pub(crate) fn key_origin(&self, key: &str) -> Option<Origin> {
+        self.table.key_origin(key)
     }
 
     /// The value of a key, as the layers together say it.
@@ -128,6 +125,23 @@ impl<'a> Reader<'a> {
             .ok()
     }
 
+    /// A factor, at least 1.
+    pub(crate) fn factor(&mut self, key: &'static str, f: &mut Findings) -> Option<f64> {
+        let node = self.node(key)?;
+        let factor = match node.value {
+            #[expect(clippy::cast_precision_loss, reason = "a factor is small")]
+            Value::Integer(Some(integer)) => integer as f64,
+            Value::Float(float) => float,
+            _ => return wrong(f, key, "a number", node),
+        };
+        if !(1.0..=100.0).contains(&factor) {
+            let message = format!("`{key}` must be from 1 to 100");
+            f.add(Finding::error(message).at(node.origin, ""));
+            return None;
+        }
+        Some(factor)
+    }
+
     /// One of a few words.
     pub(crate) fn word<T: Copy>(
         &mut self,
@@ -176,16 +190,11 @@ impl<'a> Reader<'a> {
                 continue;
             }
             let what = self.what;
-            f.add(if self.later.contains(&key) {
-                Finding::error(format!(
-                    "`{key}` is not supported by this version of stackctl"
-                ))
-                .at(origin, "")
-            } else {
+            f.add(
                 Finding::error(format!("unknown key `{key}`"))
                     .at(origin, format!("not a key of {what}"))
-                    .suggest(key, self.asked.iter().copied())
-            });
+                    .suggest(key, self.asked.iter().copied()),
+            );
         }
     }
 }

@@ -151,7 +151,7 @@ fn paths_and_commands_belong_to_the_file_that_says_them() {
         stack.charts["debug"].values.files,
         [common.join("default.yaml")]
     );
-    let Verb::Run { dir, .. } = &stack.charts["web"].steps.post[0].verb else {
+    let Verb::Run(crate::stack::Run { dir, .. }) = &stack.charts["web"].steps.post[0].verb else {
         panic!("a command");
     };
     assert_eq!(*dir, common);

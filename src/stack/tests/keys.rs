@@ -1,4 +1,4 @@
-//! What is said about each wrong key of a chart and of a step.
+//! What is said about each wrong key of a chart.
 
 use super::*;
 
@@ -139,96 +139,6 @@ fn each_wrong_chart_key_says_why() {
       error: `needs`: expected an array of strings, found an integer / needs = [1] / ^
     enabled = "no"
       error: `enabled`: expected a boolean, found a string / enabled = "no" / ^^^^
-    "#);
-}
-
-#[test]
-fn each_wrong_step_says_why() {
-    let cases = [
-        "name = \"x\"",
-        "run = \"\"",
-        "run = []",
-        "run = { env = { A = 1 } }",
-        "run = \"x\"\npods = { selector = \"a=b\" }",
-        "capture = { name = \"x\" }",
-        "pods = { selector = \"\", min = 0 }",
-        "pods = { selectr = \"a=b\" }",
-        "http = {}",
-        "http = { url = \"ftp://x\", port = 1 }",
-        "http = { url = \"\" }",
-        "http = { url = \"https://x\", service = \"y\" }",
-        "http = { service = \"y\", port = 70000, path = \"x\" }",
-        "http = { url = \"https://x\", status = 99 }",
-        "run = \"x\"\nname = \"a/b\"",
-        "run = \"x\"\nwhen = { action = [\"instal\"], changed = \"x\" }",
-        "run = \"x\"\nwhen = { action = [] }",
-        "run = \"x\"\nretry = { attempts = 0, delay = \"x\", on = [] }",
-        "run = \"x\"\ntimeout = \"\"",
-        "run = \"echo ${inputs.nope} ${capture.x}\"",
-    ];
-    let mut said = Vec::new();
-    for case in cases {
-        let text = format!(
-            "[stack]\nname = \"demo\"\n[charts.web]\nchart = \"./charts/web\"\n[[charts.web.post]]\n{case}\n"
-        );
-        said.push(format!("{case}\n  {}", messages(&text).join("\n  ")));
-    }
-    insta::assert_snapshot!(said.join("\n"), @r#"
-    name = "x"
-      stack.toml:5: a step needs one of `run`, `pods` and `http`
-    run = ""
-      stack.toml:6: `run` names no command
-    run = []
-      stack.toml:6: `run` names no command
-    run = { env = { A = 1 } }
-      stack.toml:6: `run` has no `command`
-      stack.toml:6: `A`: expected a string, found an integer
-    run = "x"
-    pods = { selector = "a=b" }
-      stack.toml:5: a step does one thing, this one has `run` and `pods` | write one step for each
-    capture = { name = "x" }
-      stack.toml:6: `capture` is not supported by this version of stackctl
-    pods = { selector = "", min = 0 }
-      stack.toml:6: `selector` is empty (it would match any pod)
-      stack.toml:6: `min` must be at least 1 (no pod at all would pass, even with a misspelt selector)
-    pods = { selectr = "a=b" }
-      stack.toml:6: `pods` has no `selector`
-      stack.toml:6: unknown key `selectr` (not a key of `pods`) | did you mean `selector`?
-    http = {}
-      stack.toml:6: `http` needs one of `url` and `service`
-    http = { url = "ftp://x", port = 1 }
-      stack.toml:6: `ftp://x` is not an HTTP URL (expected `http://…` or `https://…`)
-      stack.toml:6: `port` goes with `service`, not with `url`
-    http = { url = "" }
-      stack.toml:6: `` is not an HTTP URL (expected `http://…` or `https://…`)
-    http = { url = "https://x", service = "y" }
-      stack.toml:6: `http` needs one, not both, of `url` and `service`
-    http = { service = "y", port = 70000, path = "x" }
-      stack.toml:6: `port` must be between 1 and 65535
-      stack.toml:6: `path` must start with `/`
-    http = { url = "https://x", status = 99 }
-      stack.toml:6: 99 is not an HTTP status
-    run = "x"
-    name = "a/b"
-      stack.toml:7: step name `a/b` is not valid (use one line of text without `/`)
-    run = "x"
-    when = { action = ["instal"], changed = "x" }
-      stack.toml:7: `instal` is not a value of `action` (expected one of `install`, `upgrade`, `reinstall`, `uninstall`, `unchanged` and `skip`) | did you mean `install`?
-      stack.toml:7: `changed` is not supported by this version of stackctl
-    run = "x"
-    when = { action = [] }
-      stack.toml:7: `action` is empty: the step would never run
-    run = "x"
-    retry = { attempts = 0, delay = "x", on = [] }
-      stack.toml:7: `attempts` must be at least 1
-      stack.toml:7: `delay` is not valid (expected a duration such as `90s`, `5m`, `1h30m` or `300ms`, or a whole number of seconds)
-      stack.toml:7: `on` is not supported by this version of stackctl
-    run = "x"
-    timeout = ""
-      stack.toml:7: `timeout` is not valid (expected a duration such as `90s`, `5m`, `1h30m` or `300ms`, or a whole number of seconds)
-    run = "echo ${inputs.nope} ${capture.x}"
-      stack.toml:6: undefined input `nope` | no inputs are declared; add `nope = { default = … }` to `[inputs]`
-      stack.toml:6: `${capture.x}` is not supported by this version of stackctl
     "#);
 }
 

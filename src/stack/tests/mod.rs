@@ -5,9 +5,12 @@ mod edges;
 mod environments;
 mod explain;
 mod keys;
+mod outputs;
 mod parse;
 mod problems;
 mod sources;
+mod step_problems;
+mod steps;
 mod values;
 
 use std::{fs, path::Path};
@@ -84,6 +87,10 @@ fn messages(text: &str) -> Vec<String> {
         Ok(loaded) => loaded.warnings,
         Err(problems) => problems.0,
     };
+    messages_of(&root, &found)
+}
+
+fn messages_of(root: &TempDir, found: &[crate::diagnostic::Diagnostic]) -> Vec<String> {
     let root = root.path().display().to_string();
     let shown = |one: &crate::diagnostic::Diagnostic| {
         let mut help = one.help.join(" | ");

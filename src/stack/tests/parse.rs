@@ -4,16 +4,15 @@ use std::{collections::BTreeMap, time::Duration};
 
 use super::*;
 use crate::{
-    name::{Action, Milestone},
+    name::Milestone,
     stack::{
-        ChartSource, CrdPolicy, FailurePolicy, HttpTarget, Intent, Overrides, Reference,
-        RollbackOnFailure, Schedule, Template, Unlock, Verb, Wait,
+        ChartSource, CrdPolicy, FailurePolicy, Intent, Overrides, Reference, RollbackOnFailure,
+        Schedule, Unlock, Wait,
     },
 };
 
-/// The example of the design, section 3, without what later versions bring (`retry` of charts,
-/// `capture`, `restart`) and what other tests are about: `include`, `repositories`, commands,
-/// environments.
+/// The example of the design, section 3, without what other tests are about: `include`,
+/// `repositories`, commands, environments, `retry` of charts.
 const DESIGN: &str = r#"
 [stack]
 name = "platform"
@@ -72,10 +71,10 @@ chart = "./charts/coredns-config"
 namespace = "kube-system"
 wait = false
 [[charts.coredns.pre]]
-run = "kubectl get configmap coredns"
+capture = { name = "corefile", kind = "ConfigMap", object = "coredns", field = "data.Corefile" }
 [[charts.coredns.post]]
-run = ["kubectl", "rollout", "restart", "deployment/coredns"]
-when = { action = ["install", "upgrade"] }
+when = { changed = "corefile" }
+restart = "deployment/coredns"
 [[charts.coredns.validate]]
 pods = { selector = "k8s-app=kube-dns", min = 1 }
 retry = { attempts = 12, delay = "10s" }
@@ -134,14 +133,12 @@ fn the_design_s_example_is_read() {
 
     let coredns = &stack.charts["coredns"];
     assert_eq!(coredns.wait, Wait::No);
-    let Verb::Run { command, .. } = &coredns.steps.pre[0].verb else {
-        panic!()
-    };
-    let words: Vec<_> = command.iter().map(Template::to_string).collect();
-    assert_eq!(words, ["sh", "-c", "kubectl get configmap coredns"]);
+    assert_eq!(coredns.steps.pre[0].verb.as_str(), "capture");
+    assert_eq!(coredns.steps.pre[0].timeout, Duration::from_mins(1));
+    assert_eq!(coredns.steps.post[0].verb.as_str(), "restart");
     assert_eq!(
-        coredns.steps.post[0].actions,
-        [Action::Install, Action::Upgrade]
+        coredns.steps.post[0].when.changed.as_deref(),
+        Some("corefile")
     );
     assert_eq!(coredns.steps.post[0].timeout, Duration::from_mins(5));
     let pods = &coredns.steps.validate[0];
@@ -288,65 +285,6 @@ fn the_command_line_overrides_settings() {
     assert_eq!(settings.schedule, Schedule::Waves);
     let place = loaded.layers.locate(&["settings", "concurrency"]).unwrap();
     assert_eq!(place.to_string(), "command line:1");
-}
-
-#[test]
-fn every_verb_is_read() {
-    let stack = sound(
-        r#"
-[stack]
-name = "demo"
-[charts.web]
-chart = "./charts/web"
-timeout = "10m"
-[[charts.web.pre]]
-name = "migrate"
-run = { command = "make migrate", env = { DSN = "${env.DSN}" } }
-[[charts.web.validate]]
-http = { url = "https://example.org/${inputs.path}", status = 204, body = "ok" }
-[[charts.web.validate]]
-http = { service = "web", port = 8080 }
-timeout = 10
-[[charts.web.validate]]
-http = { service = "web", namespace = "other", port = "metrics", path = "/healthz" }
-[[charts.web.on_failure]]
-run = ["./tell", "them"]
-when = { action = ["uninstall"] }
-[inputs]
-path = {}
-"#,
-    );
-    let steps = &stack.charts["web"].steps;
-    assert_eq!(steps.pre[0].name, "migrate");
-    assert_eq!(steps.pre[0].timeout, Duration::from_mins(10));
-    assert!(!steps.pre[0].actions.contains(&Action::Uninstall));
-    let names: Vec<_> = steps
-        .validate
-        .iter()
-        .map(|step| step.name.as_str())
-        .collect();
-    assert_eq!(names, ["http", "http-2", "http-3"]);
-    let Verb::Http {
-        target: HttpTarget::Service { port, path, .. },
-        ..
-    } = &steps.validate[1].verb
-    else {
-        panic!()
-    };
-    assert_eq!((port.as_str(), path.as_literal()), ("8080", Some("/")));
-    assert_eq!(steps.on_failure[0].actions, [Action::Uninstall]);
-    let references: Vec<_> = stack
-        .uses(|_| Some(crate::name::Action::Decide))
-        .references
-        .into_iter()
-        .collect();
-    assert_eq!(
-        references,
-        [
-            &Reference::Input("path".into()),
-            &Reference::Env("DSN".into())
-        ]
-    );
 }
 
 #[test]

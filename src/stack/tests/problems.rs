@@ -32,7 +32,7 @@ values = { replicas = 3, since = 2026-01-01 }
 [charts.db]
 chart = "./charts/db"
 action = "instal"
-retry = { attempts = 3 }
+retry = { attempts = 3, on = ["schema"] }
 "#), @r#"
     error: stack name `Demo` is not valid
      --> stack.toml:3:8
@@ -106,11 +106,11 @@ retry = { attempts = 3 }
     23 | action = "instal"
        |          ^^^^^^^^ expected one of `deploy`, `destroy` and `skip`
 
-    error: `retry` is not supported by this version of stackctl
-      --> stack.toml:24:1
+    error: `schema` errors are never worth another attempt
+      --> stack.toml:24:31
        |
-    24 | retry = { attempts = 3 }
-       | ^^^^^
+    24 | retry = { attempts = 3, on = ["schema"] }
+       |                               ^^^^^^^^ the same would happen again
     "#);
 }
 
@@ -165,18 +165,18 @@ chart = "./charts/missing-is-fine"
 enabled = false
 "#,
     );
-    insta::assert_snapshot!(found.join("\n"), @r"
+    insta::assert_snapshot!(found.join("\n"), @r#"
     stack.toml:3: `${charts.…}` cannot be used in a namespace, a release or the stack's own settings
     stack.toml:8: a default cannot refer to anything (write `$${` for the text itself)
     stack.toml:11: input `domain` has no value: give it with `--input domain=…` (this must be known while loading) | give input `domain` a default
     stack.toml:12: environment variable `NOPE` is not set (this must be known while loading) | set `NOPE`, or use an input with a default
     stack.toml:13: undefined input `regoin` | did you mean `region`? | defined inputs: `region`, `domain`, `api_token` and `bad`
-    stack.toml:13: undefined reference `${foo}` | defined are `${inputs.NAME}`, `${env.NAME}`, `${charts.NAME.namespace}` and `${charts.NAME.release}` | write `$${` for the text itself
+    stack.toml:13: undefined reference `${foo}` | defined are `${inputs.NAME}`, `${env.NAME}`, `${capture.NAME}`, `${charts.NAME.namespace}`, `${charts.NAME.release}` and `${charts.NAME.outputs.NAME}` | write `$${` for the text itself
     stack.toml:15: undefined chart `wbe` | did you mean `web`? | defined charts: `off` and `web`
     stack.toml:15: chart `off` is disabled
     stack.toml:17: a secret cannot be part of a name (this is shown in plans, events and labels)
     stack.toml:18: `${` is not closed; write `$${` for the text itself
-    ");
+    "#);
 }
 
 #[test]

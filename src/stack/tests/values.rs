@@ -22,7 +22,7 @@ fn scope() -> Scope {
         ]
         .into(),
         env: [("API_TOKEN".to_owned(), "t0ken".to_owned())].into(),
-        documents: std::collections::BTreeMap::new(),
+        ..Scope::default()
     }
 }
 

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use crate::stack::{
     findings::{Finding, Findings},
     layers::origin::{Origin, Sources, Text},
-    model::{Chart, ReinstallBelow},
+    model::{Chart, ErrorClass, ReinstallBelow, Steps},
     range,
     raw::{
         chart::{RawChart, RawReinstall},
@@ -15,9 +15,11 @@ use crate::stack::{
         self,
         disk::Disk,
         edges::{self, Edge},
-        known::Known,
+        known::{Here, Known},
         names::Identity,
-        source, steps, tree,
+        outputs, source,
+        steps::{self, Phase, Reading},
+        tree,
     },
     values::{
         Edit, Layer, Templated, TemplatedValue, ValuePath, Values, ValuesCommand, ValuesLayer,
@@ -90,13 +92,39 @@ pub(crate) fn chart(
         );
     }
     let timeout = raw.timeout.unwrap_or(TIMEOUT);
+    if let Some((deadline, origin)) = raw.deadline
+        && deadline < timeout
+    {
+        f.add(Finding::warning("`deadline` is shorter than `timeout`").at(
+            origin,
+            "no operation of the chart can take as long as `timeout` says",
+        ));
+    }
     let labels = labels(raw, known, f);
+    let outputs = outputs::read(&raw.outputs, &reading(parts, timeout), f);
+    known.here.replace(Some(Here {
+        chart: raw.name.value.to_owned(),
+        captures: Vec::new(),
+    }));
+    let pre = reading(parts, timeout).phase(Phase::Pre, &raw.steps.pre, f);
+    let before_exec = known.here.borrow().clone();
     let values = values(raw, parts, f);
     let reinstall_below = raw
         .reinstall_below
         .as_ref()
         .and_then(|said| reinstall_below(said, known, f));
-    let steps = steps::steps(&raw.steps, timeout, known, f);
+    let mut reading = reading(parts, timeout);
+    let steps = Steps {
+        pre,
+        post: reading.phase(Phase::Post, &raw.steps.post, f),
+        validate: reading.phase(Phase::Validate, &raw.steps.validate, f),
+        on_failure: {
+            // What came after exec did not take place.
+            known.here.replace(before_exec);
+            reading.phase(Phase::OnFailure, &raw.steps.on_failure, f)
+        },
+    };
+    known.here.take();
     let identity = parts.identities.get(index)?.as_ref()?;
     Some(Chart {
         name: identity.name.clone(),
@@ -111,6 +139,8 @@ pub(crate) fn chart(
         protected: raw.protected,
         values,
         timeout,
+        deadline: raw.deadline.map(|(deadline, _)| deadline),
+        retry: steps::retry(&raw.retry, &ErrorClass::PASSING),
         wait: raw.wait,
         rollback_on_failure: raw.rollback_on_failure,
         force_replace: raw.force_replace,
@@ -119,9 +149,18 @@ pub(crate) fn chart(
         crds: raw.crds,
         reinstall_below,
         history_max: raw.history_max.unwrap_or(parts.history_max),
+        outputs,
         steps,
         place: f.sources.place(raw.name.origin),
     })
+}
+
+fn reading<'p>(parts: &'p mut Parts<'_>, timeout: Duration) -> Reading<'p> {
+    Reading {
+        known: parts.known,
+        disk: parts.disk,
+        timeout,
+    }
 }
 
 /// Labels for `-l`, whose grammar they must not break.

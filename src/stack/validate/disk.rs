@@ -12,6 +12,9 @@ use crate::stack::{
     values::yaml,
 };
 
+/// What the manifests of a folder end with.
+const MANIFESTS: [&str; 3] = ["yaml", "yml", "json"];
+
 /// What was looked at already: charts share files.
 #[derive(Debug, Default)]
 pub(crate) struct Disk {
@@ -76,6 +79,33 @@ impl Disk {
             });
         }
         path
+    }
+
+    /// Manifests: a file, or all of a folder by name.
+    pub(crate) fn manifests(&mut self, said: Text<'_>, f: &mut Findings) -> Vec<PathBuf> {
+        let path = resolve(said, f);
+        let Ok(folder) = std::fs::read_dir(&path) else {
+            let path = self.file("manifest", said, f);
+            return if self.is_file(&path) {
+                vec![path]
+            } else {
+                Vec::new()
+            };
+        };
+        let files = folder.filter_map(|entry| Some(entry.ok()?.path()));
+        let is_manifest = |file: &PathBuf| {
+            let ending = file.extension().and_then(|ending| ending.to_str());
+            ending.is_some_and(|ending| MANIFESTS.contains(&ending))
+        };
+        let mut files: Vec<PathBuf> = files.filter(is_manifest).collect();
+        files.sort();
+        if files.is_empty() {
+            let message = format!("`{}` holds no manifests", path.display());
+            let endings = MANIFESTS.map(|ending| format!("`.{ending}`")).join(", ");
+            let label = format!("no file there ends in {endings}");
+            f.add(Finding::error(message).at(said.origin, label));
+        }
+        files
     }
 
     /// Why a values file cannot be read without guessing; nothing if it is not there.

@@ -11,7 +11,8 @@ use crate::stack::{
     layers::origin::{Located, Origin},
     model::Input,
     raw::RawInput,
-    template::{Resolved, is_name},
+    scope::Resolved,
+    template::is_name,
 };
 
 /// The declarations.

@@ -2,18 +2,21 @@
 
 use std::{
     borrow::Cow,
+    cell::RefCell,
     collections::{BTreeSet, HashMap},
     time::Duration,
 };
 
 use crate::{
-    name::ReleaseId,
+    name::{ChartName, ReleaseId},
     stack::{
         findings::{Finding, Findings, list},
         layers::origin::{Located, Text},
         model::DataCommand,
         raw::data::RawCommand,
-        template::{ExpandError, Part, Piece, Reference, Scope, Template, is_name, scan},
+        scope::{ExpandError, Scope},
+        template::{Late, Part, Piece, Reference, Template, is_name, scan},
+        validate::outputs::Outputs,
     },
 };
 
@@ -34,6 +37,20 @@ pub(crate) struct Known<'a> {
     pub(crate) from_commands: BTreeSet<&'a str>,
     /// Charts; filled once their own names are known.
     pub(crate) charts: HashMap<&'a str, ChartNames<'a>>,
+    /// What `${charts.NAME.outputs.…}` offers.
+    pub(crate) outputs: Outputs<'a>,
+    /// What the chart that is being read may refer to of itself and of those before it.
+    /// Nothing elsewhere.
+    pub(crate) here: RefCell<Option<Here>>,
+}
+
+/// The chart that is being read.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Here {
+    /// Its name.
+    pub(crate) chart: String,
+    /// What its steps captured before the place that is being read.
+    pub(crate) captures: Vec<String>,
 }
 
 /// What `${charts.NAME.…}` offers.
@@ -74,6 +91,17 @@ impl Known<'_> {
             }
         }
         sound.then_some(template)
+    }
+
+    /// A declared input, alone.
+    pub(crate) fn input(&self, name: Text<'_>, f: &mut Findings) -> Option<Template> {
+        match self.refer_to_input(name.value) {
+            Ok(part) => Some(Template { parts: vec![part] }),
+            Err(finding) => {
+                f.add(finding.at(name.origin, ""));
+                None
+            }
+        }
     }
 
     /// A command whose output is data, in the folder of the file that says it.
@@ -137,6 +165,9 @@ impl Known<'_> {
                     ExpandError::Env(name) => {
                         format!("set `{name}`, or use an input with a default")
                     }
+                    ExpandError::Late { .. } => {
+                        "what is read from the cluster may be used in values and steps".into()
+                    }
                 };
                 f.add(
                     Finding::error(error.to_string())
@@ -151,17 +182,23 @@ impl Known<'_> {
     fn refer(&self, inner: &str) -> Result<Part, Finding> {
         match inner.split('.').collect::<Vec<_>>().as_slice() {
             ["inputs", name] => self.refer_to_input(name),
-            ["env", name] if is_name(name) => Ok(Part::Reference(Reference::Env((*name).to_owned()))),
-            ["charts", chart, field @ ("namespace" | "release")] => self.refer_to_chart(chart, field),
-            ["capture", ..] | ["charts", _, "outputs", ..] => Err(Finding::error(format!(
-                "`${{{inner}}}` is not supported by this version of stackctl"
-            ))),
-            _ => Err(Finding::error(format!("undefined reference `${{{inner}}}`"))
-                .help(
-                    "defined are `${inputs.NAME}`, `${env.NAME}`, `${charts.NAME.namespace}` and \
-                     `${charts.NAME.release}`",
-                )
-                .help("write `$${` for the text itself")),
+            ["env", name] if is_name(name) => {
+                Ok(Part::Reference(Reference::Env((*name).to_owned())))
+            }
+            ["charts", chart, field @ ("namespace" | "release")] => {
+                self.refer_to_chart(chart, field)
+            }
+            ["capture", name] => self.refer_to_capture(name),
+            ["charts", chart, "outputs", name] => self.refer_to_output(chart, name),
+            _ => Err(
+                Finding::error(format!("undefined reference `${{{inner}}}`"))
+                    .help(
+                        "defined are `${inputs.NAME}`, `${env.NAME}`, `${capture.NAME}`, \
+                     `${charts.NAME.namespace}`, `${charts.NAME.release}` and \
+                     `${charts.NAME.outputs.NAME}`",
+                    )
+                    .help("write `$${` for the text itself"),
+            ),
         }
     }
 
@@ -170,6 +207,44 @@ impl Known<'_> {
             return Ok(Part::Reference(Reference::Input(name.to_owned())));
         }
         Err(undefined_input(name, &self.inputs))
+    }
+
+    fn refer_to_capture(&self, name: &str) -> Result<Part, Finding> {
+        let here = self.here.borrow();
+        let Some(here) = &*here else {
+            return Err(nowhere(&format!("capture.{name}")));
+        };
+        if here.captures.iter().any(|known| known == name) {
+            let late = Late::Capture(name.to_owned());
+            return Ok(Part::Reference(Reference::Late(late)));
+        }
+        let before = here.captures.iter().map(String::as_str);
+        let finding = Finding::error(format!("undefined capture `{name}`"));
+        Err(if before.len() == 0 {
+            finding.help(format!(
+                "nothing is captured before this; add a step `capture = {{ name = \"{name}\", … }}`"
+            ))
+        } else {
+            finding
+                .suggest(name, before.clone())
+                .help(format!("captured before this: {}", list(before)))
+        })
+    }
+
+    fn refer_to_output(&self, chart: &str, name: &str) -> Result<Part, Finding> {
+        let here = self.here.borrow();
+        let Some(here) = &*here else {
+            return Err(nowhere(&format!("charts.{chart}.outputs.{name}")));
+        };
+        // Whether there is such a chart.
+        self.refer_to_chart(chart, "release")?;
+        self.outputs.check(&here.chart, chart, name)?;
+        // A name that is none is reported elsewhere.
+        let Ok(chart) = ChartName::new(chart) else {
+            return Ok(Part::Text(String::new()));
+        };
+        let late = Late::Output(chart, name.to_owned());
+        Ok(Part::Reference(Reference::Late(late)))
     }
 
     fn refer_to_chart(&self, chart: &str, field: &str) -> Result<Part, Finding> {
@@ -194,6 +269,12 @@ impl Known<'_> {
             }
         }
     }
+}
+
+/// Only a chart at work knows what is in the cluster.
+fn nowhere(inner: &str) -> Finding {
+    Finding::error(format!("`${{{inner}}}` cannot be used here"))
+        .help("what is read from the cluster may be used in a chart's values and steps")
 }
 
 /// An input nobody declared: what is declared, and the most likely meaning.

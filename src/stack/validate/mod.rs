@@ -8,6 +8,7 @@ mod inputs;
 pub(crate) mod known;
 mod names;
 mod order;
+mod outputs;
 mod overrides;
 mod redundant;
 mod source;
@@ -26,6 +27,7 @@ use self::chart::Parts;
 use self::disk::Disk;
 use self::known::{ChartNames, Known};
 use self::names::Identity;
+use self::outputs::Outputs;
 use crate::{
     name::{Namespace, StackName},
     stack::{
@@ -99,6 +101,7 @@ pub(crate) fn validate(
     let identities = names::identities(&raw.charts, &known, f);
     known.charts = chart_names(raw, &identities);
     let edges = edges::read(&raw.charts, &known, f);
+    known.outputs = Outputs::new(&raw.charts, &edges);
     let namespaces = namespaces(&raw.namespaces, &known, f);
     let settings = Settings {
         concurrency: raw.settings.concurrency,

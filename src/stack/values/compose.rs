@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     secret::Secret,
-    stack::template::{ExpandError, Scope},
+    stack::scope::{ExpandError, Scope},
 };
 
 /// Composes the values of one chart.
@@ -137,22 +137,11 @@ impl<'a> Composer<'a> {
         Ok(match &tree.content {
             Templated::Plain(value) => Said::of_json(value, by, false),
             Templated::Text(template) => {
-                if let Some(name) = template.as_input() {
-                    let input = self.scope.input(name)?;
-                    if input.secret {
-                        secrets_of(&input.value, &mut self.secrets);
-                    }
-                    Said::of_json(&input.value, by, input.secret)
-                } else {
-                    let expanded = template.expand(self.scope)?;
-                    if expanded.secret {
-                        self.secrets.push(Secret::new(expanded.text.as_str()));
-                    }
-                    Said {
-                        secret: expanded.secret,
-                        ..plain(Content::Scalar(Value::String(expanded.text)))
-                    }
+                let resolved = template.resolve(self.scope)?;
+                if resolved.secret {
+                    secrets_of(&resolved.value, &mut self.secrets);
                 }
+                Said::of_json(&resolved.value, by, resolved.secret)
             }
             Templated::List(items) => {
                 let items = items.iter().map(|item| self.expand(item, layer));

@@ -18,7 +18,7 @@ use crate::{
     secret::{MASK, Redactor, Secret},
     stack::{
         layers::origin::{Section, Sources},
-        template::Scope,
+        scope::Scope,
     },
 };
 

@@ -11,6 +11,7 @@ mod compose;
 pub(crate) mod edit;
 mod explain;
 mod model;
+mod resolve;
 pub(crate) mod said;
 mod scalar;
 mod subcharts;
@@ -29,7 +30,10 @@ pub use self::model::{
 pub use self::subcharts::subcharts_in_use;
 use crate::{
     secret::Secret,
-    stack::template::{ExpandError, Scope, Template},
+    stack::{
+        scope::{ExpandError, Scope},
+        template::Template,
+    },
 };
 
 /// A chart's values, ready for Helm.
@@ -124,24 +128,11 @@ impl Values {
             let mut found = Vec::new();
             match layer {
                 ValuesLayer::Command(_) | ValuesLayer::File(_) => {}
-                ValuesLayer::Merge(_, tree) => collect(tree, &mut found),
-                ValuesLayer::Edit(edit) => collect(&edit.value, &mut found),
+                ValuesLayer::Merge(_, tree) => tree.templates(&mut found),
+                ValuesLayer::Edit(edit) => edit.value.templates(&mut found),
             }
             found
         })
-    }
-}
-
-fn collect<'a>(tree: &'a TemplatedValue, found: &mut Vec<&'a Template>) {
-    match &tree.content {
-        Templated::Plain(_) => {}
-        Templated::Text(template) => found.push(template),
-        Templated::List(items) => items.iter().for_each(|item| collect(item, found)),
-        Templated::Table(entries) => {
-            for (_, value) in entries {
-                collect(value, found);
-            }
-        }
     }
 }
 

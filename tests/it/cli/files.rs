@@ -341,6 +341,7 @@ fn a_plan_as_json() {
       "critical_path": [
         "web"
       ],
+      "expected_ms": null,
       "warnings": [],
       "kept_crds": []
     }

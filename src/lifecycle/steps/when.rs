@@ -1,0 +1,37 @@
+//! `when`: whether a step runs.
+
+use super::{Context, StepError, capture, field::same};
+use crate::stack::{Late, Step, Verb};
+
+/// Whether everything that `when` says holds. The action is looked at before.
+pub(super) async fn holds(cx: &Context<'_>, step: &Step) -> Result<bool, StepError> {
+    let when = &step.when;
+    if let Some(wanted) = when.installed
+        && cx.was_installed().await? != wanted
+    {
+        return Ok(false);
+    }
+    for (input, wanted) in &when.inputs {
+        let found = input.resolve(&cx.run.scope)?;
+        if !same(&found.value, wanted) {
+            return Ok(false);
+        }
+    }
+    match &when.changed {
+        Some(name) => changed(cx, name).await,
+        None => Ok(true),
+    }
+}
+
+/// Whether what a step captured is something else by now: it is captured once more.
+async fn changed(cx: &Context<'_>, name: &str) -> Result<bool, StepError> {
+    let before = cx.memory().late.remove(&Late::Capture(name.to_owned()));
+    let makes_it =
+        |step: &&Step| matches!(&step.verb, Verb::Capture { name: other, .. } if other == name);
+    let step = cx.chart.steps.iter().find(makes_it);
+    let (Some(before), Some(step)) = (before, step) else {
+        return Ok(false);
+    };
+    let now = capture::look(cx, step).await?;
+    Ok(now.value != before.value)
+}
