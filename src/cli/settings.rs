@@ -26,6 +26,7 @@ pub(super) enum Settings {
     Lock(LockSettings),
     Values(ValuesSettings),
     Render(RenderSettings),
+    Doctor(DoctorSettings),
     Sandbox(SandboxSettings),
     Runs(RunsSettings),
     Completions(clap_complete::Shell),
@@ -230,6 +231,14 @@ pub(super) struct StatusSettings {
     pub(super) output: OutputFormat,
 }
 
+/// `doctor`.
+#[derive(Debug, Clone)]
+pub(super) struct DoctorSettings {
+    pub(super) helm_binary: Option<PathBuf>,
+    pub(super) stack: StackSettings,
+    pub(super) cluster: ClusterSettings,
+}
+
 /// `check`.
 #[derive(Debug, Clone)]
 pub(super) struct CheckSettings {
@@ -413,6 +422,11 @@ impl Settings {
                 kube_version: render.kube_version,
                 frozen: render.frozen,
                 helm_binary: render.helm_binary,
+            }),
+            args::Command::Doctor(doctor) => Self::Doctor(DoctorSettings {
+                helm_binary: doctor.helm_binary,
+                stack: stack(doctor.stack, file),
+                cluster: cluster(doctor.cluster),
             }),
             args::Command::Sandbox(sandbox) => Self::Sandbox(match sandbox.action {
                 Some(args::SandboxAction::Reset { dir }) => SandboxSettings {

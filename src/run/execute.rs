@@ -124,7 +124,7 @@ impl Session {
     }
 
     /// Values of what the plan's charts refer to; this is where commands of the file are run.
-    async fn scope(&self, plan: &Plan, shutdown: &Shutdown) -> Result<Scope, RunError> {
+    pub(super) async fn scope(&self, plan: &Plan, shutdown: &Shutdown) -> Result<Scope, RunError> {
         let actions: BTreeMap<_, _> = plan
             .nodes
             .iter()
@@ -137,7 +137,7 @@ impl Session {
     }
 
     /// What helm's children get: a kubeconfig of their own, with exactly this cluster.
-    fn surroundings(&self, private: &Path) -> Result<Surroundings, RunError> {
+    pub(super) fn surroundings(&self, private: &Path) -> Result<Surroundings, RunError> {
         let kubeconfig = private.join("kubeconfig");
         self.cluster
             .write_private_kubeconfig(&kubeconfig)

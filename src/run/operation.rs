@@ -64,7 +64,7 @@ impl Operation {
         let (shutdown, mut nobody) = (self.trigger.shutdown(), |_| ());
         let mut unheard = |_: &str| ();
         let (plan, _) = tokio::try_join!(
-            session.plan(&self.request, &mut nobody),
+            Box::pin(session.plan(&self.request, &mut nobody)),
             session.helm(&shutdown, &mut unheard)
         )?;
         session
