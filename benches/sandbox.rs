@@ -82,8 +82,9 @@ async fn start() -> Duration {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let began = Instant::now();
     let (_sandbox, client) = open(&folder).await;
-    let found = Api::<Secret>::all(client).list(&ListParams::default());
-    assert!(found.await.expect("an answer").items.is_empty());
+    let secrets = Api::<Secret>::all(client);
+    let found = secrets.list(&ListParams::default()).await;
+    assert!(found.expect("an answer").items.is_empty());
     began.elapsed()
 }
 

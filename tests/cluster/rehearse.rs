@@ -29,6 +29,7 @@ tests![
     rehearsed_failures_look_like_real_ones,
     rehearsed_readiness_takes_its_time,
     kubectl_works_on_a_served_sandbox,
+    an_object_of_any_version_can_wait_for_its_dependents,
     a_sandbox_forgets_only_when_told,
 ];
 
@@ -492,6 +493,65 @@ fn kubectl_works_on_a_served_sandbox() {
     served.does(&["delete", "namespace", "shop"]);
     let (told, _) = served.kubectl(&["get", "namespace", "shop"]);
     assert!(told.contains("not found"), "{told}");
+}
+
+/// A kind in two versions, and an object of the second.
+const VERSIONS: &str = r"
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: widgets.example.test}
+spec:
+  group: example.test
+  scope: Namespaced
+  names: {plural: widgets, singular: widget, kind: Widget, listKind: WidgetList}
+  versions:
+    - &v
+      name: v1
+      served: true
+      storage: true
+      schema: {openAPIV3Schema: {type: object, properties: {spec: {type: object}}}}
+    - {<<: *v, name: v2, storage: false}
+";
+
+fn an_object_of_any_version_can_wait_for_its_dependents() {
+    let it = Rehearsal::new("versions", Helm::Four);
+    let object = "apiVersion: example.test/v2\nkind: Widget\nmetadata: {name: w}\n";
+    it.lab.write("crd.yaml", VERSIONS);
+    it.lab.write("widget.yaml", object);
+    let file = |name: &str| {
+        let path = it.lab.path().join(name);
+        path.into_os_string().into_string().expect("UTF-8")
+    };
+    let served = it.serve();
+    served.does(&["apply", "-f", &file("crd.yaml")]);
+    served.does(&[
+        "wait",
+        "--for=condition=Established",
+        "crd/widgets.example.test",
+    ]);
+    served.does(&["apply", "-f", &file("widget.yaml")]);
+    let uid = served.does(&[
+        "get",
+        "widgets.v1.example.test",
+        "w",
+        "-o",
+        "jsonpath={.metadata.uid}",
+    ]);
+    let below = format!(
+        "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: below\n  ownerReferences:\n  \
+         - {{apiVersion: example.test/v2, kind: Widget, name: w, uid: {uid}, blockOwnerDeletion: true}}\n"
+    );
+    it.lab.write("below.yaml", &below);
+    served.does(&["apply", "-f", &file("below.yaml")]);
+    served.does(&[
+        "delete",
+        "widget",
+        "w",
+        "--cascade=foreground",
+        "--timeout=20s",
+    ]);
+    let left = served.does(&["get", "cm", "below", "--ignore-not-found"]);
+    assert_eq!(left, "");
 }
 
 fn a_sandbox_forgets_only_when_told() {
