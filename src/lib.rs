@@ -18,7 +18,7 @@
 //!
 //! | module | what it does | may use, of ours (beside the leaves) |
 //! | --- | --- | --- |
-//! | [`name`], [`diagnostic`], [`secret`], [`event`], [`shutdown`] | leaves: ids and milestones; findings with spans; masked strings and redaction; the event vocabulary; ordered shutdown levels | `event`: `name` |
+//! | [`name`], [`diagnostic`], [`digest`], [`secret`], [`event`], [`shutdown`] | leaves: ids and milestones; findings with spans; what tells whether something is as it was; masked strings and redaction; the event vocabulary; ordered shutdown levels | `event`: `name` |
 //! | [`stack`] | file to domain: layers, raw, templates, values, model, validate | – |
 //! | [`inputs`] | resolves inputs, never for `check` | `stack`, `process` |
 //! | [`graph`] | petgraph behind our words: order, waves, selection | `stack` |
@@ -58,6 +58,7 @@ pub mod chart;
 pub mod cli;
 pub mod cluster;
 pub mod diagnostic;
+pub mod digest;
 pub mod engine;
 pub mod event;
 pub mod graph;

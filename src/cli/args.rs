@@ -10,7 +10,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use super::{
     settings::{
         ChartValue, ChartValuesFile, Failure, FailurePolicy, GraphFormat, InputValue, LogFormat,
-        OutputFormat, SandboxDir, Schedule, ValuesFormat,
+        OutputFormat, SandboxDir, Schedule, Validate, ValuesFormat,
     },
     values,
 };
@@ -136,6 +136,7 @@ Examples:
   stackctl up --set web:replicas=3      with a value changed
   stackctl up --dry-run --detailed-exitcode
                                         only say whether anything would change
+  stackctl up --validate all            also look whether what is unchanged still works
   stackctl up --yes --log-format json   in CI: no question, every event on standard output
 
 Without a terminal, --yes is needed only if a release would be removed or reinstalled."
@@ -146,6 +147,17 @@ pub(super) struct UpArgs {
     /// Use only charts that the lock file holds
     #[arg(long, help_heading = "Run options")]
     pub(super) frozen: bool,
+    /// Deploy charts of which nothing has changed, too
+    #[arg(long, help_heading = "Run options")]
+    pub(super) no_skip: bool,
+    /// Whose `validate` steps are run: of the charts that change, of all, or of none
+    #[arg(
+        long,
+        value_name = "CHARTS",
+        default_value = "changed",
+        help_heading = "Run options"
+    )]
+    pub(super) validate: Validate,
 }
 
 /// Uninstall the charts of the stack, dependents first
@@ -193,6 +205,9 @@ pub(super) struct PlanArgs {
     /// With --down: also the CRDs, and the namespaces if empty, that stackctl made
     #[arg(long, requires = "down")]
     pub(super) purge: bool,
+    /// Take charts of which nothing has changed as if something had
+    #[arg(long, conflicts_with = "down")]
+    pub(super) no_skip: bool,
     /// Do not look at a cluster: every action is taken to be an install
     #[arg(long, conflicts_with_all = ["kube_context", "kubeconfig", "sandbox"])]
     pub(super) offline: bool,

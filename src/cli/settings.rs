@@ -153,6 +153,9 @@ pub(super) struct RunSettings {
     pub(super) state_dir: PathBuf,
     /// What is not locked is an error.
     pub(super) frozen: bool,
+    /// What is unchanged is deployed, too.
+    pub(super) no_skip: bool,
+    pub(super) validate: Validate,
     pub(super) yes: bool,
     pub(super) dry_run: bool,
     pub(super) detailed_exitcode: bool,
@@ -173,6 +176,17 @@ pub(super) enum Schedule {
     Eager,
     /// When the whole wave before it has ended
     Waves,
+}
+
+/// Whose `validate` steps are run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Validate {
+    /// Of the charts that something is done to
+    Changed,
+    /// Of unchanged ones, too
+    All,
+    /// Of none: the next run does it
+    None,
 }
 
 /// How a run is reported while it goes on.
@@ -201,6 +215,7 @@ pub(super) struct PlanSettings {
     pub(super) down: bool,
     pub(super) removal: Removal,
     pub(super) take_over: bool,
+    pub(super) no_skip: bool,
     pub(super) offline: bool,
     pub(super) frozen: bool,
     /// Holds `runs/`.
@@ -344,6 +359,8 @@ impl Settings {
         match cli.command {
             args::Command::Up(up) => Self::Up(RunSettings {
                 frozen: up.frozen,
+                no_skip: up.no_skip,
+                validate: up.validate,
                 ..run(up.run, file)
             }),
             args::Command::Down(down) => Self::Down(DownSettings {
@@ -363,6 +380,7 @@ impl Settings {
                     purge: plan.purge,
                 },
                 take_over: plan.take_over,
+                no_skip: plan.no_skip,
                 offline: plan.offline,
                 frozen: plan.frozen,
                 state_dir: plan.state_dir,
@@ -513,6 +531,8 @@ fn run(args: args::RunArgs, file: StackFile) -> RunSettings {
         helm_binary: args.helm_binary,
         state_dir: args.state_dir,
         frozen: false,
+        no_skip: false,
+        validate: Validate::Changed,
         yes: args.yes,
         dry_run: args.dry_run,
         detailed_exitcode: args.detailed_exitcode,

@@ -1,4 +1,5 @@
-//! Install and upgrade: from what the stack says of a chart to one `helm upgrade --install`.
+//! Install and upgrade: from what the stack says of a chart to one `helm install` or `helm upgrade
+//! --install`.
 
 use std::{collections::BTreeMap, path::PathBuf};
 
@@ -7,9 +8,10 @@ use super::{
     context::Before,
     ready,
     recover::{self, Depth, Next},
-    remove,
+    remove, unchanged,
 };
 use crate::{
+    digest::Digests,
     helm::{Cause, HelmError, Major, Upgrade, Upgraded, WaitMode},
     lock::Operation,
     name::{ReleaseStatus, parse_version},
@@ -50,6 +52,7 @@ pub async fn upgrade(cx: &Context<'_>) -> Result<(), StepError> {
         .ok_or_else(|| StepError::new("the chart was not fetched"))?;
     let mut upgrade = Upgrade {
         release: cx.chart.release.clone(),
+        is_first: false,
         chart: chart.to_owned(),
         values_files,
         values,
@@ -59,6 +62,7 @@ pub async fn upgrade(cx: &Context<'_>) -> Result<(), StepError> {
         labels: BTreeMap::new(),
         force_replace: cx.chart.force_replace,
     };
+    let digests = unchanged::of(cx).await?;
     let limit = cx.limit(cx.chart.timeout);
     let mut depth = Depth::Label;
     loop {
@@ -67,11 +71,18 @@ pub async fn upgrade(cx: &Context<'_>) -> Result<(), StepError> {
         let history = recover::clear_way(cx, Next::Deploy, depth, &limit).await?;
         let last = history.last();
         remember(cx, &history).await?;
+        if let Some(last) = last.filter(|last| unchanged::is_there(cx, last, digests.as_ref())) {
+            cx.status(&format!("revision {} is as wanted", last.revision));
+            cx.remember(|memory| memory.made_revision = Some(last.revision));
+            return Ok(());
+        }
         let expected = last.map_or(1, |last| last.revision + 1);
-        upgrade.labels = labels(cx, expected, last)?;
+        upgrade.is_first = last.is_none();
+        upgrade.labels = labels(cx, expected, last, digests.clone())?;
         match run(cx, last.map(|last| last.revision), &upgrade).await? {
             Ok(made) => {
-                check_revision(cx, made, expected);
+                check_revision(cx, &made, expected);
+                cx.remember(|memory| memory.manifest = made.manifest.map(Into::into));
                 return Ok(());
             }
             Err(error) if is_locked(&error) && !limit.is_over() => {
@@ -101,7 +112,7 @@ fn is_locked(error: &HelmError) -> bool {
     )
 }
 
-fn check_revision(cx: &Context<'_>, made: Upgraded, expected: u32) {
+fn check_revision(cx: &Context<'_>, made: &Upgraded, expected: u32) {
     cx.remember(|memory| memory.made_revision = Some(made.revision));
     if made.revision != expected {
         cx.warn(&format!(
@@ -212,6 +223,7 @@ fn labels(
     cx: &Context<'_>,
     expected: u32,
     last: Option<&Revision>,
+    digest: Option<Digests>,
 ) -> Result<BTreeMap<String, String>, StepError> {
     let version = cx.opened().map(|chart| chart.version.to_string());
     let marks = Marks {
@@ -220,6 +232,7 @@ fn labels(
         run: Some(cx.run.id.clone()),
         revision: Some(expected),
         chart_version: version,
+        digest,
         ..Marks::default()
     };
     // Beside a history that is only kept, Helm installs: nothing is inherited.

@@ -26,7 +26,7 @@ pub use arrange::CyclicPlan;
 pub use decide::{Desired, remedy};
 pub use error::{Barred, MissingNeed, PlanError};
 pub use json::json;
-pub use known::{Contents, CrdContent, Known, Removal};
+pub use known::{Contents, CrdContent, Known, Removal, Wanted};
 pub use model::{KeptCrd, Node, NodeIx, Plan, Wait};
 pub use observed::{Marks, Observed, ObservedCrd, ObservedRelease};
 pub use text::{counts, text};

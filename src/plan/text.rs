@@ -179,6 +179,7 @@ fn counts_of(plan: &Plan, part: Part) -> String {
         (Action::Reinstall, "to reinstall"),
         (Action::Uninstall, "to uninstall"),
         (Action::Decide, "to be decided"),
+        (Action::Validate, "to validate"),
         (Action::Unchanged, "unchanged"),
         (Action::Skip, "skipped"),
         (Action::Blocked, "blocked"),

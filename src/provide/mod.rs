@@ -13,16 +13,15 @@ use std::{
     collections::BTreeMap,
     ffi::OsString,
     fs::{self, File, Permissions},
-    io::{self, Read as _},
+    io,
     os::unix::fs::{DirBuilderExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
 };
 
-use ring::digest::{Context, SHA256};
 use tempfile::NamedTempFile;
 use tokio::task;
 
-use crate::shutdown::Shutdown;
+use crate::{digest::Digest, shutdown::Shutdown};
 
 /// A Helm that is known to the byte.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -231,23 +230,10 @@ fn unusable(path: &Path, source: io::Error) -> ProvideError {
 /// Is it there, and the pinned one?
 async fn is_sound(path: PathBuf, pinned: &Pinned<'_>) -> bool {
     let wanted = pinned.sha256.to_owned();
-    let found = task::spawn_blocking(move || digest(&path).is_ok_and(|found| found == wanted));
+    let found = task::spawn_blocking(move || {
+        Digest::of_file(&path).is_ok_and(|found| found.hex() == wanted)
+    });
     found.await.unwrap_or(false)
-}
-
-fn digest(path: &Path) -> io::Result<String> {
-    let mut file = File::open(path)?;
-    let mut context = Context::new(&SHA256);
-    let mut buffer = vec![0; 128 * 1024];
-    loop {
-        match file.read(&mut buffer)? {
-            0 => break,
-            n => context.update(&buffer[..n]),
-        }
-    }
-    let bytes = context.finish();
-    let hex = bytes.as_ref().iter().map(|byte| format!("{byte:02x}"));
-    Ok(hex.collect())
 }
 
 /// The first member of a gzipped archive that is wanted, as a file of its own.

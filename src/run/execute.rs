@@ -10,6 +10,7 @@ use jiff::Timestamp;
 
 use super::{
     Notice, RunError, Session, crds, history, late::Late, lock, preflight, render::Renderer,
+    session::at_hand,
 };
 use crate::{
     cluster::Watches,
@@ -60,7 +61,7 @@ impl Session {
         let surroundings = self.surroundings(private.path())?;
         let options = self.options(journal::new_run_id(Timestamp::now()));
         let id = options.run.clone();
-        let kube_version = self.cluster.version().await?.git.clone();
+        let kube_version = self.version.git.clone();
         let renderer = Renderer {
             helm,
             surroundings: &surroundings,
@@ -96,6 +97,8 @@ impl Session {
             stack: self.stack.clone(),
             id: id.clone(),
             scope,
+            at_hand: at_hand(&self.stack, &self.settings, &self.redactor),
+            version: self.version.clone(),
             helm: helm.clone(),
             surroundings,
             cluster: self.cluster.clone(),
@@ -105,6 +108,7 @@ impl Session {
             charts,
             late,
             purge: plan.purge.then(|| Purge::of(&plan.nodes)),
+            validation: self.settings.validation,
             folder: journal.folder().clone(),
             redactor: self.redactor.clone(),
             shutdown: shutdown.clone(),

@@ -31,12 +31,13 @@ mod session;
 mod settings;
 mod status;
 mod values;
+mod wanted;
 
 pub use crate::{
     chart::{FetchProgress, FetchStep, Move},
     inputs::InputsError,
     journal::{JournalError, PastRun, Recorded},
-    lifecycle::Implementations,
+    lifecycle::{Implementations, Validation},
     sandbox::{FaultKind, Sandbox, SandboxError},
 };
 pub use check::carriers;

@@ -58,6 +58,7 @@ impl Operation {
             let Some((known, _)) = self.stack.charts.get_key_value(name.as_str()) else {
                 return Err(RunError::UnknownChart { name });
             };
+            self.request.coded.insert(known.clone());
             implementations.insert(known.clone(), chart);
         }
         let session = Session::open(self.stack, self.settings, Redactor::default()).await?;

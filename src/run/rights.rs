@@ -62,10 +62,9 @@ pub(super) async fn problems(
     let namespaces = works.map(|node| &node.release.namespace).collect();
     let lock = async {
         if no_lock {
-            Ok(Vec::new())
-        } else {
-            lock_of(cluster, stack).await
+            return Ok(Vec::new());
         }
+        lock_of(cluster, stack).await
     };
     let (definitions, records, lock) = try_join!(
         definitions(cluster, plan),

@@ -12,17 +12,17 @@ use super::{
     check::{self, Library},
     fetch::{self, FetchWatch, Gathered, Local},
     helm::find_helm,
-    history, observe, ownership,
+    history, observe, ownership, wanted,
 };
 use crate::{
     chart,
-    cluster::{self, Cluster, ClusterError, guard},
+    cluster::{self, Cluster, ClusterError, ServerVersion, guard},
     diagnostic::Problems,
     graph::{Graph, Request, Selection, Selector},
     helm::Helm,
     inputs, journal,
     name::{ChartName, Direction, Namespace},
-    plan::{Contents, CrdContent, Known, Observed, ObservedCrd, Plan, PlanError, Removal},
+    plan::{Contents, CrdContent, Known, Observed, ObservedCrd, Plan, PlanError, Removal, Wanted},
     release::Releases,
     sandbox::Sandbox,
     secret::Redactor,
@@ -36,6 +36,7 @@ pub struct Session {
     pub(super) stack: Arc<Stack>,
     pub(super) settings: Settings,
     pub(super) cluster: Cluster,
+    pub(super) version: ServerVersion,
     pub(super) releases: Releases,
     pub(super) redactor: Redactor,
     /// Where the charts of the last plan are.
@@ -61,12 +62,13 @@ impl Session {
         if sandbox.is_none() {
             guard(&stack.cluster.allow, cluster.context(), cluster.server())?;
         }
-        cluster.version().await?;
+        let version = cluster.version().await?;
         let releases = Releases::new(cluster.clone());
         Ok(Self {
             stack: Arc::new(stack),
             settings,
             cluster,
+            version,
             releases,
             redactor,
             gathered: Mutex::default(),
@@ -154,7 +156,15 @@ impl Session {
         };
         let context = self.cluster.context().map(str::to_owned);
         let chosen = (&graph, &selection);
-        let mut plan = make(chosen, request, settings, charts, Some(&observed), context)?;
+        let wanted = wanted::of(self, request, &charts, &scope, &listed).await?;
+        let mut plan = make(
+            chosen,
+            request,
+            settings,
+            (charts, wanted),
+            Some(&observed),
+            context,
+        )?;
         say_late(&mut plan, &gathered.late);
         plan.warnings.extend(unseen);
         ownership::settle(&self.stack, &listed, request.take_over, &mut plan);
@@ -215,7 +225,14 @@ pub async fn offline_plan(
     let cached = fetch::cached(stack, settings, entries(), &Redactor::default()).await;
     let scope = at_hand(stack, settings, &Redactor::default());
     let charts = open(stack, &selection, request.direction, &cached, &scope)?;
-    let mut plan = make((&graph, &selection), request, settings, charts, None, None)?;
+    let mut plan = make(
+        (&graph, &selection),
+        request,
+        settings,
+        (charts, BTreeMap::new()),
+        None,
+        None,
+    )?;
     let late = fetch::late(stack, settings, entries(), &cached).await;
     say_late(&mut plan, &late);
     Ok(plan)
@@ -239,12 +256,12 @@ fn say_late(plan: &mut Plan, late: &BTreeMap<ChartName, Option<String>>) {
 }
 
 /// What values can be made of before a run has begun.
-fn at_hand(stack: &Stack, settings: &Settings, redactor: &Redactor) -> Scope {
+pub(super) fn at_hand(stack: &Stack, settings: &Settings, redactor: &Redactor) -> Scope {
     inputs::at_hand(stack, settings.given(redactor, &Shutdown::never()))
 }
 
 /// The charts that could be opened, by name.
-type Charts = BTreeMap<ChartName, chart::Chart>;
+pub(super) type Charts = BTreeMap<ChartName, chart::Chart>;
 
 /// Opens the charts that a plan is made of. One that cannot be opened has no version in the plan;
 /// preflight says why.
@@ -300,7 +317,7 @@ fn make(
     (graph, selection): (&Graph<'_>, &Selection),
     request: &PlanRequest,
     settings: &Settings,
-    charts: Charts,
+    (charts, mut wanted): (Charts, BTreeMap<ChartName, Wanted>),
     observed: Option<&Observed>,
     context: Option<String>,
 ) -> Result<Plan, RunError> {
@@ -311,7 +328,10 @@ fn make(
         durations: journal::learned(&runs, &stack.name, stack.environment.as_ref()),
         contents: charts
             .into_iter()
-            .map(|(name, chart)| (name, contents(&chart)))
+            .map(|(name, chart)| {
+                let wanted = wanted.remove(&name).unwrap_or_default();
+                (name, contents(&chart, wanted))
+            })
             .collect(),
     };
     let removal = Removal {
@@ -357,14 +377,14 @@ fn cluster_options(
     }
 }
 
-fn contents(chart: &chart::Chart) -> Contents {
+fn contents(chart: &chart::Chart, wanted: Wanted) -> Contents {
     let crd = |crd: &Arc<chart::Crd>| CrdContent {
         name: crd.name.clone(),
         digest: crd.digest.clone(),
     };
     Contents {
         version: Some(chart.version.to_string()),
-        digest: None,
+        wanted,
         crds: chart.crds.iter().map(crd).collect(),
     }
 }

@@ -200,6 +200,9 @@ pub struct Chart {
     pub wait: Wait,
     /// When a failed exec is taken back.
     pub rollback_on_failure: RollbackOnFailure,
+    /// `skip_unchanged`: whether nothing is done to it when nothing of it has changed. Default: yes,
+    /// unless its templates look at the cluster's objects (`lookup`).
+    pub skip_unchanged: Option<bool>,
     /// Replace objects instead of patching them (Helm's `--force` / `--force-replace`).
     pub force_replace: bool,
     /// What is done about an operation on the release that is not ours and does not end.

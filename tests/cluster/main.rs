@@ -35,6 +35,7 @@ mod late;
 mod locks;
 mod offline;
 mod order;
+mod pairs;
 mod patches;
 mod platform;
 mod proof;
@@ -58,6 +59,7 @@ mod sources;
 mod steps;
 mod support;
 mod target;
+mod unchanged;
 mod values;
 mod verbs;
 
@@ -123,6 +125,7 @@ fn main() -> ExitCode {
         interrupts::TESTS,
         recovery::TESTS,
         locks::TESTS,
+        pairs::TESTS,
         signals::TESTS,
         commands::TESTS,
         seed::TESTS,
@@ -135,6 +138,7 @@ fn main() -> ExitCode {
         rehearse::TESTS,
         patches::TESTS,
         schemas::TESTS,
+        unchanged::TESTS,
         values::TESTS,
         verbs::TESTS,
     ];

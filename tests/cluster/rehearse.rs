@@ -185,7 +185,7 @@ fn up_and_down(name: &str, helm: Helm) {
     );
     let pods = it.serve().does(&["get", "pods", "-A", "-o", "name"]);
     assert!(pods.contains("pod/database-0"), "{pods}");
-    with("up", &["--yes"]).exits(0).says(&["8 upgraded"]);
+    with("up", &["--yes"]).exits(0).says(&["8 unchanged"]);
     with("down", &["--yes", "--purge"]).exits(0);
     let (kinds, left) = (
         "pods,deployments,statefulsets,jobs,services,secrets",

@@ -11,13 +11,21 @@ use std::{
 };
 
 /// Anyone may use these.
-const LEAVES: [&str; 5] = ["name", "secret", "diagnostic", "event", "shutdown"];
+const LEAVES: [&str; 6] = [
+    "name",
+    "secret",
+    "diagnostic",
+    "digest",
+    "event",
+    "shutdown",
+];
 
 /// Module, and what else it may use.
-const TABLE: [(&str, &[&str]); 24] = [
+const TABLE: [(&str, &[&str]); 25] = [
     ("name", &[]),
     ("secret", &[]),
     ("diagnostic", &[]),
+    ("digest", &[]),
     ("event", &[]),
     ("shutdown", &[]),
     ("stack", &[]),

@@ -51,6 +51,7 @@ fn upgrade() -> Upgrade {
         wait: WaitMode::None,
         history_max: 5,
         labels: BTreeMap::new(),
+        is_first: false,
         force_replace: false,
     }
 }

@@ -42,6 +42,7 @@ pub(super) async fn run(
     let session = common::open_for_run(stack, &settings, console).await?;
     let request = PlanRequest {
         take_over: settings.take_over,
+        no_skip: settings.no_skip,
         ..common::request(&settings.selection, direction, removal)
     };
     let mut watch = |progress| fetch::show(&progress, console);

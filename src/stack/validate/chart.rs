@@ -123,6 +123,7 @@ pub(crate) fn chart(
             known.here.replace(before_exec);
             reading.phase(Phase::OnFailure, &raw.steps.on_failure, f)
         },
+        said: raw.steps.said.clone(),
     };
     known.here.take();
     let identity = parts.identities.get(index)?.as_ref()?;
@@ -143,6 +144,7 @@ pub(crate) fn chart(
         retry: steps::retry(&raw.retry, &ErrorClass::PASSING),
         wait: raw.wait,
         rollback_on_failure: raw.rollback_on_failure,
+        skip_unchanged: raw.skip_unchanged,
         force_replace: raw.force_replace,
         unlock: raw.unlock,
         unlock_after: raw.unlock_after.unwrap_or(UNLOCK_AFTER),
