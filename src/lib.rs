@@ -28,6 +28,7 @@
 //! | [`http`] | one client, with deadlines | – |
 //! | [`chart`] | charts from anywhere: fetched, locked, cached, read | `stack`, `http`, `process`, `helm` |
 //! | [`helm`] | argument vectors, versions 3 and 4, error classes | `process` |
+//! | [`provide`] | one pinned Helm for rehearsals on machines without any | `http`, `process` |
 //! | [`cluster`] | the Kubernetes API: requests with deadlines, readiness, watches, dossier | – |
 //! | [`release`] | Helm's records: pure codec, store, marks | `cluster` |
 //! | [`lock`] | the stack's lease as a pure state machine; announced operations and how they are judged | – |
@@ -70,6 +71,7 @@ pub mod lock;
 pub mod name;
 pub mod plan;
 pub mod process;
+pub mod provide;
 pub mod release;
 pub mod report;
 pub mod run;

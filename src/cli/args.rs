@@ -107,6 +107,7 @@ pub(super) enum Command {
     },
     Values(ValuesArgs),
     Render(RenderArgs),
+    Doctor(DoctorArgs),
     Sandbox(SandboxCommand),
     Runs(RunsArgs),
     /// Print a completion script
@@ -272,6 +273,25 @@ pub(super) struct StatusArgs {
     pub(super) output: OutputFormat,
     #[command(flatten)]
     pub(super) selection: SelectionArgs,
+    #[command(flatten)]
+    pub(super) stack: StackArgs,
+    #[command(flatten)]
+    pub(super) cluster: ClusterArgs,
+}
+
+/// Look at Helm, the cluster, your rights there, and all that would stop `up`; changes nothing
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  stackctl doctor
+  stackctl doctor -e staging --kube-context staging
+  stackctl doctor --sandbox              can a rehearsal begin?
+
+Exit codes: 0 nothing would stop a run, 1 something would.")]
+pub(super) struct DoctorArgs {
+    /// The Helm to use, a path or a name; default `helm` in PATH
+    #[arg(long, value_name = "HELM")]
+    pub(super) helm_binary: Option<PathBuf>,
     #[command(flatten)]
     pub(super) stack: StackArgs,
     #[command(flatten)]
@@ -530,6 +550,9 @@ pub(super) struct SandboxArgs {
     /// (crashloop, image-pull, hook, never-ready, api-500)
     #[arg(long, value_name = "CHART=KIND", value_parser = values::failure)]
     pub(super) rehearse_fail: Vec<Failure>,
+    /// For the sandbox: where no usable helm is found, do not download one
+    #[arg(long)]
+    pub(super) no_download: bool,
 }
 
 #[derive(Debug, Args)]

@@ -26,6 +26,7 @@ pub(super) enum Settings {
     Lock(LockSettings),
     Values(ValuesSettings),
     Render(RenderSettings),
+    Doctor(DoctorSettings),
     Sandbox(SandboxSettings),
     Runs(RunsSettings),
     Completions(clap_complete::Shell),
@@ -100,6 +101,8 @@ pub(super) struct ClusterSettings {
     pub(super) kubeconfig: Option<PathBuf>,
     /// Instead of any cluster.
     pub(super) sandbox: Option<PathBuf>,
+    /// `--no-download`.
+    pub(super) no_download: bool,
     pub(super) ready_after: Option<Duration>,
     pub(super) failures: Vec<Failure>,
 }
@@ -241,6 +244,14 @@ pub(super) struct StatusSettings {
     pub(super) selection: SelectionSettings,
     pub(super) cluster: ClusterSettings,
     pub(super) output: OutputFormat,
+}
+
+/// `doctor`.
+#[derive(Debug, Clone)]
+pub(super) struct DoctorSettings {
+    pub(super) helm_binary: Option<PathBuf>,
+    pub(super) stack: StackSettings,
+    pub(super) cluster: ClusterSettings,
 }
 
 /// `check`.
@@ -430,6 +441,11 @@ impl Settings {
                 frozen: render.frozen,
                 helm_binary: render.helm_binary,
             }),
+            args::Command::Doctor(doctor) => Self::Doctor(DoctorSettings {
+                helm_binary: doctor.helm_binary,
+                stack: stack(doctor.stack, file),
+                cluster: cluster(doctor.cluster),
+            }),
             args::Command::Sandbox(sandbox) => Self::Sandbox(match sandbox.action {
                 Some(args::SandboxAction::Reset { dir }) => SandboxSettings {
                     dir,
@@ -496,6 +512,7 @@ fn cluster(args: args::ClusterArgs) -> ClusterSettings {
         sandbox: args.sandbox.sandbox.and_then(|sandbox| sandbox.0),
         ready_after: args.sandbox.rehearse_ready_after,
         failures: args.sandbox.rehearse_fail,
+        no_download: args.sandbox.no_download,
     }
 }
 

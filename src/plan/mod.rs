@@ -29,4 +29,4 @@ pub use json::json;
 pub use known::{Contents, CrdContent, Known, Removal, Wanted};
 pub use model::{KeptCrd, Node, NodeIx, Plan, Wait};
 pub use observed::{Marks, Observed, ObservedCrd, ObservedRelease};
-pub use text::text;
+pub use text::{counts, text};

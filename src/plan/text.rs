@@ -160,7 +160,8 @@ fn waited(plan: &Plan, on: NodeIx, until: Milestone) -> String {
     }
 }
 
-fn counts(plan: &Plan) -> String {
+/// How many charts, and CRDs, get which action, in words.
+pub fn counts(plan: &Plan) -> String {
     let charts = counts_of(plan, Part::Chart);
     let crds = counts_of(plan, Part::Crds);
     match (charts.is_empty(), crds.is_empty()) {

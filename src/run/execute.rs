@@ -52,7 +52,7 @@ impl Session {
         notice: Notice<'_>,
     ) -> Result<Finished, RunError> {
         let shutdown = trigger.shutdown();
-        let helm = self.helm(&shutdown).await?;
+        let helm = self.helm(&shutdown, &mut *notice).await?;
         let scope = self.scope(plan, &shutdown).await?;
         let private = tempfile::Builder::new()
             .prefix("stackctl-")
@@ -128,7 +128,7 @@ impl Session {
     }
 
     /// Values of what the plan's charts refer to; this is where commands of the file are run.
-    async fn scope(&self, plan: &Plan, shutdown: &Shutdown) -> Result<Scope, RunError> {
+    pub(super) async fn scope(&self, plan: &Plan, shutdown: &Shutdown) -> Result<Scope, RunError> {
         let actions: BTreeMap<_, _> = plan
             .nodes
             .iter()
@@ -141,7 +141,7 @@ impl Session {
     }
 
     /// What helm's children get: a kubeconfig of their own, with exactly this cluster.
-    fn surroundings(&self, private: &Path) -> Result<Surroundings, RunError> {
+    pub(super) fn surroundings(&self, private: &Path) -> Result<Surroundings, RunError> {
         let kubeconfig = private.join("kubeconfig");
         self.cluster
             .write_private_kubeconfig(&kubeconfig)

@@ -8,6 +8,7 @@
 
 mod check;
 mod crds;
+mod doctor;
 mod error;
 mod execute;
 mod fetch;
@@ -41,6 +42,7 @@ pub use crate::{
     sandbox::{FaultKind, Sandbox, SandboxError},
 };
 pub use check::carriers;
+pub use doctor::{Examined, examine};
 pub use error::{Problem, RunError};
 pub use execute::{Finished, Watch};
 pub use fetch::{FetchRequest, FetchWatch, Resolved, fetch};

@@ -63,9 +63,10 @@ impl Operation {
         }
         let session = Session::open(self.stack, self.settings, Redactor::default()).await?;
         let (shutdown, mut nobody) = (self.trigger.shutdown(), |_| ());
+        let mut unheard = |_: &str| ();
         let (plan, _) = tokio::try_join!(
-            session.plan(&self.request, &mut nobody),
-            session.helm(&shutdown)
+            Box::pin(session.plan(&self.request, &mut nobody)),
+            session.helm(&shutdown, &mut unheard)
         )?;
         session
             .execute(

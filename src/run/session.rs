@@ -8,7 +8,7 @@ use std::{
 use tokio::sync::OnceCell;
 
 use super::{
-    PlanRequest, Problem, RunError, Settings,
+    Notice, PlanRequest, Problem, RunError, Settings,
     check::{self, Library},
     fetch::{self, FetchWatch, Gathered, Local},
     helm::find_helm,
@@ -107,9 +107,10 @@ impl Session {
 
     /// The binary that will be used, of a version the stack accepts. Asked for its version once: a
     /// run that will need it can look for it while the plan is made.
-    pub async fn helm(&self, shutdown: &Shutdown) -> Result<&Helm, RunError> {
-        let find = || find_helm(&self.stack, &self.settings, shutdown);
-        self.helm.get_or_try_init(find).await
+    /// For a rehearsal one may be got first: `notice` hears of it.
+    pub async fn helm(&self, shutdown: &Shutdown, notice: Notice<'_>) -> Result<&Helm, RunError> {
+        let find = find_helm(&self.stack, &self.settings, shutdown, notice);
+        self.helm.get_or_try_init(|| find).await
     }
 
     /// Plans a run against what the cluster holds now. On the way up the charts are fetched first,

@@ -21,7 +21,7 @@ const LEAVES: [&str; 6] = [
 ];
 
 /// Module, and what else it may use.
-const TABLE: [(&str, &[&str]); 24] = [
+const TABLE: [(&str, &[&str]); 25] = [
     ("name", &[]),
     ("secret", &[]),
     ("diagnostic", &[]),
@@ -37,6 +37,7 @@ const TABLE: [(&str, &[&str]); 24] = [
     ("http", &[]),
     ("chart", &["stack", "http", "process", "helm"]),
     ("helm", &["process"]),
+    ("provide", &["http", "process"]),
     ("cluster", &[]),
     ("release", &["cluster"]),
     ("lock", &[]),
@@ -60,6 +61,7 @@ const TABLE: [(&str, &[&str]); 24] = [
             "http",
             "chart",
             "helm",
+            "provide",
             "cluster",
             "release",
             "lock",

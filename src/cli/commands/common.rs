@@ -147,8 +147,9 @@ pub(super) fn session_settings(
 /// The sandbox, if it is to be used.
 fn rehearsal(cluster: &ClusterSettings) -> Result<Option<Rehearsal>, UsageError> {
     let Some(dir) = &cluster.sandbox else {
-        if cluster.ready_after.is_some() || !cluster.failures.is_empty() {
-            let message = "--rehearse-ready-after and --rehearse-fail need --sandbox";
+        if cluster.ready_after.is_some() || !cluster.failures.is_empty() || cluster.no_download {
+            let message =
+                "--rehearse-ready-after, --rehearse-fail and --no-download need --sandbox";
             return Err(UsageError(message.to_owned()));
         }
         return Ok(None);
@@ -157,6 +158,7 @@ fn rehearsal(cluster: &ClusterSettings) -> Result<Option<Rehearsal>, UsageError>
     Ok(Some(Rehearsal {
         dir: dir.clone(),
         ready_after: cluster.ready_after.unwrap_or_default(),
+        download: !cluster.no_download,
         failures: failures
             .map(|failure| (failure.chart.to_string(), failure.kind))
             .collect(),

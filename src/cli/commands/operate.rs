@@ -52,9 +52,10 @@ pub(super) async fn run(
         return Ok(changes_pending(&plan, settings.detailed_exitcode));
     }
     let nobody_stops_it = Shutdown::never();
+    let mut notice = |text: &str| console.say(text);
     let (plan, helm) = tokio::join!(
-        session.plan(&request, &mut watch),
-        session.helm(&nobody_stops_it)
+        Box::pin(session.plan(&request, &mut watch)),
+        session.helm(&nobody_stops_it, &mut notice)
     );
     let plan = plan?;
     if console.interactive {
