@@ -42,12 +42,7 @@ pub(super) fn upgrade(major: Major, op: &Upgrade) -> Vec<OsString> {
     if op.wait == WaitMode::Helm {
         args.wait(major);
     }
-    // A first install finds nothing to replace.
-    let mode = match op.mode {
-        ApplyMode::Replace if op.is_first => ApplyMode::Auto,
-        mode => mode,
-    };
-    args.post_renderer(major, op).mode(major, mode);
+    args.post_renderer(major, op).mode(major, op.mode);
     if op.take_ownership {
         args.add("--take-ownership");
     }
@@ -270,22 +265,28 @@ mod tests {
     }
 
     #[test]
-    fn a_first_install_looks_for_nothing_and_replaces_nothing() {
-        for mode in [ApplyMode::Auto, ApplyMode::Replace] {
-            let op = Upgrade {
-                is_first: true,
-                mode,
-                ..plain()
-            };
-            let install =
-                "install web /charts/web --namespace shop --skip-crds --output json --timeout 300s";
-            let line = |major| line(&upgrade(major, &op));
-            assert_eq!(line(Major::V3), format!("{install} --values -"));
-            assert_eq!(
-                line(Major::V4),
-                format!("{install} --disable-openapi-validation --values -")
-            );
-        }
+    fn a_first_install_looks_for_nothing() {
+        let op = |mode| Upgrade {
+            is_first: true,
+            mode,
+            ..plain()
+        };
+        let install =
+            "install web /charts/web --namespace shop --skip-crds --output json --timeout 300s";
+        let line = |major, mode| line(&upgrade(major, &op(mode)));
+        assert_eq!(
+            line(Major::V3, ApplyMode::Auto),
+            format!("{install} --values -")
+        );
+        assert_eq!(
+            line(Major::V4, ApplyMode::Auto),
+            format!("{install} --disable-openapi-validation --values -")
+        );
+        // What was adopted is replaced, too.
+        assert_eq!(
+            line(Major::V4, ApplyMode::Replace),
+            format!("{install} --force-replace --server-side=false --values -")
+        );
     }
 
     #[test]

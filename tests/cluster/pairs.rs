@@ -126,7 +126,7 @@ impl Witness {
         // Each run has a kubeconfig of its own. Of two at once the later one sees the other.
         let script = format!(
             r#"#!/bin/sh
-case $1 in upgrade | uninstall | rollback) ;; *) exec {helm} "$@" ;; esac
+case $1 in install | upgrade | uninstall | rollback) ;; *) exec {helm} "$@" ;; esac
 run=$(basename "$(dirname "$KUBECONFIG")")
 mark={folder}/busy/$run.$$
 touch "$mark"
