@@ -287,11 +287,17 @@ fn leave_behind(lab: &Lab) {
         DEADLINE,
         || {
             let found = lab.releases();
+            let jobs = lab.objects("jobs");
             waiting.retain_mut(|(row, helm)| {
                 let Some((at, signal)) = row.at.filter(|(at, _)| *at != AT_ONCE) else {
                     return false;
                 };
-                let is_there = found.get(row.name).is_some_and(|it| it.to_string() == at);
+                // Before it waits for its hook, Helm may write its record once more over what its
+                // handler of the signal wrote.
+                let waits = signal != Signal::SIGTERM
+                    || !row.command.contains("HOLD")
+                    || jobs.contains(&format!("job.batch/{}-hook", row.name));
+                let is_there = waits && found.get(row.name).is_some_and(|it| it.to_string() == at);
                 if is_there {
                     send(helm, signal);
                 }
