@@ -232,6 +232,7 @@ pub(super) struct StatusSettings {
 #[derive(Debug, Clone)]
 pub(super) struct CheckSettings {
     pub(super) stack: StackSettings,
+    pub(super) strict: bool,
     pub(super) output: OutputFormat,
 }
 
@@ -373,6 +374,7 @@ impl Settings {
             }),
             args::Command::Check(check) => Self::Check(CheckSettings {
                 stack: stack(check.stack, file),
+                strict: check.strict,
                 output: check.output,
             }),
             args::Command::Graph(graph) => Self::Graph(GraphSettings {
