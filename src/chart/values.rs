@@ -54,7 +54,13 @@ enum Import {
 pub fn values(path: &Path, called: &str) -> Result<ChartValues, ChartError> {
     let files = files::read(path, &|name| {
         let (_, file) = name.rsplit_once('/').unwrap_or(("", name));
-        ["Chart.yaml", "requirements.yaml", "values.yaml"].contains(&file)
+        [
+            "Chart.yaml",
+            "requirements.yaml",
+            "values.yaml",
+            "values.schema.json",
+        ]
+        .contains(&file)
     })?;
     if !files.iter().any(|file| file.path == "Chart.yaml") {
         let path = path.to_owned();
@@ -91,13 +97,14 @@ fn read(files: &[File], prefix: &str) -> Result<ChartValues, String> {
             declared = declared.or(list.dependencies);
         }
     }
-    let text = find("values.yaml").map(|file| String::from_utf8_lossy(&file.bytes).into_owned());
+    let text = |name| find(name).map(|file| String::from_utf8_lossy(&file.bytes).into_owned());
     let subcharts = subcharts(files, prefix).into_iter();
     Ok(ChartValues {
         file: format!("{prefix}values.yaml"),
         name,
         version,
-        text: text.unwrap_or_default(),
+        text: text("values.yaml").unwrap_or_default(),
+        schema: text("values.schema.json").unwrap_or_default(),
         dependencies: declared.map(|all| all.into_iter().map(dependency).collect()),
         subcharts: subcharts
             .map(|prefix| read(files, &prefix))

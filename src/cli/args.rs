@@ -304,8 +304,13 @@ pub(super) struct DoctorArgs {
 Examples:
   stackctl check
   stackctl check -f platform.toml -o json
-  stackctl check -e staging              one environment; without -e, every one")]
+  stackctl check -e staging              one environment; without -e, every one
+  stackctl check --strict                also keys of values that no chart knows")]
 pub(super) struct CheckArgs {
+    /// A value that its chart does not know is an error: neither its values.yaml nor its schema has
+    /// such a key
+    #[arg(long)]
+    pub(super) strict: bool,
     /// Form of the findings
     #[arg(short, long, value_name = "FORMAT", default_value = "table")]
     pub(super) output: OutputFormat,

@@ -258,6 +258,7 @@ pub(super) struct DoctorSettings {
 #[derive(Debug, Clone)]
 pub(super) struct CheckSettings {
     pub(super) stack: StackSettings,
+    pub(super) strict: bool,
     pub(super) output: OutputFormat,
 }
 
@@ -402,6 +403,7 @@ impl Settings {
             }),
             args::Command::Check(check) => Self::Check(CheckSettings {
                 stack: stack(check.stack, file),
+                strict: check.strict,
                 output: check.output,
             }),
             args::Command::Graph(graph) => Self::Graph(GraphSettings {

@@ -78,6 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[expect(clippy::disallowed_methods, reason = "Helm would start it, not we")]
     fn its_script_runs_the_words_as_they_stand_in_their_folder() {
         let folder = tempfile::TempDir::new().unwrap();
         let surroundings = Surroundings {

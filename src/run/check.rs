@@ -6,12 +6,12 @@ use std::{
     path::PathBuf,
 };
 
-use super::fetch::Local;
+use super::{fetch::Local, values::called};
 use crate::{
-    chart::{Chart, ChartError},
+    chart::{self, Chart, ChartError},
     diagnostic::Diagnostic,
     name::{ChartName, Milestone},
-    stack::{self, ChartSource, Scope, Stack},
+    stack::{self, ChartSource, Scope, Stack, UnknownKey},
 };
 
 /// Opens every chart of the stack that is on this machine, compares versions, and looks for the
@@ -24,6 +24,43 @@ pub(super) fn check(stack: &Stack) -> Vec<Diagnostic> {
     charts.retain(|_, chart| !chart.crds_depend_on_values());
     let missing = missing_crds(stack.charts.values(), &charts);
     findings.chain(missing).collect()
+}
+
+/// Of every chart of the stack that is on this machine: values it does not know.
+pub(super) fn unknown_keys(stack: &Stack) -> Vec<Diagnostic> {
+    let nowhere = Local::new();
+    let (charts, _) = Library::new(&nowhere).open_all(stack.charts.values());
+    let mut findings = Vec::new();
+    for entry in stack.charts.values() {
+        let Some(chart) = charts.get(&entry.name) else {
+            continue;
+        };
+        let own = chart::values(&chart.path, &called(entry, chart));
+        let own = own.map_err(|error| error.to_string());
+        let unknown = own.and_then(|own| {
+            let unknown = entry.values.unknown_keys(&own);
+            unknown.map_err(|error| error.to_string())
+        });
+        match unknown {
+            Ok(unknown) => findings.extend(unknown.into_iter().map(|one| {
+                let UnknownKey { path, place, near } = one;
+                let (name, version) = (&chart.name, &chart.version);
+                let said = format!("neither values.yaml nor schema of {name} {version} has it");
+                let place = place.or_else(|| entry.place.clone());
+                let message = format!("chart `{}` does not know the value `{path}`", entry.name);
+                let finding = Diagnostic::error(message).at(place, said);
+                match near {
+                    Some(near) => finding.help(format!("did you mean `{near}`?")),
+                    None => finding,
+                }
+            })),
+            Err(reason) => {
+                let message = format!("the values of chart `{}` cannot be judged", entry.name);
+                findings.push(Diagnostic::error(message).at(entry.place.clone(), reason));
+            }
+        }
+    }
+    findings
 }
 
 /// Charts on this machine that carry CRDs. Those that cannot be read are left out: `check` says

@@ -1,6 +1,6 @@
 //! Judges a stack file as it is in each of its environments.
 
-use super::check::check;
+use super::check::{check, unknown_keys};
 use crate::{
     diagnostic::{Diagnostic, Problems, Severity},
     name::{EnvironmentName, StackName},
@@ -71,11 +71,11 @@ impl Verdict {
 
 /// Finds every problem of a stack file and of the charts it names, in every environment, or in the
 /// one that is asked for. What a file is without any of its environments is not judged: it may
-/// leave to them what a stack needs.
+/// leave to them what a stack needs. `strict`: values that a chart does not know are errors.
 ///
 /// # Errors
 /// The file, or one it includes, cannot be read.
-pub fn judge(options: &LoadOptions) -> Result<Verdict, Problems> {
+pub fn judge(options: &LoadOptions, strict: bool) -> Result<Verdict, Problems> {
     let judged = stack::load_each(options)?;
     let total = judged.len();
     let mut verdict = Verdict::default();
@@ -88,6 +88,9 @@ pub fn judge(options: &LoadOptions) -> Result<Verdict, Problems> {
             Ok(loaded) => {
                 let mut findings = check(&loaded.stack);
                 findings.extend(loaded.warnings);
+                if strict {
+                    findings.extend(unknown_keys(&loaded.stack));
+                }
                 if findings.iter().all(|one| one.severity != Severity::Error) {
                     verdict.sound.push(Sound {
                         charts: loaded.stack.charts.len(),
@@ -179,7 +182,7 @@ charts.db.timeout = "late"
                 root: root.path().into(),
             })
         };
-        let verdict = judge(&options(STACK)).unwrap();
+        let verdict = judge(&options(STACK), false).unwrap();
         assert!(verdict.failed());
         let name = |name: &str| EnvironmentName::new(name).unwrap();
         assert_eq!(
@@ -211,7 +214,7 @@ charts.db.timeout = "late"
         );
 
         let everywhere = STACK.replace("charts.web.enabled = false", "");
-        let verdict = judge(&options(&everywhere)).unwrap();
+        let verdict = judge(&options(&everywhere), false).unwrap();
         assert!(verdict.findings[0].only_in.is_empty(), "{verdict:?}");
     }
 }

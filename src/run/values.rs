@@ -87,7 +87,7 @@ pub(super) fn unmade(error: &stack::ValuesError) -> String {
 }
 
 /// A folder as the user knows it; what is packed or was fetched by name and version.
-fn called(entry: &stack::Chart, chart: &Chart) -> String {
+pub(super) fn called(entry: &stack::Chart, chart: &Chart) -> String {
     match &entry.source {
         ChartSource::Folder(path) => {
             let path = path.display().to_string();

@@ -112,7 +112,10 @@ impl Findings {
 }
 
 /// The candidate a misspelt word most likely meant: at most a third of its letters differ.
-fn closest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn closest<'a>(
+    word: &str,
+    candidates: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
     let length = word.chars().count();
     let limit = length.div_ceil(3);
     candidates

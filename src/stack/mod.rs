@@ -41,6 +41,6 @@ pub use uses::Uses;
 pub(crate) use values::secrets_of;
 pub use values::{
     ChartDependency, ChartValues, Composed, Edit, Explained, Layer, Leaf, PathPart, SaidBy,
-    Templated, TemplatedValue, ValuePath, Values, ValuesCommand, ValuesError, ValuesLayer,
-    subcharts_in_use,
+    Templated, TemplatedValue, UnknownKey, ValuePath, Values, ValuesCommand, ValuesError,
+    ValuesLayer, subcharts_in_use,
 };

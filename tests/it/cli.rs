@@ -9,6 +9,7 @@ mod platform;
 mod render;
 mod runs;
 mod signals;
+mod strict;
 mod terminal;
 mod values;
 

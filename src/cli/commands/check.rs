@@ -19,10 +19,11 @@ use crate::{
 /// Runs the command: every problem of the file and of the charts it names, in every environment.
 pub(super) fn run(settings: &CheckSettings, console: &Console) -> anyhow::Result<ExitCode> {
     let options = common::load_options(&settings.stack, Overrides::default(), console)?;
-    let verdict = run::judge(&options).unwrap_or_else(|Problems(findings)| Verdict {
-        findings: findings.into_iter().map(everywhere).collect(),
-        sound: Vec::new(),
-    });
+    let verdict =
+        run::judge(&options, settings.strict).unwrap_or_else(|Problems(findings)| Verdict {
+            findings: findings.into_iter().map(everywhere).collect(),
+            sound: Vec::new(),
+        });
     match settings.output {
         OutputFormat::Json => output::print(&as_json(&verdict))?,
         OutputFormat::Table => {

@@ -165,6 +165,7 @@ fn the_charts_own_values_lie_below_and_what_was_removed_is_told() {
         name: name.into(),
         version: "1.0.0".into(),
         file: format!("{name}/values.yaml"),
+        schema: String::new(),
         text: text.into(),
         dependencies: None,
         subcharts: Vec::new(),

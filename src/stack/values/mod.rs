@@ -14,6 +14,7 @@ mod model;
 mod resolve;
 pub(crate) mod said;
 mod scalar;
+mod strict;
 mod subcharts;
 pub(crate) mod yaml;
 mod yaml_text;
@@ -27,6 +28,7 @@ pub use self::model::{
     ChartDependency, ChartValues, Edit, Layer, PathPart, Templated, TemplatedValue, ValuePath,
     Values, ValuesCommand, ValuesLayer,
 };
+pub use self::strict::UnknownKey;
 pub use self::subcharts::subcharts_in_use;
 use crate::{
     secret::Secret,

@@ -133,6 +133,8 @@ pub struct ChartValues {
     pub file: String,
     /// Text of its `values.yaml`; empty without one.
     pub text: String,
+    /// Text of its `values.schema.json`; empty without one.
+    pub schema: String,
     /// What it declares; `None` if it declares nothing (its subcharts are in use all the same).
     pub dependencies: Option<Vec<ChartDependency>>,
     /// The charts in its `charts/`.
