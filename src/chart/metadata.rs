@@ -198,7 +198,7 @@ impl Chart {
 /// Sorts the files by path, as archives may hold them in any order.
 fn digest(files: &mut [File]) -> Short {
     files.sort_by(|one, other| one.path.cmp(&other.path));
-    let mut hasher = Hasher::new();
+    let mut hasher = Hasher::default();
     for file in files {
         hasher.field(&file.path);
         hasher.field(Digest::of(&file.bytes).hex());

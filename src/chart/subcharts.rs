@@ -225,7 +225,7 @@ fn range(text: Option<&str>) -> Result<Option<VersionRange>, String> {
 }
 
 fn key(digest: &Digest, parts: &[LocalChart]) -> Digest {
-    let mut hasher = Hasher::new();
+    let mut hasher = Hasher::default();
     hasher.field(RECIPE);
     hasher.field(digest.hex());
     for part in parts {

@@ -15,7 +15,7 @@ const LEFT_OUT: [&str; 1] = [".git"];
 
 /// Digest of all files below a folder, by path and content. Links are followed, as Helm does.
 pub(super) fn digest(folder: &Path) -> io::Result<Digest> {
-    let mut hasher = Hasher::new();
+    let mut hasher = Hasher::default();
     for (name, path) in files(folder)? {
         hasher.field(&name);
         hasher.field(Digest::of_file(&path)?.hex());

@@ -26,7 +26,7 @@ impl Digest {
 
     /// Of bytes.
     pub fn of(bytes: &[u8]) -> Self {
-        let mut hasher = Hasher::new();
+        let mut hasher = Hasher::default();
         hasher.update(bytes);
         hasher.finish()
     }
@@ -34,7 +34,7 @@ impl Digest {
     /// Of a file's content.
     pub fn of_file(path: &Path) -> io::Result<Self> {
         let mut file = File::open(path)?;
-        let mut hasher = Hasher::new();
+        let mut hasher = Hasher::default();
         let mut buffer = vec![0; 128 * 1024];
         loop {
             match file.read(&mut buffer)? {
@@ -64,12 +64,14 @@ impl fmt::Display for Digest {
 /// A digest in the making.
 pub struct Hasher(Context);
 
-impl Hasher {
+impl Default for Hasher {
     /// Of nothing so far.
-    pub fn new() -> Self {
+    fn default() -> Self {
         Self(Context::new(&SHA256))
     }
+}
 
+impl Hasher {
     /// Adds bytes.
     pub fn update(&mut self, bytes: &[u8]) {
         self.0.update(bytes);

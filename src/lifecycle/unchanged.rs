@@ -39,9 +39,10 @@ impl Setting {
         let asks = |chart: &chart::Chart| chart.asked_apis != chart::AskedApis::default();
         Ok(Self {
             kubernetes: format!("{}.{}", version.major, version.minor),
-            served: match charts.any(asks) {
-                true => Some(cluster.served().await?),
-                false => None,
+            served: if charts.any(asks) {
+                Some(cluster.served().await?)
+            } else {
+                None
             },
         })
     }
@@ -83,7 +84,7 @@ pub fn digests(
 }
 
 fn short(fields: &[&dyn ToString]) -> Short {
-    let mut hasher = Hasher::new();
+    let mut hasher = Hasher::default();
     for field in fields {
         hasher.field(&field.to_string());
     }
