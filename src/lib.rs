@@ -18,7 +18,7 @@
 //!
 //! | module | what it does | may use, of ours (beside the leaves) |
 //! | --- | --- | --- |
-//! | [`name`], [`diagnostic`], [`secret`], [`event`], [`shutdown`] | leaves: ids and milestones; findings with spans; masked strings and redaction; the event vocabulary; ordered shutdown levels | `event`: `name` |
+//! | [`name`], [`diagnostic`], [`digest`], [`secret`], [`event`], [`shutdown`] | leaves: ids and milestones; findings with spans; what tells whether something is as it was; masked strings and redaction; the event vocabulary; ordered shutdown levels | `event`: `name` |
 //! | [`stack`] | file to domain: layers, raw, templates, values, model, validate | – |
 //! | [`inputs`] | resolves inputs, never for `check` | `stack`, `process` |
 //! | [`graph`] | petgraph behind our words: order, waves, selection | `stack` |
@@ -28,6 +28,7 @@
 //! | [`http`] | one client, with deadlines | – |
 //! | [`chart`] | charts from anywhere: fetched, locked, cached, read | `stack`, `http`, `process`, `helm` |
 //! | [`helm`] | argument vectors, versions 3 and 4, error classes | `process` |
+//! | [`provide`] | one pinned Helm for rehearsals on machines without any | `http`, `process` |
 //! | [`cluster`] | the Kubernetes API: requests with deadlines, readiness, watches, dossier | – |
 //! | [`release`] | Helm's records: pure codec, store, marks | `cluster` |
 //! | [`lock`] | the stack's lease as a pure state machine; announced operations and how they are judged | – |
@@ -57,6 +58,7 @@ pub mod chart;
 pub mod cli;
 pub mod cluster;
 pub mod diagnostic;
+pub mod digest;
 pub mod engine;
 pub mod event;
 pub mod graph;
@@ -69,6 +71,7 @@ pub mod lock;
 pub mod name;
 pub mod plan;
 pub mod process;
+pub mod provide;
 pub mod release;
 pub mod report;
 pub mod run;

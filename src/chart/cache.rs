@@ -19,7 +19,8 @@ use std::{
 
 use tempfile::{NamedTempFile, TempDir};
 
-use super::{FetchError, digest::Digest, tree};
+use super::{FetchError, tree};
+use crate::digest::Digest;
 
 /// Leftovers of killed runs are removed after this long.
 const LEFTOVER: Duration = Duration::from_hours(24);

@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::{digest::Digest, files::File};
+use super::files::File;
+use crate::digest::Digest;
 
 /// One `CustomResourceDefinition` of a chart's `crds/`, or of a subchart's.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,6 +1,7 @@
 //! Chart.yaml, and what the templates tell without rendering.
 
 use std::{
+    collections::BTreeSet,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -11,10 +12,14 @@ use serde_json::Value;
 use super::{
     ChartError, Crd,
     crds::is_in_template,
-    dependencies, files,
+    dependencies,
+    files::{self, File},
     parts::{Parts, is_of_parts},
 };
-use crate::name::parse_version;
+use crate::{
+    digest::{Digest, Hasher, Short},
+    name::parse_version,
+};
 
 /// What a run must know of a chart.
 #[derive(Debug, Clone)]
@@ -32,6 +37,13 @@ pub struct Chart {
     /// Its templates ask the cluster something (`lookup`, `.Capabilities`): rendered without one
     /// they may come out differently, or fail.
     pub looks_around: bool,
+    /// Of all its files, by path and content: a folder and an archive of the same are the same.
+    pub digest: Short,
+    /// Its templates ask the cluster for objects (`lookup`): what they make of it may change though
+    /// nothing of ours did.
+    pub looks_up: bool,
+    /// What its templates ask the cluster to serve (`.Capabilities.APIVersions`).
+    pub asked_apis: AskedApis,
     /// The CRDs that a release of it brings, each name once: those of its `crds/` and of the
     /// subcharts that take part. Which do depends on values: on the chart's own, until
     /// [`Chart::choose_crds`] gets others.
@@ -58,6 +70,38 @@ pub struct Hooks {
     pub after_ready: bool,
 }
 
+/// What templates ask of `.Capabilities.APIVersions`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct AskedApis {
+    /// Asked for by name: `GROUP/VERSION` or `GROUP/VERSION/KIND`.
+    pub named: BTreeSet<String>,
+    /// Asked for in some other way: any of them may matter.
+    pub any: bool,
+}
+
+impl AskedApis {
+    fn and_in_text(mut self, template: &str) -> Self {
+        const LIST: &str = ".APIVersions";
+        for (start, _) in template.match_indices(LIST) {
+            let rest = &template[start + LIST.len()..];
+            match named(rest) {
+                Some(name) => {
+                    self.named.insert(name.to_owned());
+                }
+                None => self.any = true,
+            }
+        }
+        self
+    }
+}
+
+/// The literal of `.Has "apps/v1"`.
+fn named(rest: &str) -> Option<&str> {
+    let argument = rest.strip_prefix(".Has")?.trim_start();
+    let quote = argument.chars().next().filter(|c| ['"', '`'].contains(c))?;
+    argument[1..].split_once(quote).map(|(name, _)| name)
+}
+
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct ChartYaml {
@@ -72,9 +116,11 @@ struct ChartYaml {
 impl Chart {
     /// Reads the chart in a folder or archive.
     pub fn open(path: &Path) -> Result<Self, ChartError> {
-        let files = files::read(path, &|name| {
-            dependencies::is_metadata(name) || is_template(name) || is_of_parts(name)
-        })?;
+        let mut files = files::read(path, &|_| true)?;
+        let digest = digest(&mut files);
+        files.retain(|File { path, .. }| {
+            dependencies::is_metadata(path) || is_template(path) || is_of_parts(path)
+        });
         let top = files.iter().find(|file| file.path == "Chart.yaml");
         let top = top.ok_or_else(|| ChartError::NotAChart {
             path: path.to_owned(),
@@ -122,6 +168,10 @@ impl Chart {
                 hooks.or(Hooks::in_text(&text))
             }),
             looks_around: templates().any(|text| LOOKING.iter().any(|word| text.contains(word))),
+            digest,
+            looks_up: templates().any(|text| calls(&text, "lookup")),
+            asked_apis: templates()
+                .fold(AskedApis::default(), |asked, text| asked.and_in_text(&text)),
             crds: Vec::new(),
             crd_findings: Vec::new(),
             crds_in_templates: templates().any(|text| is_in_template(&text)),
@@ -143,6 +193,30 @@ impl Chart {
         self.crds = carried.crds;
         self.crd_findings = carried.findings;
     }
+}
+
+/// Sorts the files by path, as archives may hold them in any order.
+fn digest(files: &mut [File]) -> Short {
+    files.sort_by(|one, other| one.path.cmp(&other.path));
+    let mut hasher = Hasher::new();
+    for file in files {
+        hasher.field(&file.path);
+        hasher.field(Digest::of(&file.bytes).hex());
+    }
+    hasher.finish().short()
+}
+
+/// Whether a template has this function as a word of its own, with an argument after it.
+fn calls(template: &str, function: &str) -> bool {
+    let is_of_word = |c: char| c.is_alphanumeric() || "_.$\"".contains(c);
+    template.match_indices(function).any(|(start, found)| {
+        let before = template[..start].chars().next_back();
+        let rest = &template[start + found.len()..];
+        let argument = rest.trim_start_matches([' ', '\t']);
+        before.is_none_or(|c| !is_of_word(c))
+            && argument.len() < rest.len()
+            && argument.starts_with(['"', '`', '(', '$', '.'])
+    })
 }
 
 fn is_template(name: &str) -> bool {
@@ -236,6 +310,55 @@ mod tests {
                 after_ready: false
             }
         );
+    }
+
+    #[test]
+    fn the_digest_is_of_every_file_and_of_how_none_is_packed() {
+        let files = [
+            ("web/Chart.yaml", META),
+            ("web/templates/t.yaml", "a"),
+            ("web/files/x", "b"),
+        ];
+        let folder = chart(&files);
+        let of = |path: &Path| Chart::open(path).unwrap().digest;
+        let web = folder.path().join("web");
+        let plain = of(&web);
+        let archive = folder.path().join("web.tgz");
+        fs::write(&archive, packed(&[files[2], files[0], files[1]])).unwrap();
+        assert_eq!(of(&archive), plain);
+        fs::write(web.join("files/x"), "c").unwrap();
+        let changed = of(&web);
+        assert_ne!(changed, plain);
+        fs::rename(web.join("files/x"), web.join("files/y")).unwrap();
+        assert_ne!(of(&web), changed);
+    }
+
+    #[test]
+    fn apis_are_asked_for_by_name_or_otherwise() {
+        let asked = |text: &str| AskedApis::default().and_in_text(text);
+        let named = |names: &[&str]| AskedApis {
+            named: names.iter().map(|&name| name.to_owned()).collect(),
+            any: false,
+        };
+        let both = r#"{{ if or (.Capabilities.APIVersions.Has "a/v1") ($.Capabilities.APIVersions.Has `b/v1/C`) }}"#;
+        assert_eq!(asked(both), named(&["a/v1", "b/v1/C"]));
+        assert_eq!(asked(".Capabilities.KubeVersion.Minor"), named(&[]));
+        assert!(asked("{{ range .Capabilities.APIVersions }}").any);
+        assert!(asked(r#".Capabilities.APIVersions.Has (printf "%s/v1" .x)"#).any);
+    }
+
+    #[test]
+    fn a_lookup_is_told_from_words_like_it() {
+        for (text, expected) in [
+            (r#"{{ lookup "v1" "Secret" "ns" "x" }}"#, true),
+            ("{{ (lookup  .Values.v $k) }}", true),
+            ("dnsLookup: \"x\"", false),
+            ("{{ .Values.lookup }}", false),
+            ("{{/* a lookup of secrets */}}", false),
+            (r#"lookup: "x""#, false),
+        ] {
+            assert_eq!(calls(text, "lookup"), expected, "{text}");
+        }
     }
 
     #[test]

@@ -26,7 +26,6 @@ mod archive;
 mod cache;
 mod crds;
 mod dependencies;
-mod digest;
 mod error;
 mod fetch;
 mod files;
@@ -51,7 +50,7 @@ pub use crds::Crd;
 pub use error::FetchError;
 pub use fetch::{FetchOptions, FetchProgress, FetchStep, Fetched, Fetcher, LockMode, Move};
 pub use lockfile::{LockEntry, LockFile, LockFileError};
-pub use metadata::{Chart, Hooks};
+pub use metadata::{AskedApis, Chart, Hooks};
 pub use source::{Access, LocalChart, Repository, Request, Source};
 pub use values::values;
 

@@ -12,12 +12,15 @@ use serde::Deserialize;
 use super::{
     Access, FetchError, LocalChart, Repository, Source, dependencies,
     dependencies::Dependency,
-    digest::{Digest, Hasher},
     files,
     run::{Asker, Run, blocking, check_range, local},
     tree,
 };
-use crate::{name::parse_version, stack::VersionRange};
+use crate::{
+    digest::{Digest, Hasher},
+    name::parse_version,
+    stack::VersionRange,
+};
 
 /// Changes when built folders do.
 const RECIPE: &str = "1";

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::digest::{Digest, Hasher};
+use crate::digest::{Digest, Hasher};
 
 /// Links to parents: deeper than this is no chart.
 const DEPTH: usize = 24;

@@ -10,7 +10,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use super::{
     settings::{
         ChartValue, ChartValuesFile, Failure, FailurePolicy, GraphFormat, InputValue, LogFormat,
-        OutputFormat, SandboxDir, Schedule, ValuesFormat,
+        OutputFormat, SandboxDir, Schedule, Validate, ValuesFormat,
     },
     values,
 };
@@ -107,6 +107,7 @@ pub(super) enum Command {
     },
     Values(ValuesArgs),
     Render(RenderArgs),
+    Doctor(DoctorArgs),
     Sandbox(SandboxCommand),
     Runs(RunsArgs),
     /// Print a completion script
@@ -135,6 +136,7 @@ Examples:
   stackctl up --set web:replicas=3      with a value changed
   stackctl up --dry-run --detailed-exitcode
                                         only say whether anything would change
+  stackctl up --validate all            also look whether what is unchanged still works
   stackctl up --yes --log-format json   in CI: no question, every event on standard output
 
 Without a terminal, --yes is needed only if a release would be removed or reinstalled."
@@ -145,6 +147,17 @@ pub(super) struct UpArgs {
     /// Use only charts that the lock file holds
     #[arg(long, help_heading = "Run options")]
     pub(super) frozen: bool,
+    /// Deploy charts of which nothing has changed, too
+    #[arg(long, help_heading = "Run options")]
+    pub(super) no_skip: bool,
+    /// Whose `validate` steps are run: of the charts that change, of all, or of none
+    #[arg(
+        long,
+        value_name = "CHARTS",
+        default_value = "changed",
+        help_heading = "Run options"
+    )]
+    pub(super) validate: Validate,
 }
 
 /// Uninstall the charts of the stack, dependents first
@@ -192,6 +205,9 @@ pub(super) struct PlanArgs {
     /// With --down: also the CRDs, and the namespaces if empty, that stackctl made
     #[arg(long, requires = "down")]
     pub(super) purge: bool,
+    /// Take charts of which nothing has changed as if something had
+    #[arg(long, conflicts_with = "down")]
+    pub(super) no_skip: bool,
     /// Do not look at a cluster: every action is taken to be an install
     #[arg(long, conflicts_with_all = ["kube_context", "kubeconfig", "sandbox"])]
     pub(super) offline: bool,
@@ -257,6 +273,25 @@ pub(super) struct StatusArgs {
     pub(super) output: OutputFormat,
     #[command(flatten)]
     pub(super) selection: SelectionArgs,
+    #[command(flatten)]
+    pub(super) stack: StackArgs,
+    #[command(flatten)]
+    pub(super) cluster: ClusterArgs,
+}
+
+/// Look at Helm, the cluster, your rights there, and all that would stop `up`; changes nothing
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  stackctl doctor
+  stackctl doctor -e staging --kube-context staging
+  stackctl doctor --sandbox              can a rehearsal begin?
+
+Exit codes: 0 nothing would stop a run, 1 something would.")]
+pub(super) struct DoctorArgs {
+    /// The Helm to use, a path or a name; default `helm` in PATH
+    #[arg(long, value_name = "HELM")]
+    pub(super) helm_binary: Option<PathBuf>,
     #[command(flatten)]
     pub(super) stack: StackArgs,
     #[command(flatten)]
@@ -520,6 +555,9 @@ pub(super) struct SandboxArgs {
     /// (crashloop, image-pull, hook, never-ready, api-500)
     #[arg(long, value_name = "CHART=KIND", value_parser = values::failure)]
     pub(super) rehearse_fail: Vec<Failure>,
+    /// For the sandbox: where no usable helm is found, do not download one
+    #[arg(long)]
+    pub(super) no_download: bool,
 }
 
 #[derive(Debug, Args)]

@@ -87,6 +87,7 @@ fn changes(plan: &Plan) -> Vec<String> {
         (Action::Reinstall, "remove and reinstall"),
         (Action::Uninstall, "uninstall"),
         (Action::Decide, "deploy"),
+        (Action::Validate, "validate"),
     ];
     let mut changes: Vec<String> = Vec::new();
     for (action, word) in words {

@@ -26,6 +26,7 @@ pub(super) enum Settings {
     Lock(LockSettings),
     Values(ValuesSettings),
     Render(RenderSettings),
+    Doctor(DoctorSettings),
     Sandbox(SandboxSettings),
     Runs(RunsSettings),
     Completions(clap_complete::Shell),
@@ -100,6 +101,8 @@ pub(super) struct ClusterSettings {
     pub(super) kubeconfig: Option<PathBuf>,
     /// Instead of any cluster.
     pub(super) sandbox: Option<PathBuf>,
+    /// `--no-download`.
+    pub(super) no_download: bool,
     pub(super) ready_after: Option<Duration>,
     pub(super) failures: Vec<Failure>,
 }
@@ -150,6 +153,9 @@ pub(super) struct RunSettings {
     pub(super) state_dir: PathBuf,
     /// What is not locked is an error.
     pub(super) frozen: bool,
+    /// What is unchanged is deployed, too.
+    pub(super) no_skip: bool,
+    pub(super) validate: Validate,
     pub(super) yes: bool,
     pub(super) dry_run: bool,
     pub(super) detailed_exitcode: bool,
@@ -170,6 +176,17 @@ pub(super) enum Schedule {
     Eager,
     /// When the whole wave before it has ended
     Waves,
+}
+
+/// Whose `validate` steps are run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Validate {
+    /// Of the charts that something is done to
+    Changed,
+    /// Of unchanged ones, too
+    All,
+    /// Of none: the next run does it
+    None,
 }
 
 /// How a run is reported while it goes on.
@@ -198,6 +215,7 @@ pub(super) struct PlanSettings {
     pub(super) down: bool,
     pub(super) removal: Removal,
     pub(super) take_over: bool,
+    pub(super) no_skip: bool,
     pub(super) offline: bool,
     pub(super) frozen: bool,
     /// Holds `runs/`.
@@ -226,6 +244,14 @@ pub(super) struct StatusSettings {
     pub(super) selection: SelectionSettings,
     pub(super) cluster: ClusterSettings,
     pub(super) output: OutputFormat,
+}
+
+/// `doctor`.
+#[derive(Debug, Clone)]
+pub(super) struct DoctorSettings {
+    pub(super) helm_binary: Option<PathBuf>,
+    pub(super) stack: StackSettings,
+    pub(super) cluster: ClusterSettings,
 }
 
 /// `check`.
@@ -334,6 +360,8 @@ impl Settings {
         match cli.command {
             args::Command::Up(up) => Self::Up(RunSettings {
                 frozen: up.frozen,
+                no_skip: up.no_skip,
+                validate: up.validate,
                 ..run(up.run, file)
             }),
             args::Command::Down(down) => Self::Down(DownSettings {
@@ -353,6 +381,7 @@ impl Settings {
                     purge: plan.purge,
                 },
                 take_over: plan.take_over,
+                no_skip: plan.no_skip,
                 offline: plan.offline,
                 frozen: plan.frozen,
                 state_dir: plan.state_dir,
@@ -413,6 +442,11 @@ impl Settings {
                 kube_version: render.kube_version,
                 frozen: render.frozen,
                 helm_binary: render.helm_binary,
+            }),
+            args::Command::Doctor(doctor) => Self::Doctor(DoctorSettings {
+                helm_binary: doctor.helm_binary,
+                stack: stack(doctor.stack, file),
+                cluster: cluster(doctor.cluster),
             }),
             args::Command::Sandbox(sandbox) => Self::Sandbox(match sandbox.action {
                 Some(args::SandboxAction::Reset { dir }) => SandboxSettings {
@@ -480,6 +514,7 @@ fn cluster(args: args::ClusterArgs) -> ClusterSettings {
         sandbox: args.sandbox.sandbox.and_then(|sandbox| sandbox.0),
         ready_after: args.sandbox.rehearse_ready_after,
         failures: args.sandbox.rehearse_fail,
+        no_download: args.sandbox.no_download,
     }
 }
 
@@ -498,6 +533,8 @@ fn run(args: args::RunArgs, file: StackFile) -> RunSettings {
         helm_binary: args.helm_binary,
         state_dir: args.state_dir,
         frozen: false,
+        no_skip: false,
+        validate: Validate::Changed,
         yes: args.yes,
         dry_run: args.dry_run,
         detailed_exitcode: args.detailed_exitcode,

@@ -207,6 +207,7 @@ fn no_flag_lacks_its_variable() {
             "completions" => "bash",
             "values" => "web",
             "lock release" => "--run r1",
+            "runs show" => "last",
             _ => "",
         };
         for arg in command.get_arguments().chain(subcommand.get_arguments()) {
@@ -239,16 +240,16 @@ fn no_flag_lacks_its_variable() {
     }
 }
 
-/// The commands that do something, with their words: `lock show` is one, `lock` is none.
+/// The commands that do something, with their words: `runs` and `lock show` do, `lock` does not.
 fn leaves<'a>(command: &'a Command, path: &str) -> Vec<(String, &'a Command)> {
     let each = |one: &'a Command| {
         let path = format!("{path} {}", one.get_name());
         let path = path.trim_start().to_owned();
-        if one.has_subcommands() {
-            leaves(one, &path)
-        } else {
-            vec![(path, one)]
+        let mut found = leaves(one, &path);
+        if !one.is_subcommand_required_set() {
+            found.push((path, one));
         }
+        found
     };
     let commands = command.get_subcommands();
     let commands = commands.filter(|one| one.get_name() != "help");

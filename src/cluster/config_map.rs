@@ -33,23 +33,25 @@ impl Cluster {
         Ok(found.map(|value| from_json(&value)))
     }
 
-    /// Creates it without data, with these labels; [`ClusterError::Conflict`] if it is there.
+    /// Creates it with one key, and these labels; [`ClusterError::Conflict`] if it is there.
     pub async fn create_config_map(
         &self,
         namespace: &Namespace,
         name: &str,
         labels: &BTreeMap<String, String>,
-    ) -> Result<ConfigMap, ClusterError> {
+        (key, value): (&str, &str),
+    ) -> Result<(), ClusterError> {
         let body = json!({
             "apiVersion": "v1",
             "kind": "ConfigMap",
             "metadata": { "name": name, "labels": labels },
+            "data": { key: value },
         });
         let operation = format!("POST ConfigMap/{name}");
         let request =
             collection(namespace).create(&PostParams::default(), body.to_string().into_bytes());
-        let value = self.gate().write::<Value>(&operation, request).await?;
-        Ok(from_json(&value))
+        self.gate().write::<Value>(&operation, request).await?;
+        Ok(())
     }
 
     /// Sets one key of its data, or removes it. Who writes other keys is not in the way.
@@ -60,12 +62,12 @@ impl Cluster {
         name: &str,
         key: &str,
         value: Option<&str>,
-    ) -> Result<ConfigMap, ClusterError> {
+    ) -> Result<(), ClusterError> {
         let operation = format!("PATCH ConfigMap/{name}");
         let patch = Patch::Merge(json!({ "data": { key: value } }));
         let request = collection(namespace).patch(name, &PatchParams::default(), &patch);
-        let value = self.gate().write::<Value>(&operation, request).await?;
-        Ok(from_json(&value))
+        self.gate().write::<Value>(&operation, request).await?;
+        Ok(())
     }
 
     /// Deletes it, if its resourceVersion is still this one; else [`ClusterError::Conflict`]. One
@@ -123,7 +125,9 @@ mod tests {
         let set = |value| cluster.set_config_map_key(&namespace, "x", "a.b", value);
         let gone = set(Some("1")).await.unwrap_err();
         assert!(matches!(gone, ClusterError::NotFound { .. }), "{gone}");
-        let left = set(None).await.unwrap();
+        set(None).await.unwrap();
+        let left = cluster.get_config_map(&namespace, "x").await;
+        let left = left.unwrap().unwrap();
         assert_eq!(left.resource_version, "7");
         assert_eq!(left.data["other"], "x");
         let calls = script.calls();

@@ -103,6 +103,16 @@ impl Cluster {
         let missing = wanted.iter().filter(|it| !is_offered(it));
         Ok(missing.cloned().collect())
     }
+
+    /// What the server offers, as Helm's `.Capabilities.APIVersions` names it: `GROUP/VERSION` and
+    /// `GROUP/VERSION/KIND`.
+    pub async fn served(&self) -> Result<BTreeSet<String>, ClusterError> {
+        let offered = offered(self.gate()).await?;
+        let names = offered.into_iter().map(|served| served.kind.resource);
+        let names =
+            names.flat_map(|it| [format!("{}/{}", it.api_version, it.kind), it.api_version]);
+        Ok(names.collect())
+    }
 }
 
 /// Every kind the server offers, in every version of it: groups in the server's order, versions by

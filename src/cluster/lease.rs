@@ -60,8 +60,8 @@ impl Cluster {
         Ok(from_json(&value))
     }
 
-    /// Replaces it, if its resourceVersion is still `lease.resource_version`; else
-    /// [`ClusterError::Conflict`].
+    /// Replaces it, if its resourceVersion is still `lease.resource_version`; else, also if it was
+    /// deleted, [`ClusterError::Conflict`].
     pub async fn update_lease(
         &self,
         namespace: &Namespace,
@@ -71,8 +71,14 @@ impl Cluster {
         let operation = format!("PUT Lease/{name}");
         let body = to_json(name, lease).to_string().into_bytes();
         let request = collection(namespace).replace(name, &PostParams::default(), body);
-        let value = self.gate().write::<Value>(&operation, request).await?;
-        Ok(from_json(&value))
+        match self.gate().write::<Value>(&operation, request).await {
+            Ok(value) => Ok(from_json(&value)),
+            Err(ClusterError::NotFound { message }) => Err(ClusterError::Conflict {
+                exists: false,
+                message,
+            }),
+            Err(error) => Err(error),
+        }
     }
 
     /// Deletes it, if its resourceVersion is still this one; else [`ClusterError::Conflict`]. One
@@ -188,6 +194,7 @@ mod tests {
             0 => Answer::status(404, "no"),
             1 => Answer::reason(409, "exists", "AlreadyExists"),
             2 => Answer::json(&to_json("x", &lease())),
+            3 => Answer::status(404, "it was deleted"),
             _ => Answer::status(409, "the object has been modified"),
         });
         assert_eq!(cluster.get_lease(&namespace, "x").await, Ok(None));
@@ -197,18 +204,20 @@ mod tests {
             Err(ClusterError::Conflict { exists: true, .. })
         ));
         let found = cluster.get_lease(&namespace, "x").await.unwrap().unwrap();
-        let updated = cluster.update_lease(&namespace, "x", &found).await;
-        assert!(matches!(
-            updated,
-            Err(ClusterError::Conflict { exists: false, .. })
-        ));
+        for _ in 0..2 {
+            let updated = cluster.update_lease(&namespace, "x", &found).await;
+            assert!(matches!(
+                updated,
+                Err(ClusterError::Conflict { exists: false, .. })
+            ));
+        }
         let replaced = &script.calls()[3].body["metadata"];
         assert_eq!(replaced["resourceVersion"], "7");
         assert_eq!(replaced["uid"], "u-1", "not one made anew meanwhile");
         let deleted = cluster.delete_lease(&namespace, "x", "7").await;
         assert!(matches!(deleted, Err(ClusterError::Conflict { .. })));
         assert_eq!(
-            script.calls()[4].body["preconditions"]["resourceVersion"],
+            script.calls()[5].body["preconditions"]["resourceVersion"],
             "7"
         );
     }

@@ -1,13 +1,13 @@
 //! References to objects of any kind, and reading, listing and replacing them.
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
 use kube::core::{
     Request,
-    params::{GetParams, ListParams, PostParams},
+    params::{GetParams, ListParams, Patch, PatchParams, PostParams},
 };
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{Cluster, ClusterError};
 
@@ -126,6 +126,25 @@ impl Cluster {
         let url = self.url_of(object).await?;
         let body = value.to_string().into_bytes();
         let request = Request::new(url).replace(&object.name, &PostParams::default(), body);
+        self.gate().write::<Value>(&operation, request).await?;
+        Ok(())
+    }
+
+    /// Sets labels, if the object's resourceVersion is still this one; else
+    /// [`ClusterError::Conflict`].
+    pub async fn set_labels(
+        &self,
+        object: &ObjectRef,
+        resource_version: &str,
+        labels: &BTreeMap<String, String>,
+    ) -> Result<(), ClusterError> {
+        let operation = format!("PATCH {object}");
+        let url = self.url_of(object).await?;
+        let patch = Patch::Merge(json!({
+            "metadata": { "resourceVersion": resource_version, "labels": labels }
+        }));
+        let request =
+            Request::new(url).patch_metadata(&object.name, &PatchParams::default(), &patch);
         self.gate().write::<Value>(&operation, request).await?;
         Ok(())
     }

@@ -69,6 +69,7 @@ fn chart(name: &str, edges: &[&str]) -> Chart {
         rollback_on_failure: RollbackOnFailure::default(),
         unlock: Unlock::default(),
         unlock_after: Duration::from_mins(10),
+        skip_unchanged: None,
         skip_if_installed: false,
         post_renderer: None,
         on_live_objects: LiveObjects::default(),

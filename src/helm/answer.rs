@@ -3,20 +3,21 @@
 use serde::Deserialize;
 
 /// The release that `upgrade --output json` prints, as far as it is used. 3 and 4 agree on this.
-#[derive(Deserialize)]
-struct Release {
-    version: u32,
+#[derive(Debug, PartialEq, Deserialize)]
+pub(super) struct Release {
+    pub(super) version: u32,
+    #[serde(default)]
+    pub(super) manifest: Option<String>,
 }
 
-/// The revision in the answer to an upgrade. Warnings may come before the JSON.
-pub(super) fn revision(stdout: &[u8]) -> Option<u32> {
+/// The answer to an upgrade. Warnings may come before the JSON.
+pub(super) fn release(stdout: &[u8]) -> Option<Release> {
     let start = match stdout.first()? {
         b'{' => 0,
         _ => 1 + stdout.windows(2).position(|pair| pair == b"\n{")?,
     };
     let mut values = serde_json::Deserializer::from_slice(&stdout[start..]).into_iter();
-    let release: Release = values.next()?.ok()?;
-    Some(release.version)
+    values.next()?.ok()
 }
 
 #[cfg(test)]
@@ -36,7 +37,8 @@ mod tests {
             ("{\"name\":\"web\"}".to_owned(), None),
             (v3[..v3.len() - 4].to_owned(), None),
         ] {
-            assert_eq!(revision(text.as_bytes()), expected, "{text}");
+            let found = release(text.as_bytes()).map(|release| release.version);
+            assert_eq!(found, expected, "{text}");
         }
     }
 }

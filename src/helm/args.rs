@@ -18,15 +18,23 @@ pub(super) fn version_of_helm_2() -> Vec<OsString> {
     Args::of(&["version", "--client", "--short"]).0
 }
 
-/// `helm upgrade --install`. `--reset-values`, since Helm would otherwise take the last values
-/// again when none are given; `--skip-crds`, since the CRDs of `crds/` are there by now, and Helm
+/// `helm upgrade --install`, or `helm install` where there is nothing to upgrade: that spares Helm
+/// looking for it. `--reset-values`, since Helm would otherwise take the last values again when
+/// none are given; `--skip-crds`, since the CRDs of `crds/` are there by now, and Helm
 /// could only clash with whoever applied them.
 pub(super) fn upgrade(major: Major, op: &Upgrade) -> Vec<OsString> {
-    let mut args = Args::of(&["upgrade", "--install", op.release.name.as_str()]);
+    let name = op.release.name.as_str();
+    let mut args = if op.is_first {
+        Args::of(&["install", name])
+    } else {
+        Args::of(&["upgrade", "--install", name])
+    };
     args.add(&op.chart).namespace(&op.release);
-    args.add("--reset-values").add("--skip-crds");
-    args.add("--output").add("json");
-    args.history_max(op.history_max).timeout(op.timeout);
+    if !op.is_first {
+        args.add("--reset-values").history_max(op.history_max);
+    }
+    args.add("--skip-crds").add("--output").add("json");
+    args.timeout(op.timeout);
     if !op.labels.is_empty() {
         let labels: Vec<String> = op.labels.iter().map(|(k, v)| format!("{k}={v}")).collect();
         args.add("--labels").add(labels.join(","));
@@ -34,7 +42,12 @@ pub(super) fn upgrade(major: Major, op: &Upgrade) -> Vec<OsString> {
     if op.wait == WaitMode::Helm {
         args.wait(major);
     }
-    args.post_renderer(major, op).mode(major, op.mode);
+    // A first install finds nothing to replace.
+    let mode = match op.mode {
+        ApplyMode::Replace if op.is_first => ApplyMode::Auto,
+        mode => mode,
+    };
+    args.post_renderer(major, op).mode(major, mode);
     if op.take_ownership {
         args.add("--take-ownership");
     }
@@ -211,6 +224,7 @@ mod tests {
     fn plain() -> Upgrade {
         Upgrade {
             release: release(),
+            is_first: false,
             chart: "/charts/web".into(),
             values_files: Vec::new(),
             values: Secret::new(r#"{"password":"hunter2"}"#),
@@ -229,7 +243,7 @@ mod tests {
         args.join(OsStr::new(" ")).into_string().unwrap()
     }
 
-    const APPLY: &str = "upgrade --install web /charts/web --namespace shop --reset-values --skip-crds --output json --history-max 5 --timeout 300s";
+    const APPLY: &str = "upgrade --install web /charts/web --namespace shop --reset-values --history-max 5 --skip-crds --output json --timeout 300s";
 
     #[test]
     fn apply_without_waiting() {
@@ -253,6 +267,25 @@ mod tests {
             line(Major::V4),
             format!("{APPLY} --wait=watcher --disable-openapi-validation --values -")
         );
+    }
+
+    #[test]
+    fn a_first_install_looks_for_nothing_and_replaces_nothing() {
+        for mode in [ApplyMode::Auto, ApplyMode::Replace] {
+            let op = Upgrade {
+                is_first: true,
+                mode,
+                ..plain()
+            };
+            let install =
+                "install web /charts/web --namespace shop --skip-crds --output json --timeout 300s";
+            let line = |major| line(&upgrade(major, &op));
+            assert_eq!(line(Major::V3), format!("{install} --values -"));
+            assert_eq!(
+                line(Major::V4),
+                format!("{install} --disable-openapi-validation --values -")
+            );
+        }
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! Makes the calls.
 
 use std::{
-    error::Error, ffi::OsString, os::unix::process::ExitStatusExt, path::Path, process::ExitStatus,
-    time::Duration,
+    error::Error, ffi::OsString, fmt, os::unix::process::ExitStatusExt, path::Path,
+    process::ExitStatus, time::Duration,
 };
 
 use super::{
@@ -30,10 +30,21 @@ pub struct Call<'a> {
 }
 
 /// What Helm said of a release it installed or upgraded (`-o json`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Upgraded {
     /// The revision it made.
     pub revision: u32,
+    /// What it rendered, if it said so. It may hold secrets, so it is never shown.
+    pub manifest: Option<String>,
+}
+
+impl fmt::Debug for Upgraded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { revision, .. } = self;
+        f.debug_struct("Upgraded")
+            .field("revision", revision)
+            .finish_non_exhaustive()
+    }
 }
 
 /// A failed helm call: cause and outcome apart, since a rolled back timeout is still a timeout.
@@ -53,7 +64,7 @@ pub struct HelmError {
 }
 
 impl Helm {
-    /// `helm upgrade --install`. At `Level::Terminate` helm gets SIGTERM and closes its record.
+    /// `helm upgrade --install`, or `helm install`. At `Level::Terminate` helm gets SIGTERM and closes its record.
     pub async fn upgrade(&self, call: Call<'_>, op: &Upgrade) -> Result<Upgraded, HelmError> {
         let asked = Asked {
             operation: Operation::Upgrade,
@@ -65,10 +76,14 @@ impl Helm {
             on_terminate: OnTerminate::Signal,
         };
         let output = asked.put_to(&self.binary, call).await?;
-        let Some(revision) = answer::revision(&output.stdout) else {
+        let Some(release) = answer::release(&output.stdout) else {
             return Err(asked.bad_answer("the answer to --output json holds no revision"));
         };
-        Ok(Upgraded { revision })
+        // Of an answer that was cut the rest is missing; the record has it all.
+        Ok(Upgraded {
+            revision: release.version,
+            manifest: release.manifest.filter(|_| !output.stdout_cut),
+        })
     }
 
     /// `helm uninstall`; false if the release was not there. At `Level::Terminate` helm is left

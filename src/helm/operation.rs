@@ -8,7 +8,7 @@ use crate::{name::ReleaseId, secret::Secret};
 /// A helm command that stackctl uses on releases.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Operation {
-    /// `helm upgrade --install`.
+    /// `helm upgrade --install`, or `helm install`.
     Upgrade,
     /// `helm uninstall`.
     Uninstall,
@@ -39,11 +39,14 @@ impl fmt::Display for Operation {
     }
 }
 
-/// `helm upgrade --install`, and `helm template` of the same.
+/// `helm install` or `helm upgrade --install`, and `helm template` of the same.
 #[derive(Debug, Clone)]
 pub struct Upgrade {
     /// Release name and namespace.
     pub release: ReleaseId,
+    /// No revision was found: `helm install`, which need not look for one, and refuses where
+    /// another one was quicker.
+    pub is_first: bool,
     /// Folder or archive.
     pub chart: PathBuf,
     /// `-f`, in order.

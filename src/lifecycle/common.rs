@@ -7,7 +7,7 @@ use crate::name::Action;
 /// Values files are there and readable (the seed's own check, B30). The same was checked for all
 /// charts before the first change; a run is long, and files may be gone by now.
 pub async fn check_prerequisites(cx: &Context<'_>) -> Result<Payload, StepError> {
-    if cx.action.deploys() {
+    if cx.action.executes() {
         for file in &cx.chart.values.files {
             tokio::fs::File::open(file).await.map_err(|error| {
                 StepError::new(format!(
@@ -32,7 +32,7 @@ pub async fn pre_exec(cx: &Context<'_>, payload: Payload) -> Result<Payload, Ste
 pub async fn exec(cx: &Context<'_>, payload: Payload) -> Result<Payload, StepError> {
     match cx.action {
         Action::Uninstall => remove::uninstall(cx).await?,
-        Action::Skip | Action::Unchanged => {}
+        Action::Skip | Action::Unchanged | Action::Validate => {}
         _ => deploy::upgrade(cx).await?,
     }
     Ok(payload)

@@ -11,10 +11,12 @@ use std::{
 
 use tokio::{sync::OnceCell, time::Instant};
 
-use super::{Intents, LateCharts, Purge, StepError, ready::Limit, words::in_words};
+use super::{
+    Intents, LateCharts, Purge, StepError, ready::Limit, unchanged::Left, words::in_words,
+};
 use crate::{
     chart,
-    cluster::{Cluster, Owner, Watches},
+    cluster::{Cluster, Owner, ServerVersion, Watches},
     engine::Progress,
     event::{Failure, Stream},
     helm::{Call, Helm, Surroundings},
@@ -39,6 +41,10 @@ pub struct RunContext {
     pub id: RunId,
     /// Resolved inputs and environment.
     pub scope: Scope,
+    /// The same as far as it is known without running commands.
+    pub at_hand: Scope,
+    /// Of the cluster's API server.
+    pub version: ServerVersion,
     /// The helm binary.
     pub helm: Helm,
     /// Private kubeconfig and folders of helm's children.
@@ -58,12 +64,26 @@ pub struct RunContext {
     pub late: Option<Arc<dyn LateCharts>>,
     /// A run down that also removes what stackctl made around the charts (`--purge`).
     pub purge: Option<Purge>,
+    /// Which charts are validated.
+    pub validation: Validation,
     /// The run folder.
     pub folder: RunFolder,
     /// Known secrets.
     pub redactor: Redactor,
     /// Who may stop it.
     pub shutdown: Shutdown,
+}
+
+/// Which charts' `validate` steps are run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Validation {
+    /// Of those that something is done to.
+    #[default]
+    Changed,
+    /// Also of those that are unchanged.
+    All,
+    /// Of none: they count as not validated, and are next time.
+    None,
 }
 
 /// One chart's view of the run.
@@ -74,6 +94,10 @@ pub struct Context<'a> {
     pub chart: &'a stack::Chart,
     /// What is done to it.
     pub action: Action,
+    /// It is unchanged, and something that waits for it is not.
+    pub(super) is_relied_on: bool,
+    /// What an earlier run left of it, if only that is to be done.
+    pub(super) left: Option<Left>,
     progress: &'a Progress,
     current: Mutex<String>,
     memory: Mutex<Memory>,
@@ -89,8 +113,12 @@ pub struct Context<'a> {
 pub(super) struct Memory {
     /// How the release was right before Helm changed it; `None` as long as it did not.
     pub before: Option<Before>,
-    /// The revision exec made.
+    /// The revision exec made, or found made already.
     pub made_revision: Option<u32>,
+    /// What exec rendered, if Helm said so.
+    pub manifest: Option<Arc<str>>,
+    /// Whether anything of it changes is known only after its `pre` steps.
+    pub is_open: bool,
     /// Lines of the dossier for the terminal.
     pub dossier: Vec<String>,
     /// What was read from the cluster for this chart's texts.
@@ -117,6 +145,8 @@ impl<'a> Context<'a> {
             run,
             chart,
             action,
+            is_relied_on: false,
+            left: None,
             progress,
             current: Mutex::default(),
             memory: Mutex::default(),
@@ -124,6 +154,11 @@ impl<'a> Context<'a> {
             deadline: Mutex::new(chart.deadline.map(|deadline| Instant::now() + deadline)),
             opened: OnceLock::new(),
         }
+    }
+
+    /// The action as steps know it.
+    pub fn told_action(&self) -> Action {
+        self.left.map_or(self.action, |left| left.action)
     }
 
     /// Where the chart lies on this machine. None if the run does not deploy it: then it was not

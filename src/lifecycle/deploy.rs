@@ -1,21 +1,23 @@
-//! Install and upgrade: from what the stack says of a chart to one `helm upgrade --install`.
+//! Install and upgrade: from what the stack says of a chart to one `helm install` or `helm upgrade
+//! --install`.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{borrow::Cow, collections::BTreeMap, path::PathBuf};
 
 use super::{
     Context, StepError,
     context::Before,
     ready,
     recover::{self, Depth, Next},
-    remove,
+    remove, unchanged,
 };
 use crate::{
+    digest::Digests,
     helm::{ApplyMode, Cause, HelmError, Major, PostRenderer, Upgrade, Upgraded, WaitMode},
     lock::Operation,
     name::{Action, ReleaseStatus, parse_version},
     release::{Marks, Revision},
     secret::Secret,
-    stack::{self, Wait},
+    stack::{self, Scope, Wait},
 };
 
 /// Makes sure that the release's namespace is there, with the labels the stack gives it; marked as
@@ -50,6 +52,7 @@ pub async fn upgrade(cx: &Context<'_>) -> Result<(), StepError> {
         .ok_or_else(|| StepError::new("the chart was not fetched"))?;
     let mut upgrade = Upgrade {
         release: cx.chart.release.clone(),
+        is_first: false,
         chart: chart.to_owned(),
         values_files,
         values,
@@ -62,6 +65,7 @@ pub async fn upgrade(cx: &Context<'_>) -> Result<(), StepError> {
         skip_schema_validation: cx.chart.apply.skip_schema_validation,
         post_renderer: post_renderer(cx)?,
     };
+    let digests = unchanged::of(cx).await?;
     let limit = cx.limit(cx.chart.timeout);
     let mut depth = Depth::Label;
     loop {
@@ -70,11 +74,18 @@ pub async fn upgrade(cx: &Context<'_>) -> Result<(), StepError> {
         let history = recover::clear_way(cx, Next::Deploy, depth, &limit).await?;
         let last = history.last();
         remember(cx, &history).await?;
+        if let Some(last) = last.filter(|last| unchanged::is_there(cx, last, digests.as_ref())) {
+            cx.status(&format!("revision {} is as wanted", last.revision));
+            cx.remember(|memory| memory.made_revision = Some(last.revision));
+            return Ok(());
+        }
         let expected = last.map_or(1, |last| last.revision + 1);
-        upgrade.labels = labels(cx, expected, last)?;
+        upgrade.is_first = last.is_none();
+        upgrade.labels = labels(cx, expected, last, digests.clone())?;
         match run(cx, last.map(|last| last.revision), &upgrade).await? {
             Ok(made) => {
-                check_revision(cx, made, expected);
+                check_revision(cx, &made, expected);
+                cx.remember(|memory| memory.manifest = made.manifest.map(Into::into));
                 return Ok(());
             }
             Err(error) if is_locked(&error) && !limit.is_over() => {
@@ -104,7 +115,7 @@ fn is_locked(error: &HelmError) -> bool {
     )
 }
 
-fn check_revision(cx: &Context<'_>, made: Upgraded, expected: u32) {
+fn check_revision(cx: &Context<'_>, made: &Upgraded, expected: u32) {
     cx.remember(|memory| memory.made_revision = Some(made.revision));
     if made.revision != expected {
         cx.warn(&format!(
@@ -183,14 +194,20 @@ fn tells_failure(description: &str) -> bool {
 
 type ComposedValues = (Vec<PathBuf>, Secret);
 
-async fn compose(cx: &Context<'_>) -> Result<ComposedValues, StepError> {
-    let values = &cx.chart.values;
+/// What the chart's values may refer to.
+pub(super) async fn scope<'c>(cx: &'c Context<'_>) -> Result<Cow<'c, Scope>, StepError> {
     let mut scope = cx.scope();
-    if values.are_conditional() {
+    if cx.chart.values.are_conditional() {
         // Of a release that is removed first nothing is installed any more.
         let installed = cx.action != Action::Reinstall && cx.was_installed().await?;
         scope.to_mut().installed = installed;
     }
+    Ok(scope)
+}
+
+async fn compose(cx: &Context<'_>) -> Result<ComposedValues, StepError> {
+    let values = &cx.chart.values;
+    let scope = scope(cx).await?;
     let composed = values.compose(&scope).map_err(|error| {
         StepError::new(format!(
             "the values of chart {} cannot be made",
@@ -244,6 +261,7 @@ fn labels(
     cx: &Context<'_>,
     expected: u32,
     last: Option<&Revision>,
+    digest: Option<Digests>,
 ) -> Result<BTreeMap<String, String>, StepError> {
     let version = cx.opened().map(|chart| chart.version.to_string());
     let marks = Marks {
@@ -252,6 +270,7 @@ fn labels(
         run: Some(cx.run.id.clone()),
         revision: Some(expected),
         chart_version: version,
+        digest,
         ..Marks::default()
     };
     // Beside a history that is only kept, Helm installs: nothing is inherited.

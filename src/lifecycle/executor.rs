@@ -2,12 +2,12 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::{CommonChart, Context, HelmChart, RunContext, crds};
+use super::{CommonChart, Context, HelmChart, RunContext, StepError, crds, late, unchanged};
 use crate::{
     engine::{Done, Execute, Progress},
     event::Failure,
     name::{Action, ChartName, NodeName, Part},
-    plan::{NodeIx, Plan},
+    plan::{Node, NodeIx, Plan},
 };
 
 /// Implementations a program registered, by chart. All others are [`CommonChart`].
@@ -25,12 +25,24 @@ struct Task {
     action: Action,
     reason: String,
     crds: Vec<String>,
+    is_relied_on: bool,
 }
 
 impl Executor {
     /// For the nodes of `plan`, which must have been made from the run's stack.
     pub fn new(run: Arc<RunContext>, plan: &Plan, implementations: Implementations) -> Self {
-        let task = |node: &crate::plan::Node| Task {
+        let mut relied_on = vec![false; plan.nodes.len()];
+        let changed = |node: &&Node| node.action.executes() || node.action == Action::Validate;
+        for wait in plan
+            .nodes
+            .iter()
+            .filter(changed)
+            .flat_map(|node| &node.waits)
+        {
+            relied_on[wait.on.index()] |= !wait.soft;
+        }
+        let task = |(node, is_relied_on): (&Node, bool)| Task {
+            is_relied_on,
             node: node.key.clone(),
             action: node.action,
             reason: node.reason.clone(),
@@ -38,7 +50,7 @@ impl Executor {
         };
         Self {
             run,
-            nodes: plan.nodes.iter().map(task).collect(),
+            nodes: plan.nodes.iter().zip(relied_on).map(task).collect(),
             implementations,
         }
     }
@@ -48,7 +60,7 @@ impl Execute for Executor {
     async fn execute(&self, node: NodeIx, progress: Progress) -> Result<Done, Failure> {
         let task = &self.nodes[node.0 as usize];
         match task.action {
-            Action::Unchanged => return Ok(Done::Unchanged),
+            Action::Unchanged if task.node.is_crds() => return Ok(Done::Unchanged),
             Action::Blocked => {
                 return Err(Failure {
                     step: "check_prerequisites".into(),
@@ -59,7 +71,17 @@ impl Execute for Executor {
             _ => {}
         }
         let chart = &self.run.stack.charts[&task.node.chart];
-        let cx = Context::new(&self.run, chart, task.action, &progress);
+        let mut cx = Context::new(&self.run, chart, task.action, &progress);
+        cx.is_relied_on = task.is_relied_on;
+        if task.action == Action::Decide && !task.node.is_crds() {
+            late::fetch(&cx).await?;
+            cx.action = cx.phase("decide", || unchanged::settle(&cx)).await?;
+        }
+        if cx.action == Action::Validate {
+            let left = unchanged::left(&cx).await;
+            let failure = |error: StepError| error.into_failure("ready", &self.run.redactor);
+            cx.left = Some(left.map_err(failure)?);
+        }
         match (task.node.part, task.action) {
             (Part::Crds, Action::Uninstall) => crds::remove(&cx, &task.crds).await,
             (Part::Crds, _) => crds::apply(&cx, &task.crds).await,

@@ -6,7 +6,8 @@ use async_trait::async_trait;
 use futures::FutureExt as _;
 
 use super::{
-    Context, Payload, StepError, common, deploy, late, live, outputs, purge, ready, retry, rollback,
+    Context, Payload, StepError, Validation, common, deploy, late, live, outputs, purge, ready,
+    retry, rollback, unchanged,
 };
 use crate::{
     engine::Done,
@@ -31,7 +32,8 @@ use crate::{
 /// | `validate` | `validate` steps of the file | the same |
 ///
 /// All steps run for every action; the steps a file declares choose theirs with `when`. With
-/// `action = "skip"` only `exec` is left out.
+/// `action = "skip"` only `exec` is left out. Of a chart that has not changed none runs (with
+/// `--validate all` the last one); where an earlier run ended after `exec`, those after it do.
 #[async_trait]
 pub trait HelmChart: Send + Sync {
     /// Makes sure of everything that can be known before anything is done.
@@ -80,8 +82,11 @@ impl dyn HelmChart + '_ {
     /// Runs the whole lifecycle of one chart. Not a trait method, so that the order holds for
     /// every implementation.
     pub async fn run(&self, cx: &Context<'_>) -> Result<Done, Failure> {
-        if cx.action.deploys() {
-            late::fetch(cx).await?;
+        match cx.action {
+            Action::Unchanged => return self.look_again(cx).await,
+            Action::Validate => return self.finish(cx, Payload::default()).await,
+            action if action.executes() => late::fetch(cx).await?,
+            _ => {}
         }
         let payload = cx
             .phase("check_prerequisites", || async {
@@ -95,7 +100,7 @@ impl dyn HelmChart + '_ {
         if outputs::are_used(cx) {
             cx.phase("outputs", || outputs::read(cx)).await?;
         }
-        if cx.action.deploys() {
+        if cx.action.executes() {
             cx.phase("namespace", || deploy::ensure_namespace(cx))
                 .await?;
         }
@@ -109,8 +114,35 @@ impl dyn HelmChart + '_ {
             Ok(payload) => payload,
             Err((phase, error)) => return Err(self.fail(cx, phase, error, before_exec).await),
         };
-        let payload = cx.phase("post", || self.post_exec(cx, payload)).await?;
-        cx.phase("validate", || self.validate(cx, payload)).await?;
+        self.finish(cx, payload).await
+    }
+
+    /// What comes after exec. A chart that an earlier run left here begins here.
+    async fn finish(&self, cx: &Context<'_>, payload: Payload) -> Result<Done, Failure> {
+        let is_left = cx.left.is_some();
+        if is_left {
+            if outputs::are_used(cx) {
+                cx.phase("outputs", || outputs::read(cx)).await?;
+            }
+            cx.reached(Milestone::Deployed);
+            if ready::is_awaited(cx) {
+                cx.phase("ready", || ready::wait(cx)).await?;
+            }
+            cx.reached(Milestone::Ready);
+        }
+        let payload = if cx.left.is_some_and(|left| left.posted) {
+            payload
+        } else {
+            cx.phase("post", || self.post_exec(cx, payload)).await?
+        };
+        let is_marked = is_left || cx.action.executes();
+        let steps = &cx.chart.steps;
+        if is_marked && !steps.post.is_empty() && !steps.validate.is_empty() {
+            unchanged::mark(cx, false).await;
+        }
+        if cx.run.validation != Validation::None {
+            cx.phase("validate", || self.validate(cx, payload)).await?;
+        }
         if cx.action == Action::Uninstall && purge::is_due(cx) {
             cx.phase("namespace", || purge::namespace(cx)).await?;
         }
@@ -118,11 +150,30 @@ impl dyn HelmChart + '_ {
             Action::Uninstall => cx.reached(Milestone::Gone),
             _ => cx.reached(Milestone::Validated),
         }
+        // What waits for this chart need not wait for this, too.
+        if is_marked && (cx.run.validation != Validation::None || steps.validate.is_empty()) {
+            unchanged::mark(cx, true).await;
+        }
         Ok(if cx.action == Action::Skip {
             Done::Skipped
         } else {
             Done::Succeeded
         })
+    }
+
+    /// Nothing of it has changed. What others are about to rely on is looked at again, and
+    /// validated if that was asked for.
+    async fn look_again(&self, cx: &Context<'_>) -> Result<Done, Failure> {
+        let is_validated = cx.run.validation == Validation::All;
+        if (is_validated || cx.is_relied_on) && ready::is_awaited(cx) {
+            cx.phase("ready", || ready::look(cx)).await?;
+        }
+        if is_validated {
+            let payload = Payload::default();
+            cx.phase("validate", || self.validate(cx, payload)).await?;
+        }
+        cx.reached(Milestone::Validated);
+        Ok(Done::Unchanged)
     }
 
     /// Exec with the phases around it that belong to it: reinstall, ready. Tried again as `retry`
@@ -163,7 +214,7 @@ impl dyn HelmChart + '_ {
             .step("exec", self.exec(cx, payload))
             .await
             .map_err(at("exec"))?;
-        if cx.action.deploys() {
+        if cx.action.executes() {
             cx.reached(Milestone::Deployed);
             if ready::is_awaited(cx) {
                 cx.step("ready", ready::wait(cx))

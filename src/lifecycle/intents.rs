@@ -5,15 +5,19 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
 use jiff::Timestamp;
+use tokio::task::JoinHandle;
 
 use super::StepError;
 use crate::{
-    cluster::{Cluster, ClusterError, ConfigMap},
+    cluster::{Cluster, ClusterError},
     lock::{Intent, Operation, intent_key, read_intents},
     name::{Namespace, ReleaseId, RunId},
     process::mark,
@@ -29,6 +33,8 @@ pub struct Intents(Arc<Inner>);
 struct Inner {
     run: RunId,
     known: Mutex<BTreeMap<ReleaseId, Intent>>,
+    /// What is being cleared.
+    clearing: Mutex<BTreeMap<ReleaseId, JoinHandle<()>>>,
     /// None in a run without a lock: nobody else is told.
     kept: Option<Kept>,
 }
@@ -37,6 +43,8 @@ struct Inner {
 struct Kept {
     cluster: Cluster,
     place: Place,
+    /// Made by the first who announces something, if no run before left it.
+    is_there: AtomicBool,
     holds: Holds,
 }
 
@@ -52,28 +60,28 @@ pub struct Place {
 }
 
 impl Intents {
-    /// Reads what earlier runs left behind, and makes room for this one's. Call it while holding
-    /// the lease, which `holds` tells from then on.
+    /// Reads what earlier runs left behind. Call it while holding the lease, which `holds` tells
+    /// from then on.
     pub async fn open(
         cluster: Cluster,
         place: Place,
         run: RunId,
         holds: Holds,
     ) -> Result<Self, ClusterError> {
-        let map = match cluster
-            .get_config_map(&place.namespace, &place.name)
-            .await?
-        {
-            Some(found) => found,
-            None => create(&cluster, &place).await?,
-        };
-        let known = read_intents(&map.data);
+        let Place {
+            namespace, name, ..
+        } = &place;
+        let found = cluster.get_config_map(namespace, name).await?;
+        let is_there = AtomicBool::new(found.is_some());
+        let known = found.map_or_else(BTreeMap::new, |map| read_intents(&map.data));
         Ok(Self(Arc::new(Inner {
             run,
             known: Mutex::new(known),
+            clearing: Mutex::default(),
             kept: Some(Kept {
                 cluster,
                 place,
+                is_there,
                 holds,
             }),
         })))
@@ -84,6 +92,7 @@ impl Intents {
         Self(Arc::new(Inner {
             run,
             known: Mutex::default(),
+            clearing: Mutex::default(),
             kept: None,
         }))
     }
@@ -102,6 +111,7 @@ impl Intents {
         from_revision: Option<u32>,
         lasts: Duration,
     ) -> Result<(), StepError> {
+        self.settled(release).await;
         let began = Timestamp::now();
         let intent = Intent {
             operation,
@@ -126,6 +136,27 @@ impl Intents {
         };
         intent.deadline = Timestamp::now();
         self.write(release, Some(intent)).await
+    }
+
+    /// It is done; whoever comes next need not wait until that is written. If it cannot be, the
+    /// next run finds it announced by one that is gone.
+    pub(super) fn clear_soon(&self, release: &ReleaseId) {
+        let (this, cleared) = (self.clone(), release.clone());
+        let task = tokio::spawn(async move {
+            if let Err(error) = this.write(&cleared, None).await {
+                tracing::debug!(release = %cleared, %error, "its operation stays announced");
+            }
+        });
+        lock(&self.0.clearing).insert(release.clone(), task);
+    }
+
+    /// Waits until what was to be cleared is.
+    async fn settled(&self, release: &ReleaseId) {
+        let task = lock(&self.0.clearing).remove(release);
+        if let Some(task) = task {
+            // One that panicked has cleared nothing.
+            let _ = task.await;
+        }
     }
 
     /// It is done.
@@ -154,7 +185,12 @@ impl Intents {
     /// lease is given back.
     pub async fn close(&self) {
         let Some(kept) = &self.0.kept else { return };
-        if lock(&self.0.known).is_empty()
+        let clearing: Vec<ReleaseId> = lock(&self.0.clearing).keys().cloned().collect();
+        for release in &clearing {
+            self.settled(release).await;
+        }
+        if kept.is_there.load(Ordering::Relaxed)
+            && lock(&self.0.known).is_empty()
             && (kept.holds)()
             && let Err(error) = kept.remove_if_empty().await
         {
@@ -166,18 +202,31 @@ impl Intents {
 impl Kept {
     async fn set(&self, key: &str, value: Option<&str>) -> Result<(), ClusterError> {
         let Place {
-            namespace, name, ..
+            namespace,
+            name,
+            labels,
         } = &self.place;
         let set = || self.cluster.set_config_map_key(namespace, name, key, value);
-        match set().await {
-            // Somebody deleted it.
-            Err(ClusterError::NotFound { .. }) => {
-                create(&self.cluster, &self.place).await?;
-                set().await?
-            }
-            result => result?,
+        let pair = value.map(|value| (key, value));
+        let result = match set().await {
+            Err(ClusterError::NotFound { .. }) => match pair {
+                Some(pair) => {
+                    let create = self
+                        .cluster
+                        .create_config_map(namespace, name, labels, pair);
+                    match create.await {
+                        // Another chart was faster, or the answer to a first attempt got lost.
+                        Err(ClusterError::Conflict { exists: true, .. }) => set().await,
+                        result => result,
+                    }
+                }
+                None => Ok(()),
+            },
+            result => result,
         };
-        Ok(())
+        self.is_there
+            .fetch_or(result.is_ok() && pair.is_some(), Ordering::Relaxed);
+        result
     }
 
     /// It may hold what we do not understand.
@@ -195,22 +244,6 @@ impl Kept {
     }
 }
 
-async fn create(cluster: &Cluster, place: &Place) -> Result<ConfigMap, ClusterError> {
-    let Place {
-        namespace,
-        name,
-        labels,
-    } = place;
-    match cluster.create_config_map(namespace, name, labels).await {
-        // The answer to a first attempt got lost, or it is being made by hand.
-        Err(ClusterError::Conflict { exists: true, .. }) => {
-            let found = cluster.get_config_map(namespace, name).await?;
-            Ok(found.unwrap_or_default())
-        }
-        result => result,
-    }
-}
-
 fn lost() -> StepError {
     StepError {
         cancelled: true,
@@ -224,8 +257,6 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicBool, Ordering};
-
     use serde_json::json;
 
     use super::*;
@@ -263,7 +294,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn an_operation_is_written_down_and_forgotten_when_it_is_done() {
         let (cluster, script) = Script::cluster(|nth, _| match nth {
-            0 => Answer::status(404, "no"),
+            0 | 1 => Answer::status(404, "no"),
             _ => Answer::json(&json!({ "metadata": { "resourceVersion": "7" } })),
         });
         let (intents, _) = open(cluster, true).await;
@@ -276,7 +307,9 @@ mod tests {
         assert_eq!(intent.deadline.duration_since(intent.began).as_secs(), 60);
         intents.close().await;
         assert_eq!(script.count(), 3, "what holds something stays");
-        let told = &script.calls()[2].body["data"]["shop.web"];
+        let made = &script.calls()[2];
+        assert_eq!(made.method, "POST", "there was none yet");
+        let told = &made.body["data"]["shop.web"];
         let told: Intent = serde_json::from_str(told.as_str().unwrap()).unwrap();
         assert_eq!((told.run.as_str(), told.from_revision), ("r2", from));
         intents.clear(&web()).await.unwrap();
@@ -285,6 +318,33 @@ mod tests {
         let last = script.calls().pop().unwrap();
         assert_eq!(last.method, "DELETE");
         assert_eq!(last.body["preconditions"]["resourceVersion"], "7");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn two_charts_that_begin_at_once_share_the_map_that_one_of_them_made() {
+        let (cluster, script) = Script::cluster(|nth, _| match nth {
+            0 | 1 => Answer::status(404, "no"),
+            2 => Answer::reason(409, "exists", "AlreadyExists"),
+            _ => Answer::json(&json!({})),
+        });
+        let (intents, _) = open(cluster, true).await;
+        let web = web();
+        let announced = intents.announce(&web, Operation::Upgrade, None, MINUTE);
+        announced.await.unwrap();
+        let methods: Vec<_> = script.calls().into_iter().map(|call| call.method).collect();
+        assert_eq!(methods, ["GET", "PATCH", "POST", "PATCH"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_run_that_announces_nothing_writes_nothing() {
+        let (cluster, script) = Script::cluster(|_, _| Answer::status(404, "no"));
+        let (intents, _) = open(cluster, true).await;
+        intents.close().await;
+        assert_eq!(script.count(), 1, "it was looked at");
+        // Nor is a map made to take something off it.
+        intents.clear(&web()).await.unwrap();
+        let methods: Vec<_> = script.calls().into_iter().map(|call| call.method).collect();
+        assert_eq!(methods, ["GET", "PATCH"]);
     }
 
     #[tokio::test(start_paused = true)]

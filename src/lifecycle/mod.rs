@@ -64,9 +64,10 @@ mod rollback;
 mod steps;
 #[cfg(test)]
 pub(crate) mod testing;
+mod unchanged;
 mod words;
 
-pub use context::{Context, RunContext};
+pub use context::{Context, RunContext, Validation};
 pub use error::StepError;
 pub use executor::{Executor, Implementations};
 pub use helm_chart::{CommonChart, HelmChart};
@@ -75,3 +76,4 @@ pub use late::{FetchWatch, LateChart, LateCharts};
 pub use payload::Payload;
 pub use purge::Purge;
 pub use recover::{is_gone, newest};
+pub use unchanged::{Setting, digests, observed, wanted};

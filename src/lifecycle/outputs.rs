@@ -19,9 +19,12 @@ pub(super) fn are_used(cx: &Context<'_>) -> bool {
 /// step that needs it will say so, all others do their work.
 pub(super) async fn read(cx: &Context<'_>) -> Result<(), StepError> {
     for (chart, name) in cx.chart.outputs_in_use(cx.action) {
+        let late = Late::Output(chart.clone(), name.to_owned());
+        if cx.memory().late.contains_key(&late) {
+            continue;
+        }
         match output(cx, chart, name).await {
             Ok(resolved) => cx.remember(|memory| {
-                let late = Late::Output(chart.clone(), name.to_owned());
                 memory.late.insert(late, resolved);
             }),
             Err(error) if cx.action == Action::Uninstall && !error.cancelled => {

@@ -66,7 +66,11 @@ pub async fn wait(cx: &Context<'_>) -> Result<(), StepError> {
     };
     // An overridden exec may have left no release at all.
     let Some(revision) = made else { return Ok(()) };
-    let objects = objects_of(cx, revision).await?;
+    let said = cx.memory().manifest;
+    let objects = match said {
+        Some(manifest) => objects_in(cx, &manifest)?,
+        None => objects_of(cx, revision).await?,
+    };
     cx.park();
     let result = wait_for(cx, &objects).await;
     if let Err(error) = &result
@@ -82,6 +86,18 @@ pub async fn wait(cx: &Context<'_>) -> Result<(), StepError> {
     result
 }
 
+/// Whether the objects of a release that is left as it is are ready. If they are not, the record
+/// stays as it is, too.
+pub(super) async fn look(cx: &Context<'_>) -> Result<(), StepError> {
+    let history = cx.run.releases.history(&cx.chart.release).await?;
+    let Some(last) = history.last() else {
+        return Ok(());
+    };
+    let objects = objects_of(cx, last.revision).await?;
+    cx.park();
+    wait_for(cx, &objects).await
+}
+
 /// The objects in the manifest of a revision.
 pub(super) async fn objects_of(
     cx: &Context<'_>,
@@ -93,7 +109,11 @@ pub(super) async fn objects_of(
             "revision {revision} of {release} is gone"
         )));
     };
-    let found = manifest_objects(record.manifest(), &release.namespace)?;
+    objects_in(cx, record.manifest())
+}
+
+fn objects_in(cx: &Context<'_>, manifest: &str) -> Result<Vec<ObjectRef>, StepError> {
+    let found = manifest_objects(manifest, &cx.chart.release.namespace)?;
     Ok(found.into_iter().map(|found| found.object).collect())
 }
 

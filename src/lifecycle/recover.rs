@@ -338,6 +338,10 @@ pub(super) async fn announced<T>(
         .await?;
     let result = work.await;
     let settled = match &result {
+        Ok(_) => {
+            intents.clear_soon(release);
+            Ok(())
+        }
         Err(error) if may_be_unfinished(error.aftermath) => settle(cx).await,
         _ => intents.clear(release).await,
     };

@@ -12,10 +12,10 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::time::Instant;
 
-use super::{Context, Intents, Payload, RunContext, StepError, steps};
+use super::{Context, Intents, Payload, RunContext, StepError, Validation, steps};
 use crate::{
     cluster::{
-        Watches,
+        ServerVersion, Watches,
         testing::{Answer, Call, Script},
     },
     engine::{self, Done, Execute, Options, Policy, Progress, Sink, SinkError},
@@ -339,7 +339,14 @@ impl Lab {
         let run = RunContext {
             stack: Arc::new(stack.stack),
             id: id.clone(),
+            at_hand: self.scope.clone(),
             scope: self.scope,
+            version: ServerVersion {
+                major: 1,
+                minor: 37,
+                git: "v1.37.0".to_owned(),
+            },
+            validation: Validation::default(),
             helm: Helm {
                 binary: PathBuf::from("/nowhere/helm"),
                 version: semver::Version::new(4, 0, 0),

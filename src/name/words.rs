@@ -78,6 +78,8 @@ pub enum Action {
     Uninstall,
     /// Nothing to do, proved.
     Unchanged,
+    /// Deployed as wanted, but not validated yet: only what comes after exec is done.
+    Validate,
     /// Asked for with `action = "skip"`: everything but exec runs.
     Skip,
     /// Nothing can be done to it: it belongs to another stack, or it cannot be told what to do.
@@ -95,6 +97,7 @@ impl Action {
             Self::Reinstall => "reinstall",
             Self::Uninstall => "uninstall",
             Self::Unchanged => "unchanged",
+            Self::Validate => "validate",
             Self::Skip => "skip",
             Self::Blocked => "blocked",
             Self::Decide => "decide",
@@ -105,7 +108,20 @@ impl Action {
     pub fn deploys(self) -> bool {
         matches!(
             self,
-            Self::Install | Self::Upgrade | Self::Reinstall | Self::Unchanged | Self::Decide
+            Self::Install
+                | Self::Upgrade
+                | Self::Reinstall
+                | Self::Unchanged
+                | Self::Validate
+                | Self::Decide
+        )
+    }
+
+    /// Whether Helm installs or upgrades the release, or may.
+    pub fn executes(self) -> bool {
+        matches!(
+            self,
+            Self::Install | Self::Upgrade | Self::Reinstall | Self::Decide
         )
     }
 }

@@ -1,10 +1,10 @@
 //! What is done to one chart, and why: the table of the issue, as a function.
 
-use super::{Contents, ObservedRelease};
+use super::{Contents, ObservedRelease, Wanted};
 use crate::{
     lock::Verdict,
     name::{Action, Direction, ReleaseId, ReleaseStatus},
-    stack::{Chart, Intent, ReinstallBelow, Unlock},
+    stack::{Chart, Intent, ReinstallBelow, Step, Unlock, Verb},
 };
 
 /// Why every action of a plan that did not look at a cluster is as it is.
@@ -34,11 +34,7 @@ impl Desired<'_> {
     }
 
     /// With the newest revision of its release; `None` = there is no release.
-    pub(super) fn decide(
-        &self,
-        direction: Direction,
-        release: Option<&ObservedRelease>,
-    ) -> Decision {
+    pub fn decide(&self, direction: Direction, release: Option<&ObservedRelease>) -> Decision {
         match self.wish(direction) {
             Wish::Deploy => self.leave_alone(release, self.deploy(release)),
             Wish::Remove => self.remove(release),
@@ -69,10 +65,100 @@ impl Desired<'_> {
             | ReleaseStatus::Deployed
             | ReleaseStatus::Failed
             | ReleaseStatus::Superseded
-            | ReleaseStatus::Unknown => match &self.chart.reinstall_below {
-                Some(below) => reinstall_or_upgrade(release, below, state),
-                None => (Action::Upgrade, state),
-            },
+            | ReleaseStatus::Unknown => {
+                let (action, reason) = match &self.chart.reinstall_below {
+                    Some(below) => reinstall_or_upgrade(release, below, state),
+                    None => (Action::Upgrade, state),
+                };
+                let is_settled =
+                    release.status == ReleaseStatus::Deployed && release.verdict == Verdict::Free;
+                match action {
+                    Action::Upgrade if is_settled => self.upgrade_or_less(release, reason),
+                    _ => (action, reason),
+                }
+            }
+        }
+    }
+
+    /// What is left to do to a deployed release, if anything. Its marks tell, as long as nobody
+    /// made a revision after the one they were written for.
+    fn upgrade_or_less(&self, release: &ObservedRelease, state: String) -> Decision {
+        let marks = &release.marks;
+        match marks.revision {
+            None => return (Action::Upgrade, state),
+            Some(ours) if ours != release.revision => {
+                let reason =
+                    format!("{state}; somebody else made it: stackctl's last one was {ours}");
+                return (Action::Upgrade, reason);
+            }
+            Some(_) => {}
+        }
+        let later = Wanted::Later;
+        let wanted = match self.contents {
+            Some(contents) => &contents.wanted,
+            None if self.chart.late => &later,
+            None => return (Action::Upgrade, state),
+        };
+        let (digests, changed_values) = match wanted {
+            Wanted::Known {
+                digests,
+                changed_values,
+            } => (digests, changed_values),
+            Wanted::Later => {
+                let reason = format!("{state}; whether it changes is known when its turn comes");
+                return (Action::Decide, reason);
+            }
+            Wanted::Always(why) => return (Action::Upgrade, format!("{state}; {why}")),
+        };
+        let Some(installed) = &marks.digest else {
+            return (Action::Upgrade, state);
+        };
+        let version = self.contents.and_then(|contents| {
+            let new = contents.version.as_deref()?;
+            let old = release.chart_version.as_ref()?.to_string();
+            (old != new).then(|| format!("chart version ({old} -> {new})"))
+        });
+        let values = match changed_values.as_slice() {
+            [] => "values".to_owned(),
+            paths => format!("values ({})", paths.join(", ")),
+        };
+        let compared = [
+            (
+                installed.chart == digests.chart,
+                version.unwrap_or_else(|| "chart files".into()),
+            ),
+            (installed.values == digests.values, values),
+            (
+                installed.setting == digests.setting,
+                "Kubernetes version, or what the cluster serves".to_owned(),
+            ),
+            (
+                installed.around == digests.around,
+                "steps or namespace".to_owned(),
+            ),
+        ];
+        let changed = compared.into_iter().filter(|(is_same, _)| !is_same);
+        let changed: Vec<String> = changed.map(|(_, what)| what).collect();
+        if !changed.is_empty() {
+            let reason = format!("{state}; changed: {}", changed.join(", "));
+            return (Action::Upgrade, reason);
+        }
+        let done = marks.done.as_ref();
+        let done =
+            done.filter(|done| done.revision == release.revision && done.around == digests.around);
+        // What `pre` steps captured is known to no later run.
+        let captures = |step: &Step| matches!(step.verb, Verb::Capture { .. });
+        match done {
+            None if self.chart.steps.pre.iter().any(captures) => (Action::Upgrade, state),
+            Some(done) if done.validated => (
+                Action::Unchanged,
+                format!("revision {} is as wanted", release.revision),
+            ),
+            Some(_) => (Action::Validate, format!("{state}, but was not validated")),
+            None => (
+                Action::Validate,
+                format!("{state}, but what comes after was not done"),
+            ),
         }
     }
 
@@ -80,7 +166,10 @@ impl Desired<'_> {
     fn leave_alone(&self, release: Option<&ObservedRelease>, decision: Decision) -> Decision {
         let deployed = release.filter(|release| release.status == ReleaseStatus::Deployed);
         match deployed {
-            Some(release) if self.chart.skip_if_installed && decision.0 == Action::Upgrade => {
+            Some(release)
+                if self.chart.skip_if_installed
+                    && matches!(decision.0, Action::Upgrade | Action::Decide) =>
+            {
                 let revision = release.revision;
                 let reason = format!("revision {revision} is deployed, and left alone");
                 (Action::Skip, reason)

@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::Node;
-use crate::name::{Action, ChartName, NodeName};
+use crate::{
+    digest::Digests,
+    name::{Action, ChartName, NodeName},
+};
 
 /// What is known beside the stack and its releases when a plan is made. Everything may be missing.
 #[derive(Debug, Clone, Default)]
@@ -43,10 +46,27 @@ impl Known {
 pub struct Contents {
     /// `version` of its Chart.yaml.
     pub version: Option<String>,
-    /// Digest of what would be executed, to be compared with [`Marks::digest`](super::Marks).
-    pub digest: Option<String>,
+    /// What its release would be made of.
+    pub wanted: Wanted,
     /// CRDs of its `crds/` folder, and of those of its subcharts that are enabled.
     pub crds: Vec<CrdContent>,
+}
+
+/// What a release would be made of, as far as it is known when a plan is made.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Wanted {
+    /// To be compared with [`Marks::digest`](super::Marks).
+    Known {
+        /// Of what it would be made.
+        digests: Digests,
+        /// Paths of the values that are not those of the newest revision, if these were compared.
+        changed_values: Vec<String>,
+    },
+    /// Something that it is made of is known only when the run has begun.
+    #[default]
+    Later,
+    /// It is deployed whatever it is made of; why, in words.
+    Always(&'static str),
 }
 
 /// A CRD that a chart carries.

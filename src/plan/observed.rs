@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use crate::{
+    digest::{Digests, Done},
     lock::Verdict,
     name::{ChartName, EnvironmentName, ReleaseId, ReleaseStatus, RunId, StackName},
 };
@@ -56,10 +57,10 @@ pub struct Marks {
     pub run: Option<RunId>,
     /// `stackctl.io/rev`: the revision the writer expected to make.
     pub revision: Option<u32>,
-    /// `stackctl.io/digest`: of what was executed.
-    pub digest: Option<String>,
-    /// `stackctl.io/done`: `REVISION-DIGEST`, written after validation.
-    pub done: Option<String>,
+    /// `stackctl.io/digest`: what the revision was made of.
+    pub digest: Option<Digests>,
+    /// `stackctl.io/done`: how far the chart has come since.
+    pub done: Option<Done>,
 }
 
 impl ObservedRelease {

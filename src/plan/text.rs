@@ -160,7 +160,8 @@ fn waited(plan: &Plan, on: NodeIx, until: Milestone) -> String {
     }
 }
 
-fn counts(plan: &Plan) -> String {
+/// How many charts, and CRDs, get which action, in words.
+pub fn counts(plan: &Plan) -> String {
     let charts = counts_of(plan, Part::Chart);
     let crds = counts_of(plan, Part::Crds);
     match (charts.is_empty(), crds.is_empty()) {
@@ -178,6 +179,7 @@ fn counts_of(plan: &Plan, part: Part) -> String {
         (Action::Reinstall, "to reinstall"),
         (Action::Uninstall, "to uninstall"),
         (Action::Decide, "to be decided"),
+        (Action::Validate, "to validate"),
         (Action::Unchanged, "unchanged"),
         (Action::Skip, "skipped"),
         (Action::Blocked, "blocked"),

@@ -5,7 +5,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::name::{EnvironmentName, RunId, StackName};
+use crate::{
+    digest::{Digests, Done},
+    name::{EnvironmentName, RunId, StackName},
+};
 
 const STACK: &str = "stackctl.io/stack";
 const ENVIRONMENT: &str = "stackctl.io/environment";
@@ -44,10 +47,10 @@ pub struct Marks {
     pub run: Option<RunId>,
     /// `stackctl.io/rev`: the revision the writer expected to make.
     pub revision: Option<u32>,
-    /// `stackctl.io/digest`: of what was executed.
-    pub digest: Option<String>,
-    /// `stackctl.io/done`: `REVISION-DIGEST`, written after validation.
-    pub done: Option<String>,
+    /// `stackctl.io/digest`: what the revision was made of.
+    pub digest: Option<Digests>,
+    /// `stackctl.io/done`: written after the `post` steps, and after validation.
+    pub done: Option<Done>,
     /// `stackctl.io/chart-version`. A `+` is written as `_`, as Helm does in its own labels, and
     /// read back as `+`: a semantic version has no `_`.
     pub chart_version: Option<String>,
@@ -77,8 +80,8 @@ impl Marks {
             ),
             (RUN, self.run.as_ref().map(ToString::to_string)),
             (REVISION, self.revision.map(|revision| revision.to_string())),
-            (DIGEST, self.digest.clone()),
-            (DONE, self.done.clone()),
+            (DIGEST, self.digest.as_ref().map(ToString::to_string)),
+            (DONE, self.done.as_ref().map(ToString::to_string)),
             (CHART_VERSION, chart_version),
         ]
         .into_iter()
@@ -101,8 +104,8 @@ impl Marks {
             environment: text(ENVIRONMENT).and_then(|value| EnvironmentName::new(value).ok()),
             run: text(RUN).and_then(|value| RunId::new(value).ok()),
             revision: text(REVISION).and_then(|value| value.parse().ok()),
-            digest: text(DIGEST).cloned(),
-            done: text(DONE).cloned(),
+            digest: text(DIGEST).and_then(|value| Digests::parse(value)),
+            done: text(DONE).and_then(|value| Done::parse(value)),
             chart_version: text(CHART_VERSION).map(|value| value.replace('_', "+")),
         }
     }
@@ -125,14 +128,16 @@ fn is_label_value(value: &str) -> bool {
 mod tests {
     use super::*;
 
+    const DIGESTS: &str = "0123456789ab-123456789abc-23456789abcd-3456789abcde";
+
     fn marks() -> Marks {
         Marks {
             stack: Some(StackName::new("platform").unwrap()),
             environment: Some(EnvironmentName::new("staging").unwrap()),
             run: Some(RunId::new("20260101-x").unwrap()),
             revision: Some(7),
-            digest: Some("a".repeat(63)),
-            done: Some("7-abc".to_owned()),
+            digest: Digests::parse(DIGESTS),
+            done: Done::parse("7-0123456789ab"),
             chart_version: Some("1.2.3-rc.1+build.5".to_owned()),
         }
     }
@@ -159,21 +164,21 @@ mod tests {
 
     #[test]
     fn what_no_label_can_hold_is_an_error() {
-        for digest in [
+        for version in [
             String::new(),
-            "a".repeat(64),
-            "-a".into(),
-            "a.".into(),
-            "a b".into(),
+            "1".repeat(64),
+            "-1".into(),
+            "1.".into(),
+            "1 0".into(),
             "ä".into(),
         ] {
             let error = Marks {
-                digest: Some(digest),
+                chart_version: Some(version),
                 ..marks()
             }
             .labels(None)
             .unwrap_err();
-            assert_eq!(error.key, DIGEST);
+            assert_eq!(error.key, CHART_VERSION);
         }
     }
 

@@ -9,9 +9,11 @@ use serde_json::Value;
 use super::{
     Marks, Payload, PayloadError,
     codec::{decode_base64, encode_base64},
+    marks::DONE,
 };
 use crate::{
     cluster::{Cluster, ClusterError, Deletion, ObjectRef},
+    digest::Done,
     name::{Namespace, ReleaseId, ReleaseName, ReleaseStatus},
 };
 
@@ -190,6 +192,22 @@ impl Releases {
         secret["data"]["release"] = Value::from(encode_base64(data));
         secret["metadata"]["labels"]["status"] = Value::from(ReleaseStatus::Failed.as_str());
         Ok(self.cluster.replace(&object, &secret).await?)
+    }
+
+    /// Says on a revision how far its chart has come since it was made.
+    /// [`ClusterError::Conflict`] if someone else wrote its record since it was listed.
+    pub async fn mark_done(
+        &self,
+        release: &ReleaseId,
+        revision: &Revision,
+        done: &Done,
+    ) -> Result<(), StoreError> {
+        let labels = [(DONE.to_owned(), done.to_string())].into();
+        let object = object(release, revision.revision);
+        let marked = self
+            .cluster
+            .set_labels(&object, &revision.resource_version, &labels);
+        Ok(marked.await?)
     }
 
     /// Deletes a record, as if its operation had not begun. [`ClusterError::Conflict`] if someone

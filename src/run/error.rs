@@ -12,6 +12,7 @@ use crate::{
     journal::JournalError,
     name::{ChartName, Namespace},
     plan::PlanError,
+    provide::ProvideError,
     release::{ManifestError, StoreError},
     sandbox::SandboxError,
 };
@@ -40,6 +41,9 @@ pub enum RunError {
     /// No usable Helm.
     #[error(transparent)]
     Helm(#[from] DetectError),
+    /// No usable Helm, and none could be got for the rehearsal.
+    #[error(transparent)]
+    Provide(#[from] ProvideError),
     /// Helm is not of a version that the stack accepts.
     #[error("{} is helm {found}, the stack wants {wanted}", binary.display())]
     HelmVersion {

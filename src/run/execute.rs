@@ -10,6 +10,7 @@ use jiff::Timestamp;
 
 use super::{
     Notice, RunError, Session, crds, history, late::Late, lock, preflight, render::Renderer,
+    session::at_hand,
 };
 use crate::{
     cluster::Watches,
@@ -51,7 +52,7 @@ impl Session {
         notice: Notice<'_>,
     ) -> Result<Finished, RunError> {
         let shutdown = trigger.shutdown();
-        let helm = self.helm(&shutdown).await?;
+        let helm = self.helm(&shutdown, &mut *notice).await?;
         let scope = self.scope(plan, &shutdown).await?;
         let private = tempfile::Builder::new()
             .prefix("stackctl-")
@@ -60,7 +61,7 @@ impl Session {
         let surroundings = self.surroundings(private.path())?;
         let options = self.options(journal::new_run_id(Timestamp::now()));
         let id = options.run.clone();
-        let kube_version = self.cluster.version().await?.git.clone();
+        let kube_version = self.version.git.clone();
         let renderer = Renderer {
             helm,
             surroundings: &surroundings,
@@ -96,6 +97,8 @@ impl Session {
             stack: self.stack.clone(),
             id: id.clone(),
             scope,
+            at_hand: at_hand(&self.stack, &self.settings, &self.redactor),
+            version: self.version.clone(),
             helm: helm.clone(),
             surroundings,
             cluster: self.cluster.clone(),
@@ -105,6 +108,7 @@ impl Session {
             charts,
             late,
             purge: plan.purge.then(|| Purge::of(&plan.nodes)),
+            validation: self.settings.validation,
             folder: journal.folder().clone(),
             redactor: self.redactor.clone(),
             shutdown: shutdown.clone(),
@@ -124,7 +128,7 @@ impl Session {
     }
 
     /// Values of what the plan's charts refer to; this is where commands of the file are run.
-    async fn scope(&self, plan: &Plan, shutdown: &Shutdown) -> Result<Scope, RunError> {
+    pub(super) async fn scope(&self, plan: &Plan, shutdown: &Shutdown) -> Result<Scope, RunError> {
         let actions: BTreeMap<_, _> = plan
             .nodes
             .iter()
@@ -137,7 +141,7 @@ impl Session {
     }
 
     /// What helm's children get: a kubeconfig of their own, with exactly this cluster.
-    fn surroundings(&self, private: &Path) -> Result<Surroundings, RunError> {
+    pub(super) fn surroundings(&self, private: &Path) -> Result<Surroundings, RunError> {
         let kubeconfig = private.join("kubeconfig");
         self.cluster
             .write_private_kubeconfig(&kubeconfig)

@@ -82,7 +82,7 @@ async fn rendered(
     };
     let (wanted, left_out) = (names(deployed), names(left_out));
     let entries = || wanted.iter().filter_map(|name| stack.charts.get(name));
-    let helm = find_helm(stack, settings, shutdown).await?;
+    let helm = find_helm(stack, settings, shutdown, &mut |_| ()).await?;
     let asked_for = &request.selection.charts;
     let is_named = |entry: &stack::Chart| asked_for.iter().any(|name| *name == entry.name.as_str());
     let with = (redactor, watch);

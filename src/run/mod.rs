@@ -8,6 +8,7 @@
 
 mod check;
 mod crds;
+mod doctor;
 mod error;
 mod execute;
 mod fetch;
@@ -31,15 +32,17 @@ mod session;
 mod settings;
 mod status;
 mod values;
+mod wanted;
 
 pub use crate::{
     chart::{FetchProgress, FetchStep, Move},
     inputs::InputsError,
     journal::{JournalError, PastRun, Recorded},
-    lifecycle::Implementations,
+    lifecycle::{Implementations, Validation},
     sandbox::{FaultKind, Sandbox, SandboxError},
 };
 pub use check::carriers;
+pub use doctor::{Examined, examine};
 pub use error::{Problem, RunError};
 pub use execute::{Finished, Watch};
 pub use fetch::{FetchRequest, FetchWatch, Resolved, fetch};

@@ -8,7 +8,7 @@ use futures::{TryStreamExt as _, stream};
 use super::{Problem, rights::AT_ONCE};
 use crate::{
     cluster::{Access, Cluster, ClusterError, Standing},
-    name::{Action, Namespace},
+    name::Namespace,
     plan::Plan,
     stack::{NamespaceSpec, Stack},
 };
@@ -59,7 +59,7 @@ fn wanted<'a>(stack: &'a Stack, plan: &'a Plan) -> BTreeMap<&'a Namespace, Names
         wanted.insert(&stack.state_namespace, NamespaceSpec::default());
     }
     for node in &plan.nodes {
-        if node.action.deploys() && node.action != Action::Unchanged {
+        if node.action.executes() {
             let namespace = &node.release.namespace;
             let spec = stack.namespaces.get(namespace);
             wanted.insert(namespace, spec.cloned().unwrap_or_default());
@@ -135,6 +135,7 @@ mod tests {
     use crate::{
         cluster::testing::{Answer, Script},
         graph::fixture,
+        name::Action,
         run::rights::tests::plan,
     };
 

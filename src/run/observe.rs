@@ -8,9 +8,9 @@ use jiff::Timestamp;
 use crate::{
     cluster::LiveCrd,
     lifecycle,
-    lock::{Intent, Verdict, is_unfinished, judge},
+    lock::{Intent, is_unfinished, judge},
     name::{ReleaseId, parse_version},
-    plan::{Marks, Observed, ObservedCrd, ObservedRelease},
+    plan::{Observed, ObservedCrd, ObservedRelease},
     release::{Releases, Revision, StoreError},
     stack::Stack,
 };
@@ -34,7 +34,7 @@ pub(super) async fn observed(
     });
     let found: Vec<(ReleaseId, ObservedRelease)> = futures::stream::iter(wanted)
         .map(|(chart, last)| async move {
-            let mut observed = observed_release(last);
+            let mut observed = lifecycle::observed(last);
             let versionless = chart.reinstall_below.is_some() && observed.chart_version.is_none();
             let mut record = None;
             if versionless || is_unfinished(last.status) {
@@ -70,27 +70,4 @@ pub(super) fn observed_crds(listed: BTreeMap<String, LiveCrd>) -> BTreeMap<Strin
         (name, crd)
     };
     listed.into_iter().map(observed).collect()
-}
-
-/// What a revision's labels tell.
-pub(super) fn observed_release(revision: &Revision) -> ObservedRelease {
-    let marks = &revision.marks;
-    let mut observed = ObservedRelease {
-        revision: revision.revision,
-        status: revision.status,
-        marks: Marks {
-            stack: marks.stack.clone(),
-            run: marks.run.clone(),
-            revision: marks.revision,
-            digest: marks.digest.clone(),
-            done: marks.done.clone(),
-        },
-        chart_version: None,
-        created: revision.created,
-        verdict: Verdict::Free,
-    };
-    if observed.marks_hold() {
-        observed.chart_version = marks.chart_version.as_deref().and_then(parse_version);
-    }
-    observed
 }

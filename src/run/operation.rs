@@ -58,13 +58,15 @@ impl Operation {
             let Some((known, _)) = self.stack.charts.get_key_value(name.as_str()) else {
                 return Err(RunError::UnknownChart { name });
             };
+            self.request.coded.insert(known.clone());
             implementations.insert(known.clone(), chart);
         }
         let session = Session::open(self.stack, self.settings, Redactor::default()).await?;
         let (shutdown, mut nobody) = (self.trigger.shutdown(), |_| ());
+        let mut unheard = |_: &str| ();
         let (plan, _) = tokio::try_join!(
-            session.plan(&self.request, &mut nobody),
-            session.helm(&shutdown)
+            Box::pin(session.plan(&self.request, &mut nobody)),
+            session.helm(&shutdown, &mut unheard)
         )?;
         session
             .execute(

@@ -38,7 +38,7 @@ pub(super) async fn run(
     renderer: &Renderer<'_>,
 ) -> Result<BTreeMap<ChartName, chart::Chart>, RunError> {
     let deployed = || {
-        let entries = charts_of(plan).filter(|node| node.action.deploys());
+        let entries = charts_of(plan).filter(|node| node.action.executes());
         entries.filter_map(|node| session.stack.charts.get(&node.key.chart))
     };
     // A chart whose release is in the way may still bring its CRDs.

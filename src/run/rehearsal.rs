@@ -15,6 +15,8 @@ pub struct Rehearsal {
     pub dir: PathBuf,
     /// How long pods take to become ready, where their templates do not say it.
     pub ready_after: Duration,
+    /// Get a Helm where none is found.
+    pub download: bool,
     /// Charts and what goes wrong with them.
     pub failures: Vec<(String, FaultKind)>,
 }

@@ -113,6 +113,7 @@ impl Renderer<'_> {
         })?;
         let upgrade = Upgrade {
             release: entry.release.clone(),
+            is_first: false,
             chart,
             values_files: values.files,
             values: Secret::new(values.document.to_string()),

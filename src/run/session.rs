@@ -8,21 +8,21 @@ use std::{
 use tokio::sync::OnceCell;
 
 use super::{
-    PlanRequest, Problem, RunError, Settings,
+    Notice, PlanRequest, Problem, RunError, Settings,
     check::{self, Library},
     fetch::{self, FetchWatch, Gathered, Local},
     helm::find_helm,
-    history, observe, ownership,
+    history, observe, ownership, wanted,
 };
 use crate::{
     chart,
-    cluster::{self, Cluster, ClusterError, guard},
+    cluster::{self, Cluster, ClusterError, ServerVersion, guard},
     diagnostic::Problems,
     graph::{Graph, Request, Selection, Selector},
     helm::Helm,
     inputs, journal,
     name::{ChartName, Direction, Namespace},
-    plan::{Contents, CrdContent, Known, Observed, ObservedCrd, Plan, PlanError, Removal},
+    plan::{Contents, CrdContent, Known, Observed, ObservedCrd, Plan, PlanError, Removal, Wanted},
     release::Releases,
     sandbox::Sandbox,
     secret::Redactor,
@@ -36,6 +36,7 @@ pub struct Session {
     pub(super) stack: Arc<Stack>,
     pub(super) settings: Settings,
     pub(super) cluster: Cluster,
+    pub(super) version: ServerVersion,
     pub(super) releases: Releases,
     pub(super) redactor: Redactor,
     /// Where the charts of the last plan are.
@@ -61,12 +62,13 @@ impl Session {
         if sandbox.is_none() {
             guard(&stack.cluster.allow, cluster.context(), cluster.server())?;
         }
-        cluster.version().await?;
+        let version = cluster.version().await?;
         let releases = Releases::new(cluster.clone());
         Ok(Self {
             stack: Arc::new(stack),
             settings,
             cluster,
+            version,
             releases,
             redactor,
             gathered: Mutex::default(),
@@ -105,9 +107,10 @@ impl Session {
 
     /// The binary that will be used, of a version the stack accepts. Asked for its version once: a
     /// run that will need it can look for it while the plan is made.
-    pub async fn helm(&self, shutdown: &Shutdown) -> Result<&Helm, RunError> {
-        let find = || find_helm(&self.stack, &self.settings, shutdown);
-        self.helm.get_or_try_init(find).await
+    /// For a rehearsal one may be got first: `notice` hears of it.
+    pub async fn helm(&self, shutdown: &Shutdown, notice: Notice<'_>) -> Result<&Helm, RunError> {
+        let find = find_helm(&self.stack, &self.settings, shutdown, notice);
+        self.helm.get_or_try_init(|| find).await
     }
 
     /// Plans a run against what the cluster holds now. On the way up the charts are fetched first,
@@ -153,7 +156,15 @@ impl Session {
         };
         let context = self.cluster.context().map(str::to_owned);
         let chosen = (&graph, &selection);
-        let mut plan = make(chosen, request, settings, charts, Some(&observed), context)?;
+        let wanted = wanted::of(self, request, &charts, &scope, &listed).await?;
+        let mut plan = make(
+            chosen,
+            request,
+            settings,
+            (charts, wanted),
+            Some(&observed),
+            context,
+        )?;
         say_late(&mut plan, &gathered.late);
         plan.warnings.extend(unseen);
         ownership::settle(&self.stack, &listed, request.take_over, &mut plan);
@@ -214,7 +225,14 @@ pub async fn offline_plan(
     let cached = fetch::cached(stack, settings, entries(), &Redactor::default()).await;
     let scope = at_hand(stack, settings, &Redactor::default());
     let charts = open(stack, &selection, request.direction, &cached, &scope)?;
-    let mut plan = make((&graph, &selection), request, settings, charts, None, None)?;
+    let mut plan = make(
+        (&graph, &selection),
+        request,
+        settings,
+        (charts, BTreeMap::new()),
+        None,
+        None,
+    )?;
     let late = fetch::late(stack, settings, entries(), &cached).await;
     say_late(&mut plan, &late);
     Ok(plan)
@@ -238,12 +256,12 @@ fn say_late(plan: &mut Plan, late: &BTreeMap<ChartName, Option<String>>) {
 }
 
 /// What values can be made of before a run has begun.
-fn at_hand(stack: &Stack, settings: &Settings, redactor: &Redactor) -> Scope {
+pub(super) fn at_hand(stack: &Stack, settings: &Settings, redactor: &Redactor) -> Scope {
     inputs::at_hand(stack, settings.given(redactor, &Shutdown::never()))
 }
 
 /// The charts that could be opened, by name.
-type Charts = BTreeMap<ChartName, chart::Chart>;
+pub(super) type Charts = BTreeMap<ChartName, chart::Chart>;
 
 /// Opens the charts that a plan is made of. One that cannot be opened has no version in the plan;
 /// preflight says why.
@@ -299,7 +317,7 @@ fn make(
     (graph, selection): (&Graph<'_>, &Selection),
     request: &PlanRequest,
     settings: &Settings,
-    charts: Charts,
+    (charts, mut wanted): (Charts, BTreeMap<ChartName, Wanted>),
     observed: Option<&Observed>,
     context: Option<String>,
 ) -> Result<Plan, RunError> {
@@ -310,7 +328,10 @@ fn make(
         durations: journal::learned(&runs, &stack.name, stack.environment.as_ref()),
         contents: charts
             .into_iter()
-            .map(|(name, chart)| (name, contents(&chart)))
+            .map(|(name, chart)| {
+                let wanted = wanted.remove(&name).unwrap_or_default();
+                (name, contents(&chart, wanted))
+            })
             .collect(),
     };
     let removal = Removal {
@@ -356,14 +377,14 @@ fn cluster_options(
     }
 }
 
-fn contents(chart: &chart::Chart) -> Contents {
+fn contents(chart: &chart::Chart, wanted: Wanted) -> Contents {
     let crd = |crd: &Arc<chart::Crd>| CrdContent {
         name: crd.name.clone(),
         digest: crd.digest.clone(),
     };
     Contents {
         version: Some(chart.version.to_string()),
-        digest: None,
+        wanted,
         crds: chart.crds.iter().map(crd).collect(),
     }
 }

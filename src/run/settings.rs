@@ -1,9 +1,20 @@
 //! What a caller may say about a session and a plan, beyond the stack file.
 
-use std::{collections::BTreeMap, ffi::OsString, path::PathBuf, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ffi::OsString,
+    path::PathBuf,
+    time::Duration,
+};
 
 use super::Rehearsal;
-use crate::{inputs::Given, name::Direction, secret::Redactor, shutdown::Shutdown};
+use crate::{
+    inputs::Given,
+    lifecycle::Validation,
+    name::{ChartName, Direction},
+    secret::Redactor,
+    shutdown::Shutdown,
+};
 
 /// How to reach the cluster and Helm, and where to keep run folders.
 #[derive(Debug, Clone)]
@@ -26,6 +37,8 @@ pub struct Settings {
     pub lock_timeout: Duration,
     /// `--no-lock`: neither the lease nor announced operations; nothing keeps another run away.
     pub no_lock: bool,
+    /// Whose `validate` steps are run.
+    pub validation: Validation,
     /// `--frozen`: a chart that the lock file does not hold is an error.
     pub frozen: bool,
 }
@@ -42,6 +55,7 @@ impl Default for Settings {
             state_dir: PathBuf::from(".stackctl"),
             lock_timeout: Duration::ZERO,
             no_lock: false,
+            validation: Validation::default(),
             frozen: false,
         }
     }
@@ -102,6 +116,11 @@ pub struct PlanRequest {
     pub include_protected: bool,
     /// Releases of other stacks become this one's, instead of being refused.
     pub take_over: bool,
+    /// `--no-skip`: charts of which nothing has changed are deployed, too.
+    pub no_skip: bool,
+    /// Charts that a program runs through code of its own: nobody can tell whether that changed, so
+    /// they are always deployed.
+    pub coded: BTreeSet<ChartName>,
     /// `down` also removes CRDs, and namespaces if empty, that stackctl made.
     pub purge: bool,
 }
@@ -117,6 +136,8 @@ impl PlanRequest {
             with_dependents: false,
             include_protected: false,
             take_over: false,
+            no_skip: false,
+            coded: BTreeSet::new(),
             purge: false,
         }
     }

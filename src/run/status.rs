@@ -5,11 +5,11 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{
-    PlanRequest, RunError, Session, check::Library, fetch, observe::observed_release,
-    ownership::owner, session::select,
+    PlanRequest, RunError, Session, check::Library, fetch, ownership::owner, session::select,
 };
 use crate::{
     graph::Graph,
+    lifecycle,
     name::{ChartName, Namespace, ReleaseName, ReleaseStatus},
 };
 
@@ -100,7 +100,7 @@ impl Session {
                     row.revision = Some(last.revision);
                     row.state = State::Helm(last.status);
                     row.updated = last.created;
-                    row.installed = if let Some(version) = observed_release(last).chart_version {
+                    row.installed = if let Some(version) = lifecycle::observed(last).chart_version {
                         Some(version.to_string())
                     } else {
                         let record = self.releases.get(&chart.release, last.revision).await?;

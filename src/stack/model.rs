@@ -201,6 +201,9 @@ pub struct Chart {
     pub wait: Wait,
     /// When a failed exec is taken back.
     pub rollback_on_failure: RollbackOnFailure,
+    /// `skip_unchanged`: whether nothing is done to it when nothing of it has changed. Default: yes,
+    /// unless its templates look at the cluster's objects (`lookup`).
+    pub skip_unchanged: Option<bool>,
     /// `skip_if_installed`: Helm leaves a release alone that is `deployed`, whatever the chart.
     pub skip_if_installed: bool,
     /// `post_renderer`: what Helm pipes the rendered manifests through.

@@ -27,7 +27,7 @@ impl Stack {
             let Some(action) = action(&chart.name) else {
                 continue;
             };
-            if action.deploys() {
+            if action.executes() {
                 uses.add_values(chart);
             }
             uses.add_templates(chart.templates(action).into_iter());
@@ -85,9 +85,10 @@ impl Chart {
 
     /// Texts of its values, if an action deploys it, and of the steps that it may run.
     fn templates(&self, action: Action) -> Vec<&Template> {
-        let may_run =
-            |step: &&Step| action == Action::Decide || step.when.actions.contains(&action);
-        let values = action.deploys().then(|| self.values.templates());
+        // Which it is, an install or an upgrade, is found out later.
+        let open = matches!(action, Action::Decide | Action::Validate);
+        let may_run = |step: &&Step| open || step.when.actions.contains(&action);
+        let values = action.executes().then(|| self.values.templates());
         let steps = self.steps.iter().filter(may_run).flat_map(templates_of);
         values.into_iter().flatten().chain(steps).collect()
     }

@@ -65,7 +65,7 @@ fn a_plan_says_what_would_happen_and_changes_nothing() {
     lab.stackctl(&["up"]).exits(0);
     assert_eq!(
         actions(&lab, &["plan", "-o", "json"]),
-        ["db upgrade", "web upgrade"]
+        ["db unchanged", "web unchanged"]
     );
     // Dependents first.
     let down = ["plan", "--down", "-o", "json"];

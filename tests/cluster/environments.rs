@@ -57,7 +57,7 @@ fn two_environments_of_one_stack_do_not_touch_each_others_releases() {
             .exits(1)
             .says(&[
                 "the release belongs to two-envs (prod)",
-                "stackctl.io/environment=clash",
+                "of two-envs (clash) from now on, say --take-over",
             ]);
     }
     let status = lab.stackctl(&["status", "-e", "clash"]).exits(0);

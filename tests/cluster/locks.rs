@@ -353,11 +353,13 @@ fn a_release_of_another_stack_is_taken_over_when_told() {
         .says(&["it belongs to other (prod), and is taken over"]);
     lab.stackctl(&["up", "--take-over"]).exits(0);
     // From now on it is ours, with nothing left of the other's name.
-    lab.stackctl(&["up"]).exits(0);
+    lab.stackctl(&["up"])
+        .exits(0)
+        .ended(&[("web", "unchanged")]);
     lab.stackctl(&["up", "-f", "other.toml", "-e", "prod"])
         .exits(1)
         .says(&["belongs to heir"]);
-    lab.has_releases(&["web 3 deployed"]);
+    lab.has_releases(&["web 2 deployed"]);
     lab.stackctl(&[
         "down",
         "-f",

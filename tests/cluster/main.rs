@@ -36,12 +36,14 @@ mod late;
 mod locks;
 mod offline;
 mod order;
+mod pairs;
 mod patches;
 mod platform;
 mod proof;
 mod quickstart;
 mod recovery;
 mod registry;
+mod rehearse;
 mod rights;
 mod rollback;
 mod schemas;
@@ -58,6 +60,7 @@ mod sources;
 mod steps;
 mod support;
 mod target;
+mod unchanged;
 mod values;
 mod verbs;
 
@@ -65,10 +68,37 @@ use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Completion, Trial};
 
-use target::{Target, control_plane};
+use target::{Target, control_plane, sandboxed};
 
 /// Tests at once: each runs a stackctl with several Helm processes, on machines with few cores.
 const THREADS: usize = 3;
+
+/// What the sandbox does otherwise (`STACKCTL_TARGET=sandbox`): parts of tests' names, and why. All
+/// other tests pass there, too.
+const NOT_IN_THE_SANDBOX: &[(&str, &str)] = &[
+    ("rights", "roles are not modelled"),
+    ("who_may", "roles are not modelled"),
+    ("everything_that_is_not_allowed", "roles are not modelled"),
+    ("api_server", "it has no API server process to stop"),
+    (
+        "bad_clusters",
+        "it steers with the control plane's own kubeconfig",
+    ),
+    (
+        "what_the_cloud_made",
+        "`kubectl create deployment` sends protobuf, which it takes of a few kinds only",
+    ),
+    (
+        "diagnosed_by_its_own_objects",
+        "the control plane's pods have the same event whatever is wrong",
+    ),
+    (
+        "whatever_helm",
+        "it answers before a killed Helm gets as far as the test wants it to",
+    ),
+    ("schemas", "it is compared with the control plane"),
+    ("patches_mean", "it is compared with the control plane"),
+];
 
 /// A named test.
 type Test = (&'static str, fn());
@@ -96,6 +126,7 @@ fn main() -> ExitCode {
         interrupts::TESTS,
         recovery::TESTS,
         locks::TESTS,
+        pairs::TESTS,
         signals::TESTS,
         commands::TESTS,
         community::TESTS,
@@ -106,26 +137,32 @@ fn main() -> ExitCode {
         registry::TESTS,
         late::TESTS,
         steps::TESTS,
+        rehearse::TESTS,
         patches::TESTS,
         schemas::TESTS,
+        unchanged::TESTS,
         values::TESTS,
         verbs::TESTS,
     ];
     let mut trials: Vec<Trial> = on_a_cluster
         .into_iter()
         .flatten()
-        .map(|&test| trial(test, skipped.is_some()))
+        .map(|&test| trial(test, skipped.as_ref().map(|_| "no control plane")))
         .collect();
-    trials.extend(offline::TESTS.iter().map(|&test| trial(test, false)));
+    trials.extend(offline::TESTS.iter().map(|&test| trial(test, None)));
     let conclusion = libtest_mimic::run(&args, trials);
     Target::finish_shared();
     conclusion.exit_code()
 }
 
-fn trial((name, test): Test, skipped: bool) -> Trial {
+fn trial((name, test): Test, skipped: Option<&'static str>) -> Trial {
+    let different = NOT_IN_THE_SANDBOX
+        .iter()
+        .find(|(part, _)| sandboxed() && name.contains(part));
+    let skipped = skipped.or(different.map(|(_, reason)| *reason));
     Trial::ignorable_test(name, move || {
-        if skipped {
-            return Ok(Completion::ignored_with("no control plane"));
+        if let Some(reason) = skipped {
+            return Ok(Completion::ignored_with(reason));
         }
         test();
         Ok(Completion::Completed)

@@ -134,7 +134,7 @@ values = {{ kind = "none" }}
     lab.stackctl_with(&elsewhere, &["up", "--frozen"])
         .exits(0)
         .says(&["fetched base 1.1.0", "fetched web 1.2.0"]);
-    lab.has_releases(&["base 2 deployed", "web 2 deployed"]);
+    lab.has_releases(&["base 1 deployed", "web 2 deployed"]);
     installed(&lab, "base", "1.1.0");
     installed(&lab, "web", "1.2.0");
 

@@ -26,6 +26,7 @@ tests![
     an_uninstall_that_does_not_finish_is_killed_after_the_grace,
     a_closed_standard_output_ends_output_not_the_run,
     a_run_that_wakes_up_without_its_lease_ends,
+    a_killed_run_is_on_record_as_cut_off_and_a_good_one_teaches_plans,
 ];
 
 /// Helm that waits for a hook, a chart of ours that waits for readiness, a step, and one that comes
@@ -245,4 +246,36 @@ timeout = "600s"
     let up = up.end().exits(1).ended(&[("web", "cancelled")]);
     assert!(up.elapsed < Duration::from_secs(90), "{:?}", up.elapsed);
     assert_eq!(lab.leftovers(), [""; 0]);
+}
+
+fn a_killed_run_is_on_record_as_cut_off_and_a_good_one_teaches_plans() {
+    let lab = Lab::new("on-record");
+    lab.stack(STACK);
+    let outcomes = || {
+        let runs = lab.stackctl(&["runs", "-o", "json"]).exits(0).json();
+        let runs = runs.as_array().expect("a list").iter();
+        runs.map(|run| run["outcome"].as_str().expect("a word").to_owned())
+            .collect::<Vec<_>>()
+    };
+    let mut up = lab.start(&["up"]);
+    up.until_event(
+        "the step",
+        |event| matches!(&event.kind, EventKind::StepStarted { step } if step.starts_with("pre/")),
+    );
+    assert_eq!(outcomes(), ["running"]);
+    up.signal(Signal::SIGKILL);
+    up.end();
+    // Not even while its children die: they know nothing of its journal.
+    assert_eq!(outcomes(), ["cut_off"]);
+    lab.stackctl(&["runs", "show", "last"])
+        .exits(0)
+        .says(&["up broke off after", "cut off"]);
+    lab.stackctl(&["up"]).exits(0);
+    lab.stackctl(&["down", "--yes"]).exits(0);
+    assert_eq!(outcomes(), ["succeeded", "succeeded", "cut_off"]);
+    let plan = lab.stackctl(&["plan", "-o", "json"]).exits(0).json();
+    // The step alone takes two seconds.
+    let expected = plan["expected_ms"].as_u64().expect("learned");
+    assert!(expected >= 2_000, "{plan}");
+    assert_eq!(plan["critical_path"][0], "cache", "{plan}");
 }

@@ -396,6 +396,13 @@ impl Running {
         self.until(what, || journal(&runs, &known).iter().any(&is));
     }
 
+    /// Waits until its journal holds so many events. Panics if it ends before.
+    #[track_caller]
+    pub(crate) fn until_events(&mut self, what: &str, count: usize) {
+        let (runs, known) = (self.runs.clone(), self.known.clone());
+        self.until(what, || journal(&runs, &known).len() >= count);
+    }
+
     /// Waits until a condition holds. Panics if stackctl ends before.
     #[track_caller]
     pub(crate) fn until(&mut self, what: &str, holds: impl Fn() -> bool) {

@@ -47,6 +47,22 @@ pub(crate) fn control_plane() -> Result<PathBuf, String> {
         .map_err(|error| format!("no control plane at {}: {error}", path.display()))
 }
 
+/// The folder of `helm3`, `helm4`, `kubectl`; no control plane is started for it.
+pub(crate) fn bin() -> PathBuf {
+    let tool = control_plane().expect("checked before the first test");
+    PathBuf::from(output(Command::new(tool).arg("bin")))
+}
+
+impl Helm {
+    /// Its file in the folder of binaries.
+    pub(crate) fn file(self) -> &'static str {
+        match self {
+            Self::Three => "helm3",
+            Self::Four => "helm4",
+        }
+    }
+}
+
 /// Is the sandbox to be tested, and not the control plane?
 pub(crate) fn sandboxed() -> bool {
     env::var("STACKCTL_TARGET").as_deref() == Ok("sandbox")
@@ -90,10 +106,7 @@ impl Target {
 
     /// The binary of that Helm.
     pub(crate) fn helm(&self, helm: Helm) -> PathBuf {
-        self.bin.join(match helm {
-            Helm::Three => "helm3",
-            Helm::Four => "helm4",
-        })
+        self.bin.join(helm.file())
     }
 
     /// The kubectl that fits the cluster.
@@ -139,7 +152,7 @@ impl Target {
 
     fn start() -> Self {
         let tool = control_plane().expect("checked before the first test");
-        let bin = PathBuf::from(output(Command::new(&tool).arg("bin")));
+        let bin = bin();
         let dir = tempfile::Builder::new()
             .prefix("stackctl-control-plane-")
             .tempdir()

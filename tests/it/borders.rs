@@ -11,13 +11,21 @@ use std::{
 };
 
 /// Anyone may use these.
-const LEAVES: [&str; 5] = ["name", "secret", "diagnostic", "event", "shutdown"];
+const LEAVES: [&str; 6] = [
+    "name",
+    "secret",
+    "diagnostic",
+    "digest",
+    "event",
+    "shutdown",
+];
 
 /// Module, and what else it may use.
-const TABLE: [(&str, &[&str]); 23] = [
+const TABLE: [(&str, &[&str]); 25] = [
     ("name", &[]),
     ("secret", &[]),
     ("diagnostic", &[]),
+    ("digest", &[]),
     ("event", &[]),
     ("shutdown", &[]),
     ("stack", &[]),
@@ -29,6 +37,7 @@ const TABLE: [(&str, &[&str]); 23] = [
     ("http", &[]),
     ("chart", &["stack", "http", "process", "helm"]),
     ("helm", &["process"]),
+    ("provide", &["http", "process"]),
     ("cluster", &[]),
     ("release", &["cluster"]),
     ("lock", &[]),
@@ -52,6 +61,7 @@ const TABLE: [(&str, &[&str]); 23] = [
             "http",
             "chart",
             "helm",
+            "provide",
             "cluster",
             "release",
             "lock",

@@ -51,6 +51,7 @@ fn upgrade() -> Upgrade {
         wait: WaitMode::None,
         history_max: 5,
         labels: BTreeMap::new(),
+        is_first: false,
         mode: ApplyMode::Auto,
         take_ownership: false,
         skip_schema_validation: false,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::chart::digest::Digest;
+use crate::digest::Digest;
 
 /// The only format there is.
 const FORMAT: u32 = 1;

@@ -1,6 +1,6 @@
 //! `oci://…` references.
 
-use crate::{chart::digest::Digest, http::without_user};
+use crate::{digest::Digest, http::without_user};
 
 /// Where the images of Docker Hub really are.
 const DOCKER_HUB: (&str, &str) = ("docker.io", "registry-1.docker.io");

@@ -12,10 +12,10 @@ use super::{Keyring, Reference, challenge::Challenge, keyring::Credentials, toke
 use crate::{
     chart::{
         Access, FetchError,
-        digest::Digest,
         error::Kind,
         net::{DOWNLOAD, Net, Reporter},
     },
+    digest::Digest,
     http::{Ask, Authorization, Received, Sink, TransferError, is_same_origin, parse, resolve},
 };
 

@@ -11,11 +11,11 @@ use super::{
 use crate::{
     chart::{
         FetchError, LocalChart, LockEntry, archive,
-        digest::Digest,
         error::Kind,
         net::{DOWNLOAD, basic},
         remote::Remote,
     },
+    digest::Digest,
     http::{Ask, TransferError::Refused},
     name::parse_version,
     stack::VersionRange,

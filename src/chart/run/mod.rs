@@ -17,7 +17,6 @@ use super::{
     FetchError, FetchOptions, FetchStep, LocalChart, LockEntry, LockFile, LockMode, Request,
     Source, archive,
     cache::Cache,
-    digest::Digest,
     index::Index,
     net::{Net, Reporter},
     oci::{Reference, Registry},
@@ -26,7 +25,7 @@ use super::{
     remote::{Identity, Place, Remote},
     subcharts,
 };
-use crate::{name::parse_version, stack::VersionRange};
+use crate::{digest::Digest, name::parse_version, stack::VersionRange};
 
 /// State of one run.
 pub(super) struct Run<'a> {

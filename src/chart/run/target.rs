@@ -6,7 +6,6 @@ use super::{Asker, Run, blocking};
 use crate::{
     chart::{
         Access, FetchError, LockEntry,
-        digest::Digest,
         error::Kind,
         index::{Index, IndexEntry},
         net::basic,
@@ -14,6 +13,7 @@ use crate::{
         pick::{self, pick},
         remote::{Identity, Place, Remote, inherited},
     },
+    digest::Digest,
     http::{Ask, is_same_origin, resolve},
     name::parse_version,
     stack::VersionRange,

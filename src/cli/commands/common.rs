@@ -8,13 +8,14 @@ use crate::{
     cli::{
         console::{Console, UsageError},
         settings::{
-            ClusterSettings, RunSettings, SelectionSettings, StackFile, StackSettings, Verbosity,
+            ClusterSettings, RunSettings, SelectionSettings, StackFile, StackSettings, Validate,
+            Verbosity,
         },
     },
     diagnostic::{self, Problems},
     name::Direction,
     plan::Removal,
-    run::{PlanRequest, Rehearsal, Session, Settings},
+    run::{PlanRequest, Rehearsal, Session, Settings, Validation},
     stack::{self, FileSource, LoadOptions, Loaded, Overrides, Stack},
 };
 
@@ -117,6 +118,11 @@ pub(super) async fn open_for_run(
         lock_timeout: run.lock_timeout,
         no_lock: run.no_lock,
         frozen: run.frozen,
+        validation: match run.validate {
+            Validate::Changed => Validation::Changed,
+            Validate::All => Validation::All,
+            Validate::None => Validation::None,
+        },
         ..session_settings(&run.stack, &run.cluster, console)?
     };
     Ok(Session::open(stack, settings, console.redactor.clone()).await?)
@@ -141,8 +147,9 @@ pub(super) fn session_settings(
 /// The sandbox, if it is to be used.
 fn rehearsal(cluster: &ClusterSettings) -> Result<Option<Rehearsal>, UsageError> {
     let Some(dir) = &cluster.sandbox else {
-        if cluster.ready_after.is_some() || !cluster.failures.is_empty() {
-            let message = "--rehearse-ready-after and --rehearse-fail need --sandbox";
+        if cluster.ready_after.is_some() || !cluster.failures.is_empty() || cluster.no_download {
+            let message =
+                "--rehearse-ready-after, --rehearse-fail and --no-download need --sandbox";
             return Err(UsageError(message.to_owned()));
         }
         return Ok(None);
@@ -151,6 +158,7 @@ fn rehearsal(cluster: &ClusterSettings) -> Result<Option<Rehearsal>, UsageError>
     Ok(Some(Rehearsal {
         dir: dir.clone(),
         ready_after: cluster.ready_after.unwrap_or_default(),
+        download: !cluster.no_download,
         failures: failures
             .map(|failure| (failure.chart.to_string(), failure.kind))
             .collect(),
@@ -172,13 +180,12 @@ pub(super) fn request(
     removal: Removal,
 ) -> PlanRequest {
     PlanRequest {
-        direction,
         charts: selection.charts.iter().map(ToString::to_string).collect(),
         selectors: selection.selectors.clone(),
         with_needs: selection.with_needs,
         with_dependents: selection.with_dependents,
         include_protected: removal.include_protected,
         purge: removal.purge,
-        take_over: false,
+        ..PlanRequest::all(direction)
     }
 }

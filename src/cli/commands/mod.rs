@@ -3,6 +3,7 @@
 mod check;
 mod common;
 mod completions;
+mod doctor;
 mod down;
 mod fetch;
 mod graph;
@@ -38,6 +39,7 @@ pub(super) fn run(settings: Settings, console: &Console) -> anyhow::Result<ExitC
         Settings::Lock(settings) => block_on(lock::run(settings, console)),
         Settings::Values(settings) => block_on(values::run(settings, console)),
         Settings::Render(settings) => block_on(render::run(settings, console)),
+        Settings::Doctor(settings) => block_on(doctor::run(settings, console)),
         Settings::Sandbox(settings) => block_on(sandbox::run(settings, console)),
         Settings::Runs(settings) => runs::run(&settings, console),
         Settings::Completions(shell) => completions::run(shell),

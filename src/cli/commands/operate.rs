@@ -42,6 +42,7 @@ pub(super) async fn run(
     let session = common::open_for_run(stack, &settings, console).await?;
     let request = PlanRequest {
         take_over: settings.take_over,
+        no_skip: settings.no_skip,
         ..common::request(&settings.selection, direction, removal)
     };
     let mut watch = |progress| fetch::show(&progress, console);
@@ -51,9 +52,10 @@ pub(super) async fn run(
         return Ok(changes_pending(&plan, settings.detailed_exitcode));
     }
     let nobody_stops_it = Shutdown::never();
+    let mut notice = |text: &str| console.say(text);
     let (plan, helm) = tokio::join!(
-        session.plan(&request, &mut watch),
-        session.helm(&nobody_stops_it)
+        Box::pin(session.plan(&request, &mut watch)),
+        session.helm(&nobody_stops_it, &mut notice)
     );
     let plan = plan?;
     if console.interactive {

@@ -24,6 +24,7 @@ pub(super) async fn run(settings: PlanSettings, console: &Console) -> anyhow::Re
     };
     let request = PlanRequest {
         take_over: settings.take_over,
+        no_skip: settings.no_skip,
         ..common::request(&settings.selection, direction, settings.removal)
     };
     let session = Settings {

@@ -46,7 +46,7 @@ pub(super) async fn run(
     mut payload: Payload,
 ) -> Result<Payload, StepError> {
     for step in steps {
-        if !step.when.actions.contains(&cx.action) {
+        if !step.when.actions.contains(&cx.told_action()) {
             continue;
         }
         let name = format!("{phase}/{}", step.name);

@@ -130,7 +130,7 @@ fn environment(
         ("STACKCTL_CHART", cx.chart.name.as_str()),
         ("STACKCTL_RELEASE", cx.chart.release.name.as_str()),
         ("STACKCTL_NAMESPACE", cx.chart.release.namespace.as_str()),
-        ("STACKCTL_ACTION", cx.action.as_str()),
+        ("STACKCTL_ACTION", cx.told_action().as_str()),
         ("STACKCTL_PHASE", at.phase),
         ("STACKCTL_STEP", &at.step.name),
     ] {

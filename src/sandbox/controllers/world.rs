@@ -189,12 +189,13 @@ impl World {
     async fn update(
         &self,
         resource: &str,
-        next: Value,
+        mut next: Value,
         subresource: &str,
         manager: &str,
     ) -> Result<Arc<Value>, Refusal> {
-        let kind = self.objects.kinds().of_resource(resource);
+        let kind = self.objects.kinds().of_object(resource, &next);
         let kind = kind.ok_or_else(Refusal::no_such_path)?;
+        next["apiVersion"] = kind.api_version().into();
         let (namespace, name) = (
             text(&next, "/metadata/namespace").to_owned(),
             text(&next, "/metadata/name").to_owned(),

@@ -187,6 +187,12 @@ impl Kinds {
         self.find(|kind| kind.resource == resource)
     }
 
+    /// The kind of a stored object: in the version it was written in, if that is still served.
+    pub(super) fn of_object(&self, resource: &str, object: &Value) -> Option<Arc<Kind>> {
+        self.find(|kind| kind.resource == resource && object["apiVersion"] == kind.api_version())
+            .or_else(|| self.of_resource(resource))
+    }
+
     fn find(&self, fits: impl Fn(&Kind) -> bool) -> Option<Arc<Kind>> {
         let served = self.all();
         served.iter().find(|kind| fits(kind)).map(Arc::clone)

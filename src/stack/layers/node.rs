@@ -93,6 +93,22 @@ impl Node {
         }
     }
 
+    /// The tree without its places, tables sorted by key: the same however it is written.
+    pub(crate) fn to_json(&self) -> serde_json::Value {
+        match &self.value {
+            Value::Text(text) => text.as_str().into(),
+            Value::Integer(integer) => (*integer).into(),
+            Value::Float(float) => (*float).into(),
+            Value::Flag(flag) => (*flag).into(),
+            Value::Datetime => serde_json::Value::Null,
+            Value::List(items) => items.iter().map(Self::to_json).collect(),
+            Value::Table(table) => table
+                .iter()
+                .map(|(key, _, node)| (key.to_owned(), node.to_json()))
+                .collect(),
+        }
+    }
+
     fn read(value: toml::Spanned<DeValue<'_>>, source: SourceIx) -> Self {
         let origin = source.origin(value.span());
         let value = match value.into_inner() {

@@ -18,6 +18,8 @@ pub struct Steps {
     pub validate: Vec<Step>,
     /// When exec failed.
     pub on_failure: Vec<Step>,
+    /// All of them as they are written, by phase, to tell whether they were edited.
+    pub said: serde_json::Value,
 }
 
 impl Steps {

@@ -52,6 +52,7 @@ pub(crate) struct RawChart<'a> {
     pub(crate) retry: RawRetry,
     pub(crate) wait: Wait,
     pub(crate) rollback_on_failure: RollbackOnFailure,
+    pub(crate) skip_unchanged: Option<bool>,
     pub(crate) skip_if_installed: bool,
     pub(crate) post_renderer: Option<RawCommand<'a>>,
     pub(crate) on_live_objects: LiveObjects,
@@ -148,6 +149,7 @@ pub(crate) fn read<'a>(
             .unwrap_or_default(),
         wait: read_wait(&mut chart, f),
         rollback_on_failure: rollback,
+        skip_unchanged: chart.flag("skip_unchanged", f),
         skip_if_installed: chart.flag("skip_if_installed", f).unwrap_or_default(),
         post_renderer: chart.node("post_renderer").and_then(|node| {
             Some(RawCommand {

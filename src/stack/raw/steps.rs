@@ -26,6 +26,8 @@ pub(crate) struct RawSteps<'a> {
     pub(crate) post: Vec<RawStep<'a>>,
     pub(crate) validate: Vec<RawStep<'a>>,
     pub(crate) on_failure: Vec<RawStep<'a>>,
+    /// All of them, as they are written, by phase.
+    pub(crate) said: serde_json::Value,
 }
 
 /// One step.
@@ -80,22 +82,22 @@ pub(crate) fn default_actions() -> Vec<Action> {
 }
 
 pub(crate) fn read_steps<'a>(chart: &mut Reader<'a>, f: &mut Findings) -> RawSteps<'a> {
+    let mut said = serde_json::Map::new();
+    let mut phase = |phase: &'static str| {
+        let node = chart.node(phase);
+        said.extend(node.map(|node| (phase.to_owned(), node.to_json())));
+        node.map_or_else(Vec::new, |node| read_phase(node, phase, f))
+    };
     RawSteps {
-        pre: read_phase(chart, "pre", f),
-        post: read_phase(chart, "post", f),
-        validate: read_phase(chart, "validate", f),
-        on_failure: read_phase(chart, "on_failure", f),
+        pre: phase("pre"),
+        post: phase("post"),
+        validate: phase("validate"),
+        on_failure: phase("on_failure"),
+        said: said.into(),
     }
 }
 
-fn read_phase<'a>(
-    chart: &mut Reader<'a>,
-    phase: &'static str,
-    f: &mut Findings,
-) -> Vec<RawStep<'a>> {
-    let Some(node) = chart.node(phase) else {
-        return Vec::new();
-    };
+fn read_phase<'a>(node: &'a Node, phase: &'static str, f: &mut Findings) -> Vec<RawStep<'a>> {
     let Value::List(items) = &node.value else {
         let found = node.value.kind();
         f.add(

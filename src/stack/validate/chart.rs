@@ -125,6 +125,7 @@ pub(crate) fn chart(
             known.here.replace(before_exec);
             reading.phase(Phase::OnFailure, &raw.steps.on_failure, f)
         },
+        said: raw.steps.said.clone(),
     };
     known.here.take();
     let identity = parts.identities.get(index)?.as_ref()?;
@@ -145,6 +146,7 @@ pub(crate) fn chart(
         retry: steps::retry(&raw.retry, &ErrorClass::PASSING),
         wait: raw.wait,
         rollback_on_failure: raw.rollback_on_failure,
+        skip_unchanged: raw.skip_unchanged,
         skip_if_installed: raw.skip_if_installed,
         post_renderer,
         on_live_objects: raw.on_live_objects.clone(),

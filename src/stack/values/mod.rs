@@ -110,6 +110,17 @@ impl Values {
         })
     }
 
+    /// What Helm makes of the files and the document: all that a chart gets of its user.
+    ///
+    /// # Errors
+    /// As [`Self::compose`], and a file that cannot be read or understood.
+    pub fn merged(&self, scope: &Scope) -> Result<Value, ValuesError> {
+        let mut composer = compose::Composer::new(self, scope);
+        let mut merged = composer.before_document()?;
+        merged.merge(composer.document()?);
+        Ok(merged.to_json())
+    }
+
     /// What is known of the values, files included: what has no value in this scope, or cannot be
     /// read, is left out.
     pub fn known(&self, scope: &Scope) -> Value {

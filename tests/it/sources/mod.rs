@@ -10,6 +10,7 @@ mod docker_registry;
 mod faults;
 mod folders;
 mod program;
+mod provided;
 mod registry;
 mod registry_faults;
 mod repository;

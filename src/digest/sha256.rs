@@ -9,13 +9,15 @@ use std::{
 
 use ring::digest::{Context, SHA256};
 
+use super::Short;
+
 /// A SHA-256 digest, in lower-case hex. Prints as `sha256:…`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct Digest(String);
+pub struct Digest(String);
 
 impl Digest {
     /// Reads 64 hex digits, with or without `sha256:` before them.
-    pub(super) fn parse(text: &str) -> Option<Self> {
+    pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
         let hex = text.strip_prefix("sha256:").unwrap_or(text);
         let is_digest = hex.len() == 64 && hex.bytes().all(|byte| byte.is_ascii_hexdigit());
@@ -23,14 +25,14 @@ impl Digest {
     }
 
     /// Of bytes.
-    pub(super) fn of(bytes: &[u8]) -> Self {
+    pub fn of(bytes: &[u8]) -> Self {
         let mut hasher = Hasher::new();
         hasher.update(bytes);
         hasher.finish()
     }
 
     /// Of a file's content.
-    pub(super) fn of_file(path: &Path) -> io::Result<Self> {
+    pub fn of_file(path: &Path) -> io::Result<Self> {
         let mut file = File::open(path)?;
         let mut hasher = Hasher::new();
         let mut buffer = vec![0; 128 * 1024];
@@ -42,8 +44,13 @@ impl Digest {
         }
     }
 
+    /// The first digits: enough to tell states of one thing apart, where a whole digest is too long.
+    pub fn short(&self) -> Short {
+        Short(self.0[..Short::LENGTH].to_owned())
+    }
+
     /// The hex digits alone.
-    pub(super) fn hex(&self) -> &str {
+    pub fn hex(&self) -> &str {
         &self.0
     }
 }
@@ -55,27 +62,27 @@ impl fmt::Display for Digest {
 }
 
 /// A digest in the making.
-pub(super) struct Hasher(Context);
+pub struct Hasher(Context);
 
 impl Hasher {
     /// Of nothing so far.
-    pub(super) fn new() -> Self {
+    pub fn new() -> Self {
         Self(Context::new(&SHA256))
     }
 
     /// Adds bytes.
-    pub(super) fn update(&mut self, bytes: &[u8]) {
+    pub fn update(&mut self, bytes: &[u8]) {
         self.0.update(bytes);
     }
 
     /// Adds a text so that two in a row are never mistaken for another two.
-    pub(super) fn field(&mut self, text: &str) {
+    pub fn field(&mut self, text: &str) {
         self.update(&(text.len() as u64).to_le_bytes());
         self.update(text.as_bytes());
     }
 
     /// Of all that was added.
-    pub(super) fn finish(self) -> Digest {
+    pub fn finish(self) -> Digest {
         let mut hex = String::with_capacity(64);
         for byte in self.0.finish().as_ref() {
             let digit = |digit: u8| char::from(b"0123456789abcdef"[usize::from(digit)]);
