@@ -241,7 +241,7 @@ const WRONG: &[(&str, &str, &[&str])] = &[
     ),
     (
         "patch-strategic",
-        r#"patch = { kind = "crd", all = true, strategic = { spec = { x = 1 } }, optional = false }"#,
+        r#"patch = { kind = "crd", selector = "app=nobody", strategic = { spec = { x = 1 } }, optional = false }"#,
         &["there are no customresourcedefinitions"],
     ),
     (
