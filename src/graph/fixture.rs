@@ -7,8 +7,8 @@ use indexmap::IndexMap;
 use crate::{
     name::{ChartName, Milestone, Namespace, ReleaseId, ReleaseName, StackName},
     stack::{
-        Chart, ChartSource, ClusterGuard, CrdPolicy, Intent, Need, Retry, RollbackOnFailure,
-        Settings, Stack, Steps, Unlock, Values, Wait,
+        Apply, Chart, ChartSource, ClusterGuard, CrdPolicy, Intent, LiveObjects, Need, Retry,
+        RollbackOnFailure, Settings, Stack, Steps, Unlock, Values, Wait,
     },
 };
 
@@ -70,7 +70,10 @@ fn chart(name: &str, edges: &[&str]) -> Chart {
         unlock: Unlock::default(),
         unlock_after: Duration::from_mins(10),
         skip_unchanged: None,
-        force_replace: false,
+        skip_if_installed: false,
+        post_renderer: None,
+        on_live_objects: LiveObjects::default(),
+        apply: Apply::default(),
         crds: CrdPolicy::default(),
         reinstall_below: None,
         history_max: 10,

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use super::{Imagined, Major, Rollback, Test, Uninstall, Upgrade, WaitMode};
+use super::{ApplyMode, Imagined, Major, Rollback, Test, Uninstall, Upgrade, WaitMode};
 use crate::name::ReleaseId;
 
 /// `helm version`, in a form that 3 and 4 share.
@@ -43,26 +43,20 @@ pub(super) fn upgrade(major: Major, op: &Upgrade) -> Vec<OsString> {
         args.wait(major);
     }
     // A first install finds nothing to replace.
-    match (major, op.force_replace && !op.is_first) {
-        (Major::V3, false) => {}
-        (Major::V3, true) => {
-            args.add("--force");
-        }
-        // The server validates what is applied to it, and helm need not download its schema.
-        (Major::V4, false) => {
-            args.add("--disable-openapi-validation");
-        }
-        // Replacing is done from the client's side only.
-        (Major::V4, true) => {
-            args.add("--force-replace").add("--server-side=false");
-        }
+    let mode = match op.mode {
+        ApplyMode::Replace if op.is_first => ApplyMode::Auto,
+        mode => mode,
+    };
+    args.post_renderer(major, op).mode(major, mode);
+    if op.take_ownership {
+        args.add("--take-ownership");
     }
     args.values(op);
     args.0
 }
 
 /// `helm template`: renders without a cluster, as if it were this one.
-pub(super) fn template(op: &Upgrade, cluster: Imagined<'_>) -> Vec<OsString> {
+pub(super) fn template(major: Major, op: &Upgrade, cluster: Imagined<'_>) -> Vec<OsString> {
     let mut args = Args::of(&["template", op.release.name.as_str()]);
     args.add(&op.chart).namespace(&op.release);
     if let Some(version) = cluster.kube_version {
@@ -74,7 +68,7 @@ pub(super) fn template(op: &Upgrade, cluster: Imagined<'_>) -> Vec<OsString> {
     for version in cluster.api_versions {
         args.add("--api-versions").add(version);
     }
-    args.values(op);
+    args.post_renderer(major, op).values(op);
     args.0
 }
 
@@ -140,6 +134,40 @@ impl Args {
         self.add("--timeout").add(go_duration(timeout))
     }
 
+    fn post_renderer(&mut self, major: Major, op: &Upgrade) -> &mut Self {
+        match (major, &op.post_renderer) {
+            (_, None) => self,
+            (Major::V3, Some(program)) => {
+                self.add("--post-renderer").add("sh");
+                self.add("--post-renderer-args").add(&program.script)
+            }
+            (Major::V4, Some(plugin)) => self.add("--post-renderer").add(&plugin.name),
+        }
+    }
+
+    fn mode(&mut self, major: Major, mode: ApplyMode) -> &mut Self {
+        match (major, mode) {
+            (Major::V3, ApplyMode::Replace) => self.add("--force"),
+            (Major::V3, _) => self,
+            // The server validates what is applied to it, and helm need not download its schema.
+            (Major::V4, ApplyMode::Auto) => self.add("--disable-openapi-validation"),
+            (Major::V4, ApplyMode::ClientSide) => self.add("--server-side=false"),
+            (Major::V4, ApplyMode::ServerSide { force_conflicts }) => {
+                self.add("--disable-openapi-validation");
+                // Conflicts can be forced only where it is said that there can be some.
+                self.add("--server-side=true");
+                if force_conflicts {
+                    self.add("--force-conflicts");
+                }
+                self
+            }
+            // Replacing is done from the client's side only.
+            (Major::V4, ApplyMode::Replace) => {
+                self.add("--force-replace").add("--server-side=false")
+            }
+        }
+    }
+
     /// Helm 4's flag has an optional value, which must come with `=`.
     fn wait(&mut self, major: Major) -> &mut Self {
         self.add(match major {
@@ -150,6 +178,9 @@ impl Args {
 
     /// The files, then the computed values from standard input.
     fn values(&mut self, op: &Upgrade) -> &mut Self {
+        if op.skip_schema_validation {
+            self.add("--skip-schema-validation");
+        }
         for file in &op.values_files {
             self.add("--values").add(file);
         }
@@ -169,6 +200,7 @@ fn go_duration(duration: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::helm::PostRenderer;
     use crate::{
         name::{Namespace, ReleaseName},
         secret::Secret,
@@ -200,7 +232,10 @@ mod tests {
             wait: WaitMode::None,
             history_max: 5,
             labels: [].into(),
-            force_replace: false,
+            mode: ApplyMode::Auto,
+            take_ownership: false,
+            skip_schema_validation: false,
+            post_renderer: None,
         }
     }
 
@@ -236,10 +271,10 @@ mod tests {
 
     #[test]
     fn a_first_install_looks_for_nothing_and_replaces_nothing() {
-        for force_replace in [false, true] {
+        for mode in [ApplyMode::Auto, ApplyMode::Replace] {
             let op = Upgrade {
                 is_first: true,
-                force_replace,
+                mode,
                 ..plain()
             };
             let install =
@@ -256,7 +291,7 @@ mod tests {
     #[test]
     fn replace_objects() {
         let op = Upgrade {
-            force_replace: true,
+            mode: ApplyMode::Replace,
             ..plain()
         };
         let line = |major| line(&upgrade(major, &op));
@@ -264,6 +299,75 @@ mod tests {
         assert_eq!(
             line(Major::V4),
             format!("{APPLY} --force-replace --server-side=false --values -")
+        );
+    }
+
+    #[test]
+    fn server_side_or_not() {
+        let line = |major, mode| {
+            let op = Upgrade { mode, ..plain() };
+            line(&upgrade(major, &op))
+        };
+        let server = |force_conflicts| ApplyMode::ServerSide { force_conflicts };
+        for mode in [ApplyMode::ClientSide, server(false), server(true)] {
+            assert_eq!(line(Major::V3, mode), format!("{APPLY} --values -"));
+        }
+        for (mode, flags) in [
+            (ApplyMode::ClientSide, "--server-side=false"),
+            (
+                server(false),
+                "--disable-openapi-validation --server-side=true",
+            ),
+            (
+                server(true),
+                "--disable-openapi-validation --server-side=true --force-conflicts",
+            ),
+        ] {
+            assert_eq!(line(Major::V4, mode), format!("{APPLY} {flags} --values -"));
+        }
+    }
+
+    #[test]
+    fn take_over_and_do_not_ask_the_schema() {
+        let op = Upgrade {
+            take_ownership: true,
+            skip_schema_validation: true,
+            ..plain()
+        };
+        let flags = "--take-ownership --skip-schema-validation --values -";
+        assert_eq!(line(&upgrade(Major::V3, &op)), format!("{APPLY} {flags}"));
+        let rendered = line(&template(Major::V3, &op, CLUSTER));
+        assert!(
+            rendered.ends_with("--skip-schema-validation --values -"),
+            "{rendered}"
+        );
+        assert!(!rendered.contains("--take-ownership"), "{rendered}");
+    }
+
+    #[test]
+    fn pipe_manifests_through_a_program_or_a_plugin() {
+        let op = Upgrade {
+            post_renderer: Some(PostRenderer {
+                plugins: "/p/web".into(),
+                name: "web".to_owned(),
+                script: "/p/web/web/post-render.sh".into(),
+            }),
+            ..plain()
+        };
+        assert_eq!(
+            line(&upgrade(Major::V3, &op)),
+            format!(
+                "{APPLY} --post-renderer sh --post-renderer-args /p/web/web/post-render.sh --values -"
+            )
+        );
+        assert_eq!(
+            line(&upgrade(Major::V4, &op)),
+            format!("{APPLY} --post-renderer web --disable-openapi-validation --values -")
+        );
+        let rendered = line(&template(Major::V4, &op, CLUSTER));
+        assert!(
+            rendered.ends_with("--post-renderer web --values -"),
+            "{rendered}"
         );
     }
 
@@ -288,7 +392,7 @@ mod tests {
             format!("{APPLY} --labels a=1,b=2 --values /v/z.yaml --values /v/a.yaml --values -")
         );
         assert_eq!(
-            line(&template(&op, cluster)),
+            line(&template(Major::V4, &op, cluster)),
             "template web /charts/web --namespace shop --kube-version v1.37.2 --api-versions example.com/v1 --api-versions example.com/v1/Widget --values /v/z.yaml --values /v/a.yaml --values -"
         );
     }
@@ -391,14 +495,14 @@ mod tests {
                 Major::V3 => &["--wait=watcher", "--server-side=false", "--force-replace"],
                 Major::V4 => &["--wait", "--force"],
             };
-            for force_replace in [false, true] {
+            for mode in [ApplyMode::Auto, ApplyMode::Replace] {
                 let op = Upgrade {
-                    force_replace,
+                    mode,
                     ..everything.clone()
                 };
                 let all = [
                     upgrade(major, &op),
-                    template(&op, CLUSTER),
+                    template(Major::V3, &op, CLUSTER),
                     uninstall_(major),
                     rollback_.clone(),
                 ];

@@ -70,6 +70,7 @@ impl Helm {
             operation: Operation::Upgrade,
             release: &op.release,
             args: args::upgrade(self.major, op),
+            plugins: plugins(op),
             stdin: Some(op.values.clone()),
             deadline: op.deadline(),
             on_terminate: OnTerminate::Signal,
@@ -92,6 +93,7 @@ impl Helm {
             operation: Operation::Uninstall,
             release: &op.release,
             args: args::uninstall(self.major, op),
+            plugins: None,
             stdin: None,
             deadline: op.deadline(),
             on_terminate: OnTerminate::Finish,
@@ -109,6 +111,7 @@ impl Helm {
             operation: Operation::Rollback,
             release: &op.release,
             args: args::rollback(op),
+            plugins: None,
             stdin: None,
             deadline: op.deadline(),
             on_terminate: OnTerminate::Finish,
@@ -122,6 +125,7 @@ impl Helm {
             operation: Operation::Test,
             release: &op.release,
             args: args::test(op),
+            plugins: None,
             stdin: None,
             deadline: op.deadline(),
             on_terminate: OnTerminate::Signal,
@@ -139,7 +143,8 @@ impl Helm {
         let asked = Asked {
             operation: Operation::Template,
             release: &op.release,
-            args: args::template(op, cluster),
+            args: args::template(self.major, op, cluster),
+            plugins: plugins(op),
             stdin: Some(op.values.clone()),
             deadline: deadline::TEMPLATE,
             on_terminate: OnTerminate::Signal,
@@ -153,11 +158,17 @@ impl Helm {
     }
 }
 
+fn plugins(op: &Upgrade) -> Option<&Path> {
+    op.post_renderer.as_ref().map(|made| made.plugins.as_path())
+}
+
 /// One question to helm.
 struct Asked<'a> {
     operation: Operation,
     release: &'a ReleaseId,
     args: Vec<OsString>,
+    /// The only plugins that helm is to see; none: those of the user.
+    plugins: Option<&'a Path>,
     stdin: Option<Secret>,
     deadline: Duration,
     on_terminate: OnTerminate,
@@ -166,10 +177,14 @@ struct Asked<'a> {
 impl Asked<'_> {
     /// Runs helm. Ok if it succeeded, even if it was asked to stop.
     async fn put_to(&self, binary: &Path, call: Call<'_>) -> Result<Output, HelmError> {
+        let mut env = call.surroundings.environment();
+        if let Some(plugins) = self.plugins {
+            env.insert("HELM_PLUGINS".into(), plugins.into());
+        }
         let command = Command {
             program: binary.to_owned(),
             args: self.args.clone(),
-            env: call.surroundings.environment(),
+            env,
             stdin: self.stdin.clone(),
             keep: Keep::Data,
             deadline: Some(

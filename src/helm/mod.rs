@@ -20,6 +20,7 @@ mod deadline;
 mod detect;
 mod drive;
 mod operation;
+mod post_renderer;
 mod surroundings;
 mod words;
 
@@ -28,6 +29,7 @@ pub use classify::classify;
 pub use deadline::GRACE;
 pub use detect::{DetectError, Helm, Major};
 pub use drive::{Call, HelmError, Upgraded};
-pub use operation::{Imagined, Operation, Rollback, Test, Uninstall, Upgrade, WaitMode};
+pub use operation::{ApplyMode, Imagined, Operation, Rollback, Test, Uninstall, Upgrade, WaitMode};
+pub use post_renderer::PostRenderer;
 pub use surroundings::Surroundings;
 pub use words::words;

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, fmt, path::PathBuf, time::Duration};
 
+use super::PostRenderer;
 use crate::{name::ReleaseId, secret::Secret};
 
 /// A helm command that stackctl uses on releases.
@@ -60,8 +61,32 @@ pub struct Upgrade {
     pub history_max: u32,
     /// `--labels` of the release record.
     pub labels: BTreeMap<String, String>,
+    /// How it changes what is there.
+    pub mode: ApplyMode,
+    /// `--take-ownership`.
+    pub take_ownership: bool,
+    /// `--skip-schema-validation`.
+    pub skip_schema_validation: bool,
+    /// `--post-renderer`. Helm 4 gives it hooks, too, Helm 3 does not.
+    pub post_renderer: Option<PostRenderer>,
+}
+
+/// How Helm changes what is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ApplyMode {
+    /// As it does by itself.
+    #[default]
+    Auto,
+    /// From the client's side, which is all that Helm 3 can.
+    ClientSide,
+    /// Server-side, and with force if fields of others are to be taken over. Helm 4 only; Helm 3
+    /// applies as always.
+    ServerSide {
+        /// `--force-conflicts`.
+        force_conflicts: bool,
+    },
     /// Replace objects instead of patching them: `--force` / `--force-replace`.
-    pub force_replace: bool,
+    Replace,
 }
 
 /// The cluster that `helm template` is to imagine.

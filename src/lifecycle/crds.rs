@@ -326,7 +326,8 @@ async fn remaining(cx: &Context<'_>, crds: &[String]) -> Result<Look, ClusterErr
     Ok(Look::Failed(error.hint(hint)))
 }
 
-fn in_words(remaining: &Remaining) -> String {
+/// `Widget/a in shop`.
+pub(super) fn in_words(remaining: &Remaining) -> String {
     let object = &remaining.object;
     match &object.namespace {
         Some(namespace) => format!("{object} in {namespace}"),

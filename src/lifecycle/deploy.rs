@@ -1,7 +1,7 @@
 //! Install and upgrade: from what the stack says of a chart to one `helm install` or `helm upgrade
 //! --install`.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{borrow::Cow, collections::BTreeMap, path::PathBuf};
 
 use super::{
     Context, StepError,
@@ -12,12 +12,12 @@ use super::{
 };
 use crate::{
     digest::Digests,
-    helm::{Cause, HelmError, Major, Upgrade, Upgraded, WaitMode},
+    helm::{ApplyMode, Cause, HelmError, Major, PostRenderer, Upgrade, Upgraded, WaitMode},
     lock::Operation,
-    name::{ReleaseStatus, parse_version},
+    name::{Action, ReleaseStatus, parse_version},
     release::{Marks, Revision},
     secret::Secret,
-    stack::Wait,
+    stack::{self, Scope, Wait},
 };
 
 /// Makes sure that the release's namespace is there, with the labels the stack gives it; marked as
@@ -46,7 +46,7 @@ pub(super) async fn ensure_namespace(cx: &Context<'_>) -> Result<(), StepError> 
 /// `helm upgrade --install` with everything the file says, labelled as ours. Where another operation
 /// is at work on the release, or died at it, it waits for its turn.
 pub async fn upgrade(cx: &Context<'_>) -> Result<(), StepError> {
-    let (values_files, values) = compose(cx)?;
+    let (values_files, values) = compose(cx).await?;
     let chart = cx
         .chart_path()
         .ok_or_else(|| StepError::new("the chart was not fetched"))?;
@@ -60,7 +60,10 @@ pub async fn upgrade(cx: &Context<'_>) -> Result<(), StepError> {
         wait: wait_mode(cx),
         history_max: cx.chart.history_max,
         labels: BTreeMap::new(),
-        force_replace: cx.chart.force_replace,
+        mode: mode(cx.chart.apply.mode),
+        take_ownership: cx.chart.apply.take_ownership,
+        skip_schema_validation: cx.chart.apply.skip_schema_validation,
+        post_renderer: post_renderer(cx)?,
     };
     let digests = unchanged::of(cx).await?;
     let limit = cx.limit(cx.chart.timeout);
@@ -191,8 +194,21 @@ fn tells_failure(description: &str) -> bool {
 
 type ComposedValues = (Vec<PathBuf>, Secret);
 
-fn compose(cx: &Context<'_>) -> Result<ComposedValues, StepError> {
-    let composed = cx.chart.values.compose(&cx.scope()).map_err(|error| {
+/// What the chart's values may refer to.
+pub(super) async fn scope<'c>(cx: &'c Context<'_>) -> Result<Cow<'c, Scope>, StepError> {
+    let mut scope = cx.scope();
+    if cx.chart.values.are_conditional() {
+        // Of a release that is removed first nothing is installed any more.
+        let installed = cx.action != Action::Reinstall && cx.was_installed().await?;
+        scope.to_mut().installed = installed;
+    }
+    Ok(scope)
+}
+
+async fn compose(cx: &Context<'_>) -> Result<ComposedValues, StepError> {
+    let values = &cx.chart.values;
+    let scope = scope(cx).await?;
+    let composed = values.compose(&scope).map_err(|error| {
         StepError::new(format!(
             "the values of chart {} cannot be made",
             cx.chart.name
@@ -203,6 +219,28 @@ fn compose(cx: &Context<'_>) -> Result<ComposedValues, StepError> {
         cx.run.redactor.add(secret);
     }
     Ok((composed.files, Secret::new(composed.document.to_string())))
+}
+
+fn post_renderer(cx: &Context<'_>) -> Result<Option<PostRenderer>, StepError> {
+    let Some(said) = &cx.chart.post_renderer else {
+        return Ok(None);
+    };
+    let name = cx.chart.name.as_str();
+    let made = PostRenderer::make(&cx.run.surroundings, name, &said.words, &said.dir);
+    made.map(Some).map_err(|error| {
+        StepError::new("the post-renderer cannot be handed to Helm").cause(error.to_string())
+    })
+}
+
+fn mode(mode: stack::ApplyMode) -> ApplyMode {
+    match mode {
+        stack::ApplyMode::Auto => ApplyMode::Auto,
+        stack::ApplyMode::ClientSide => ApplyMode::ClientSide,
+        stack::ApplyMode::ServerSide { force_conflicts } => {
+            ApplyMode::ServerSide { force_conflicts }
+        }
+        stack::ApplyMode::Replace => ApplyMode::Replace,
+    }
 }
 
 /// Who waits. Hooks that run after readiness need Helm's own wait, or they would run too early.

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::{CommonChart, Context, HelmChart, RunContext, crds, late, unchanged};
+use super::{CommonChart, Context, HelmChart, RunContext, StepError, crds, late, unchanged};
 use crate::{
     engine::{Done, Execute, Progress},
     event::Failure,
@@ -78,7 +78,9 @@ impl Execute for Executor {
             cx.action = cx.phase("decide", || unchanged::settle(&cx)).await?;
         }
         if cx.action == Action::Validate {
-            cx.left = Some(cx.phase("decide", || unchanged::left(&cx)).await?);
+            let left = unchanged::left(&cx).await;
+            let failure = |error: StepError| error.into_failure("ready", &self.run.redactor);
+            cx.left = Some(left.map_err(failure)?);
         }
         match (task.node.part, task.action) {
             (Part::Crds, Action::Uninstall) => crds::remove(&cx, &task.crds).await,

@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use futures::FutureExt as _;
 
 use super::{
-    Context, Payload, StepError, Validation, common, deploy, late, outputs, purge, ready, retry,
-    rollback, unchanged,
+    Context, Payload, StepError, Validation, common, deploy, late, live, outputs, purge, ready,
+    retry, rollback, unchanged,
 };
 use crate::{
     engine::Done,
@@ -89,7 +89,13 @@ impl dyn HelmChart + '_ {
             _ => {}
         }
         let payload = cx
-            .phase("check_prerequisites", || self.check_prerequisites(cx))
+            .phase("check_prerequisites", || async {
+                if cx.chart.asks_whether_installed() {
+                    // Exec would change the answer.
+                    cx.was_installed().await?;
+                }
+                self.check_prerequisites(cx).await
+            })
             .await?;
         if outputs::are_used(cx) {
             cx.phase("outputs", || outputs::read(cx)).await?;
@@ -99,6 +105,10 @@ impl dyn HelmChart + '_ {
                 .await?;
         }
         let payload = cx.phase("pre", || self.pre_exec(cx, payload)).await?;
+        if cx.action == Action::Uninstall {
+            cx.phase("live_objects", || Box::pin(live::settle(cx)))
+                .await?;
+        }
         let before_exec = payload.clone();
         let payload = match self.act(cx, payload).await {
             Ok(payload) => payload,

@@ -9,8 +9,8 @@
 //!                                                                     └ failed ┴→ on_failure → [rollback]
 //! ```
 //!
-//! On the way down, with `--purge`, the last chart of a namespace ends with that namespace
-//! (`purge`). The CRDs of a chart are a node of their own, with one step (`crds`).
+//! On the way down, before exec, live objects of the chart's kinds are looked at (`live`). With
+//! `--purge`, the last chart of a namespace ends with that namespace (`purge`). The CRDs of a chart are a node of their own, with one step (`crds`).
 //!
 //! What is in brackets is built in: it stays whatever step is overridden. [`common`] holds the
 //! default bodies, [`deploy`] and [`remove`] the two ways of exec. The CRDs of a chart, a node of
@@ -51,6 +51,7 @@ mod executor;
 mod helm_chart;
 mod intents;
 mod late;
+mod live;
 mod outputs;
 mod patience;
 mod payload;

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::{Context, StepError, outputs};
+use super::{Context, StepError, deploy, outputs};
 use crate::{
     chart,
     cluster::{Cluster, ClusterError, ServerVersion},
@@ -73,6 +73,7 @@ pub fn digests(
             &entry.release,
             &setting.kubernetes,
             &json!(told),
+            &json!(entry.post_renderer.as_ref().map(|said| &said.words)),
         ]),
         around: short(&[
             &expanded(&entry.steps.said, at_hand),
@@ -149,7 +150,7 @@ pub(super) async fn of(cx: &Context<'_>) -> Result<Option<Digests>, StepError> {
     let Some(chart) = cx.opened() else {
         return Ok(None);
     };
-    let Ok(values) = entry.values.merged(&cx.scope()) else {
+    let Ok(values) = entry.values.merged(&*deploy::scope(cx).await?) else {
         return Ok(None);
     };
     let run = cx.run;

@@ -36,7 +36,7 @@ impl Desired<'_> {
     /// With the newest revision of its release; `None` = there is no release.
     pub fn decide(&self, direction: Direction, release: Option<&ObservedRelease>) -> Decision {
         match self.wish(direction) {
-            Wish::Deploy => self.deploy(release),
+            Wish::Deploy => self.leave_alone(release, self.deploy(release)),
             Wish::Remove => self.remove(release),
             Wish::Skip => skip(),
         }
@@ -159,6 +159,22 @@ impl Desired<'_> {
                 Action::Validate,
                 format!("{state}, but what comes after was not done"),
             ),
+        }
+    }
+
+    /// `skip_if_installed`: only what is deployed counts, and a reinstall comes first.
+    fn leave_alone(&self, release: Option<&ObservedRelease>, decision: Decision) -> Decision {
+        let deployed = release.filter(|release| release.status == ReleaseStatus::Deployed);
+        match deployed {
+            Some(release)
+                if self.chart.skip_if_installed
+                    && matches!(decision.0, Action::Upgrade | Action::Decide) =>
+            {
+                let revision = release.revision;
+                let reason = format!("revision {revision} is deployed, and left alone");
+                (Action::Skip, reason)
+            }
+            _ => decision,
         }
     }
 

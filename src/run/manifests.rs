@@ -1,7 +1,7 @@
 //! What Helm would make of a stack's charts, without a cluster: rendered, and written to files.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     io::{self, Write as _},
     path::{Path, PathBuf},
 };
@@ -94,7 +94,8 @@ async fn rendered(
     let scope = values::scope(stack, settings, is_wanted, (redactor, shutdown)).await?;
     let (mut charts, findings) = Library::new(&found.local).under(&scope).open_all(entries());
     charts.extend(others(stack, settings, is_wanted, redactor).await);
-    let (composed, mut problems) = preflight::sound(entries(), findings, &scope);
+    let (composed, mut problems) =
+        preflight::sound(entries(), findings, (&scope, &BTreeSet::new()));
     let mut sound = Vec::new();
     for (entry, composed) in composed {
         match composed {

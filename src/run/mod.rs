@@ -12,6 +12,7 @@ mod doctor;
 mod error;
 mod execute;
 mod fetch;
+mod fitness;
 mod helm;
 mod history;
 mod judge;

@@ -1,6 +1,7 @@
 //! Everything that can be judged before the first change, for all charts of the run at once.
 
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, BTreeSet},
     fs::File,
     path::PathBuf,
@@ -10,13 +11,13 @@ use futures::TryFutureExt as _;
 use tokio::{join, try_join};
 
 use super::{
-    Problem, RunError, Session, check::Library, crds, namespaces, render::Renderer, rights,
-    values::unmade,
+    Problem, RunError, Session, check::Library, crds, fitness, namespaces, render::Renderer,
+    rights, values::unmade,
 };
 use crate::{
     chart,
     diagnostic::Diagnostic,
-    name::{Action, ChartName},
+    name::{Action, ChartName, ReleaseStatus},
     plan::{Node, Plan},
     release::manifest_objects,
     stack::{self, Composed, ExpandError, FailurePolicy, Scope, ValuesError},
@@ -48,7 +49,8 @@ pub(super) async fn run(
     let read = names.filter_map(|name| session.stack.charts.get(name));
     let fetched = session.gathered().local;
     let (mut charts, findings) = Library::new(&fetched).under(scope).open_all(read);
-    let (sound, mut problems) = sound(deployed(), findings, scope);
+    let installed = installed(session, deployed()).await?;
+    let (sound, mut problems) = sound(deployed(), findings, (scope, &installed));
     let sound = sound.into_iter();
     let sound = sound.filter_map(|(entry, composed)| Some((entry, composed?)));
     let sound = sound.collect();
@@ -65,6 +67,7 @@ pub(super) async fn run(
     let (unfit, answers) = join!(renderer.render_all(&mut charts, sound), asked);
     let (denied, obstructed, at_risk) = answers?;
     problems.extend(unfit);
+    problems.extend(fitness::problems(deployed(), renderer.helm));
     if stack.settings.failure_policy == FailurePolicy::Stop {
         problems.extend(charts_of(plan).filter_map(blocked));
     }
@@ -77,17 +80,33 @@ pub(super) async fn run(
     }
 }
 
+/// Of the entries whose values depend on it, those with a release that is `deployed`.
+async fn installed(
+    session: &Session,
+    entries: impl Iterator<Item = &stack::Chart>,
+) -> Result<BTreeSet<ChartName>, RunError> {
+    let mut installed = BTreeSet::new();
+    for entry in entries.filter(|entry| entry.values.are_conditional()) {
+        let history = session.releases.history(&entry.release).await?;
+        let mut statuses = history.iter().map(|revision| revision.status);
+        if statuses.any(|status| status == ReleaseStatus::Deployed) {
+            installed.insert(entry.name.clone());
+        }
+    }
+    Ok(installed)
+}
+
 /// The plan's charts, without the nodes of their CRDs.
 fn charts_of(plan: &Plan) -> impl Iterator<Item = &Node> {
     plan.nodes.iter().filter(|node| !node.key.is_crds())
 }
 
 /// The entries with their values, as [`values`]; as problems, those that cannot be made, and what
-/// was found wrong with charts when they were opened.
+/// was found wrong with charts when they were opened. `installed`: see [`Scope::installed`].
 pub(super) fn sound<'e>(
     entries: impl Iterator<Item = &'e stack::Chart>,
     findings: Vec<(ChartName, Diagnostic)>,
-    scope: &Scope,
+    (scope, installed): (&Scope, &BTreeSet<ChartName>),
 ) -> (Vec<(&'e stack::Chart, Option<Composed>)>, Vec<Problem>) {
     let problem = |(chart, finding): (ChartName, Diagnostic)| Problem {
         chart: Some(chart),
@@ -97,7 +116,11 @@ pub(super) fn sound<'e>(
     let mut problems: Vec<Problem> = findings.into_iter().map(problem).collect();
     let mut sound = Vec::new();
     for entry in entries {
-        match values(entry, scope) {
+        let mut scope = Cow::Borrowed(scope);
+        if installed.contains(&entry.name) {
+            scope.to_mut().installed = true;
+        }
+        match values(entry, &scope) {
             Ok(composed) => sound.push((entry, composed)),
             Err(wrong) => problems.extend(wrong),
         }

@@ -18,7 +18,10 @@ use super::Problem;
 use crate::{
     chart::{Chart, Hooks},
     event::Stream,
-    helm::{Call, Cause, Helm, HelmError, Imagined, Surroundings, Upgrade, WaitMode},
+    helm::{
+        Aftermath, ApplyMode, Call, Cause, Helm, HelmError, Imagined, Operation, PostRenderer,
+        Surroundings, Upgrade, WaitMode,
+    },
     name::ChartName,
     secret::{Redactor, Secret},
     shutdown::Shutdown,
@@ -97,6 +100,17 @@ impl Renderer<'_> {
         values: Composed,
         api_versions: &[String],
     ) -> Result<String, HelmError> {
+        let post_renderer = entry.post_renderer.as_ref().map(|said| {
+            let name = entry.name.as_str();
+            PostRenderer::make(self.surroundings, name, &said.words, &said.dir)
+        });
+        let post_renderer = post_renderer.transpose().map_err(|error| HelmError {
+            operation: Operation::Template,
+            release: entry.release.clone(),
+            cause: Cause::NotStarted,
+            aftermath: Aftermath::Untouched,
+            words: vec![format!("the post-renderer cannot be written: {error}")],
+        })?;
         let upgrade = Upgrade {
             release: entry.release.clone(),
             is_first: false,
@@ -107,7 +121,10 @@ impl Renderer<'_> {
             wait: WaitMode::None,
             history_max: entry.history_max,
             labels: BTreeMap::new(),
-            force_replace: false,
+            mode: ApplyMode::Auto,
+            take_ownership: false,
+            skip_schema_validation: entry.apply.skip_schema_validation,
+            post_renderer,
         };
         let call = Call {
             surroundings: self.surroundings,

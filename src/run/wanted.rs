@@ -37,6 +37,11 @@ pub(super) async fn of(
         (last.status == ReleaseStatus::Deployed).then_some((entry, chart, last))
     });
     let deployed: Vec<_> = deployed.collect();
+    // These are, as `values_if_installed` means it.
+    let scope = &Scope {
+        installed: true,
+        ..scope.clone()
+    };
     let opened = deployed.iter().map(|(_, chart, _)| *chart);
     let setting = Setting::of(&session.cluster, &session.version, opened).await?;
     let judged = deployed.into_iter().map(|(entry, chart, last)| {

@@ -4,6 +4,7 @@
 //! `${…}` is kept as [`Template`], since inputs are resolved once, after the whole stack is known
 //! to be sound, and never for `check`.
 
+mod apply;
 mod objects;
 mod steps;
 mod verbs;
@@ -12,7 +13,7 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use indexmap::IndexMap;
 
-pub use self::{objects::*, steps::*, verbs::*};
+pub use self::{apply::*, objects::*, steps::*, verbs::*};
 use crate::{
     diagnostic::Place,
     name::{ChartName, EnvironmentName, Milestone, Namespace, ReleaseId, StackName},
@@ -203,8 +204,14 @@ pub struct Chart {
     /// `skip_unchanged`: whether nothing is done to it when nothing of it has changed. Default: yes,
     /// unless its templates look at the cluster's objects (`lookup`).
     pub skip_unchanged: Option<bool>,
-    /// Replace objects instead of patching them (Helm's `--force` / `--force-replace`).
-    pub force_replace: bool,
+    /// `skip_if_installed`: Helm leaves a release alone that is `deployed`, whatever the chart.
+    pub skip_if_installed: bool,
+    /// `post_renderer`: what Helm pipes the rendered manifests through.
+    pub post_renderer: Option<DataCommand>,
+    /// What is done with live objects of its kinds before it goes.
+    pub on_live_objects: LiveObjects,
+    /// How Helm brings its objects to the cluster.
+    pub apply: Apply,
     /// What is done about an operation on the release that is not ours and does not end.
     pub unlock: Unlock,
     /// How old it must be for [`Unlock::Stale`].
@@ -224,6 +231,12 @@ pub struct Chart {
 }
 
 impl Chart {
+    /// Whether something of it depends on whether its release was installed before.
+    pub fn asks_whether_installed(&self) -> bool {
+        let mut steps = self.steps.iter();
+        self.values.are_conditional() || steps.any(|step| step.when.installed.is_some())
+    }
+
     /// Whether CRDs that it carries are brought into the cluster.
     pub fn brings_crds(&self) -> bool {
         self.intent == Intent::Deploy && self.crds != CrdPolicy::Skip
@@ -341,6 +354,27 @@ pub enum CrdPolicy {
     Create,
     /// Left alone: somebody else brings them.
     Skip,
+}
+
+/// `on_live_objects`: objects of the kinds that a chart defines, when the chart is uninstalled.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LiveObjects {
+    /// What is done with them.
+    pub policy: OnLiveObjects,
+    /// Names of CRDs that count as the chart's, although another one brings them.
+    pub crds: Vec<String>,
+}
+
+/// What is done with live objects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnLiveObjects {
+    /// They stay, with a warning.
+    #[default]
+    Ignore,
+    /// The chart stays, too: it fails.
+    Refuse,
+    /// They are deleted, and gone before the chart goes.
+    Delete,
 }
 
 /// `reinstall_below`.

@@ -17,6 +17,10 @@ pub struct Scope {
     pub env: BTreeMap<String, String>,
     /// What the commands among `values_files` printed.
     pub documents: BTreeMap<DataCommand, serde_json::Value>,
+    /// Whether the chart's release is installed (a revision is `deployed`): which of its
+    /// `values_if_installed` and `values_if_absent` count. Different for each chart; without a
+    /// cluster no release is.
+    pub installed: bool,
     /// What was read from the cluster. Different for each chart.
     pub late: BTreeMap<Late, Resolved>,
 }

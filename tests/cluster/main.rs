@@ -21,6 +21,7 @@ macro_rules! tests {
 
 mod changes;
 mod commands;
+mod community;
 mod crds;
 #[path = "../it/sources/docker_registry.rs"]
 #[expect(
@@ -128,6 +129,7 @@ fn main() -> ExitCode {
         pairs::TESTS,
         signals::TESTS,
         commands::TESTS,
+        community::TESTS,
         seed::TESTS,
         proof::TESTS,
         sources::TESTS,

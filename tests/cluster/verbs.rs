@@ -445,5 +445,5 @@ retry = {{ attempts = 12, delay = "1s" }}
         );
         assert_eq!(note(), text, "{up}");
     }
-    lab.has_releases(&["config 3 deployed", "reader 3 deployed"]);
+    lab.has_releases(&["config 2 deployed", "reader 1 deployed"]);
 }

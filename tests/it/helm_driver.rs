@@ -9,8 +9,8 @@ use std::{collections::BTreeMap, ffi::OsString, time::Duration};
 use stackctl::{
     event::Stream,
     helm::{
-        Call, Helm, HelmError, Imagined, Rollback, Surroundings, Uninstall, Upgrade, Upgraded,
-        WaitMode,
+        ApplyMode, Call, Helm, HelmError, Imagined, Rollback, Surroundings, Uninstall, Upgrade,
+        Upgraded, WaitMode,
     },
     name::{Namespace, ReleaseId, ReleaseName},
     secret::Secret,
@@ -52,7 +52,10 @@ fn upgrade() -> Upgrade {
         history_max: 5,
         labels: BTreeMap::new(),
         is_first: false,
-        force_replace: false,
+        mode: ApplyMode::Auto,
+        take_ownership: false,
+        skip_schema_validation: false,
+        post_renderer: None,
     }
 }
 

@@ -8,8 +8,8 @@ use super::{
     objects::{Live, is_gone, listed, refs},
 };
 use crate::{
-    cluster::{Deletion, ObjectRef, Propagation},
-    lifecycle::ready,
+    cluster::{Deletion, Propagation},
+    lifecycle::{live::finalizers, ready},
     stack::{self, ErrorClass, Verb},
 };
 
@@ -81,20 +81,9 @@ fn crashes(pod: &Value, min_restarts: u32) -> bool {
 async fn holders(at: &Attempt<'_>, live: &[Live]) -> Vec<String> {
     let mut lines = Vec::new();
     for one in live {
-        let object: &ObjectRef = &one.object;
-        let Ok(Some(found)) = at.cx.run.cluster.get(object).await else {
-            continue;
-        };
-        let finalizers: Vec<&str> = found["metadata"]["finalizers"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter_map(Value::as_str)
-            .collect();
-        if !finalizers.is_empty() {
+        if let Some(finalizers) = finalizers(at.cx, &one.object).await {
             lines.push(format!(
-                "{one} waits for whoever clears its finalizers: {}",
-                finalizers.join(", ")
+                "{one} waits for whoever clears its finalizers: {finalizers}"
             ));
         }
     }

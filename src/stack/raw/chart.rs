@@ -9,13 +9,16 @@ use crate::stack::{
         node::{Node, Table, Value},
         origin::{Located, Origin, Text},
     },
-    model::{CrdPolicy, Intent, RollbackOnFailure, Unlock, Wait},
+    model::{
+        Apply, ApplyMode, CrdPolicy, Intent, LiveObjects, OnLiveObjects, RollbackOnFailure, Unlock,
+        Wait,
+    },
     raw::{
         RawRetry,
-        data::{RawValuesFile, read_values_files},
+        data::{RawCommand, RawValuesFile, read_values_files},
         history_max, one_or_more, read_retry,
         reader::{self, Reader, table, wrong},
-        steps::{RawSteps, read_steps},
+        steps::{RawSteps, command, read_steps},
     },
 };
 
@@ -40,6 +43,7 @@ pub(crate) struct RawChart<'a> {
     pub(crate) protected: bool,
     pub(crate) values: Option<&'a Node>,
     pub(crate) values_files: Vec<RawValuesFile<'a>>,
+    pub(crate) values_if: Vec<(bool, &'a Node)>,
     pub(crate) values_yaml: Vec<Text<'a>>,
     pub(crate) set: Vec<(Text<'a>, &'a Node)>,
     pub(crate) unset: Vec<Text<'a>>,
@@ -49,7 +53,10 @@ pub(crate) struct RawChart<'a> {
     pub(crate) wait: Wait,
     pub(crate) rollback_on_failure: RollbackOnFailure,
     pub(crate) skip_unchanged: Option<bool>,
-    pub(crate) force_replace: bool,
+    pub(crate) skip_if_installed: bool,
+    pub(crate) post_renderer: Option<RawCommand<'a>>,
+    pub(crate) on_live_objects: LiveObjects,
+    pub(crate) apply: Apply,
     pub(crate) unlock: Unlock,
     pub(crate) unlock_after: Option<Duration>,
     pub(crate) crds: CrdPolicy,
@@ -122,7 +129,11 @@ pub(crate) fn read<'a>(
         enabled: chart.flag("enabled", f).unwrap_or(true),
         labels: chart.text_table("labels", f).unwrap_or_default(),
         protected: chart.flag("protected", f).unwrap_or_default(),
-        values: read_values(&mut chart, f),
+        values: read_values(&mut chart, "values", f),
+        values_if: [(true, "values_if_installed"), (false, "values_if_absent")]
+            .into_iter()
+            .filter_map(|(installed, key)| Some((installed, read_values(&mut chart, key, f)?)))
+            .collect(),
         values_files: read_values_files(&mut chart, f),
         values_yaml: chart
             .node("values_yaml")
@@ -139,7 +150,16 @@ pub(crate) fn read<'a>(
         wait: read_wait(&mut chart, f),
         rollback_on_failure: rollback,
         skip_unchanged: chart.flag("skip_unchanged", f),
-        force_replace: chart.flag("force_replace", f).unwrap_or_default(),
+        skip_if_installed: chart.flag("skip_if_installed", f).unwrap_or_default(),
+        post_renderer: chart.node("post_renderer").and_then(|node| {
+            Some(RawCommand {
+                words: command(node, "post_renderer", f)?,
+                timeout: None,
+                origin: node.origin,
+            })
+        }),
+        on_live_objects: read_live_objects(&mut chart, f),
+        apply: read_apply(&mut chart, name.origin, f),
         unlock: chart.word("unlock", &unlocks, f).unwrap_or_default(),
         unlock_after: chart.duration("unlock_after", f),
         crds: chart.word("crds", &policies, f).unwrap_or_default(),
@@ -154,6 +174,70 @@ pub(crate) fn read<'a>(
     raw
 }
 
+/// `on_live_objects`: a word, or a table.
+fn read_live_objects(chart: &mut Reader<'_>, f: &mut Findings) -> LiveObjects {
+    const KEY: &str = "on_live_objects";
+    let words = [
+        ("ignore", OnLiveObjects::Ignore),
+        ("refuse", OnLiveObjects::Refuse),
+        ("delete", OnLiveObjects::Delete),
+    ];
+    let Some(node) = chart.node(KEY) else {
+        return LiveObjects::default();
+    };
+    let Some(table) = node.as_table() else {
+        let said = reader::text(node, KEY, f);
+        let policy = said.and_then(|said| reader::word(said, KEY, &words, f));
+        return LiveObjects {
+            policy: policy.unwrap_or_default(),
+            crds: Vec::new(),
+        };
+    };
+    let mut live = Reader::new("`on_live_objects`", table);
+    let policy = live.word("policy", &words, f).unwrap_or_default();
+    let crds = live.texts("crds", f).unwrap_or_default();
+    live.finish(f);
+    LiveObjects {
+        policy,
+        crds: crds.into_iter().map(|one| one.value.to_owned()).collect(),
+    }
+}
+
+/// `force_replace`, `server_side`, `force_conflicts`, `take_ownership`, `skip_schema_validation`.
+fn read_apply(chart: &mut Reader<'_>, whole: Origin, f: &mut Findings) -> Apply {
+    let replace = chart.flag("force_replace", f).unwrap_or_default();
+    let server_side = chart.flag("server_side", f);
+    let force_conflicts = chart.flag("force_conflicts", f).unwrap_or_default();
+    let mut at = |key: &str, message: &str, reason: &str| {
+        f.add(Finding::error(message).at(chart.origin_or(key, whole), reason));
+    };
+    if force_conflicts && server_side == Some(false) {
+        at(
+            "force_conflicts",
+            "`force_conflicts` goes with `server_side = true`",
+            "from the client's side there are no conflicts",
+        );
+    }
+    if replace && (force_conflicts || server_side == Some(true)) {
+        at(
+            "force_replace",
+            "`force_replace` cannot be done server-side",
+            "Helm replaces from the client's side only",
+        );
+    }
+    let mode = match server_side {
+        _ if replace => ApplyMode::Replace,
+        None if !force_conflicts => ApplyMode::Auto,
+        Some(false) => ApplyMode::ClientSide,
+        Some(true) | None => ApplyMode::ServerSide { force_conflicts },
+    };
+    Apply {
+        mode,
+        take_ownership: chart.flag("take_ownership", f).unwrap_or_default(),
+        skip_schema_validation: chart.flag("skip_schema_validation", f).unwrap_or_default(),
+    }
+}
+
 fn read_late(chart: &mut Reader<'_>, f: &mut Findings) -> Option<Origin> {
     let said = chart.text("fetch", f)?;
     let words = [("early", false), ("late", true)];
@@ -161,9 +245,13 @@ fn read_late(chart: &mut Reader<'_>, f: &mut Findings) -> Option<Origin> {
     late.then_some(said.origin)
 }
 
-fn read_values<'a>(chart: &mut Reader<'a>, f: &mut Findings) -> Option<&'a Node> {
-    let node = chart.node("values")?;
-    table(node, "values", f)?;
+fn read_values<'a>(
+    chart: &mut Reader<'a>,
+    key: &'static str,
+    f: &mut Findings,
+) -> Option<&'a Node> {
+    let node = chart.node(key)?;
+    table(node, key, f)?;
     Some(node)
 }
 

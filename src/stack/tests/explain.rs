@@ -67,6 +67,7 @@ fn explained(root: &TempDir, environment: Option<&str>) -> Explained {
             .commands()
             .map(|said| (said.command.clone(), json!({"key": "s3cr3t", "n": 1})))
             .collect(),
+        installed: false,
         late: BTreeMap::new(),
     };
     let explained = values.explain(&scope, stack.environment.as_ref());

@@ -25,6 +25,12 @@ fn each_wrong_chart_key_says_why() {
         "atomic = true\nrollback_on_failure = \"never\"",
         r#"unlock = "allways""#,
         "unlock_after = 0",
+        "force_conflicts = true\nserver_side = false",
+        "force_replace = true\nserver_side = true",
+        r#"on_live_objects = "keep""#,
+        r#"on_live_objects = { policy = "delete", kinds = [] }"#,
+        "values_if_absent = 3",
+        "deadline = \"1s\"",
         r#"reinstall_below = "1.2""#,
         "reinstall_below = { accept_data_loss = true }",
         "history_max = -1",
@@ -97,6 +103,20 @@ fn each_wrong_chart_key_says_why() {
       error: `allways` is not a value of `unlock` / unlock = "allways" / ^^^^^^^^^ expected one of `never`, `stale` and `always` / help: did you mean `always`?
     unlock_after = 0
       error: `unlock_after` is not valid / unlock_after = 0 / ^ a duration must be longer than nothing
+    force_conflicts = true
+    server_side = false
+      error: `force_conflicts` goes with `server_side = true` / force_conflicts = true / ^^^^ from the client's side there are no conflicts
+    force_replace = true
+    server_side = true
+      error: `force_replace` cannot be done server-side / force_replace = true / ^^^^ Helm replaces from the client's side only
+    on_live_objects = "keep"
+      error: `keep` is not a value of `on_live_objects` / on_live_objects = "keep" / ^^^^^^ expected one of `ignore`, `refuse` and `delete`
+    on_live_objects = { policy = "delete", kinds = [] }
+      error: unknown key `kinds` / on_live_objects = { policy = "delete", kinds = [] } / ^^^^^ not a key of `on_live_objects`
+    values_if_absent = 3
+      error: `values_if_absent`: expected a table, found an integer / values_if_absent = 3 / ^
+    deadline = "1s"
+      warning: `deadline` is shorter than `timeout` / deadline = "1s" / ^^^^ no operation of the chart can take as long as `timeout` says
     reinstall_below = "1.2"
       error: `1.2` is not a version / reinstall_below = "1.2" / ^^^^^ expected a version such as `1.2.3`: unexpected end of input while parsing minor version number
     reinstall_below = { accept_data_loss = true }

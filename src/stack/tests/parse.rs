@@ -6,8 +6,8 @@ use super::*;
 use crate::{
     name::Milestone,
     stack::{
-        ChartSource, CrdPolicy, FailurePolicy, Intent, Overrides, Reference, RollbackOnFailure,
-        Schedule, Unlock, Wait,
+        Apply, ApplyMode, ChartSource, CrdPolicy, FailurePolicy, Intent, Overrides, Reference,
+        RollbackOnFailure, Schedule, Unlock, Wait,
     },
 };
 
@@ -150,6 +150,21 @@ fn the_design_s_example_is_read() {
 }
 
 #[test]
+fn what_helm_is_told_of_applying_is_one_thing() {
+    let mode = |keys: &str| {
+        let text =
+            format!("[stack]\nname = \"demo\"\n[charts.web]\nchart = \"./charts/web\"\n{keys}\n");
+        sound(&text).charts["web"].apply.mode
+    };
+    let server = |force_conflicts| ApplyMode::ServerSide { force_conflicts };
+    assert_eq!(mode(""), ApplyMode::Auto);
+    assert_eq!(mode("force_replace = true"), ApplyMode::Replace);
+    assert_eq!(mode("server_side = false"), ApplyMode::ClientSide);
+    assert_eq!(mode("server_side = true"), server(false));
+    assert_eq!(mode("force_conflicts = true"), server(true));
+}
+
+#[test]
 fn what_is_not_said_has_its_default() {
     let stack = sound("[stack]\nname = \"demo\"\n[charts.web]\nchart = \"./charts/web\"\n");
     assert_eq!(stack.state_namespace.as_str(), "default");
@@ -170,7 +185,7 @@ fn what_is_not_said_has_its_default() {
         web.source,
         ChartSource::Folder(stack.root.join("charts/web"))
     );
-    assert!(web.needs.is_empty() && !web.protected && !web.force_replace);
+    assert!(web.needs.is_empty() && !web.protected && web.apply == Apply::default());
 }
 
 #[test]

@@ -113,6 +113,8 @@ pub(crate) fn chart(
         .reinstall_below
         .as_ref()
         .and_then(|said| reinstall_below(said, known, f));
+    let post_renderer = raw.post_renderer.as_ref();
+    let post_renderer = post_renderer.and_then(|said| known.command(said, f));
     let mut reading = reading(parts, timeout);
     let steps = Steps {
         pre,
@@ -145,7 +147,10 @@ pub(crate) fn chart(
         wait: raw.wait,
         rollback_on_failure: raw.rollback_on_failure,
         skip_unchanged: raw.skip_unchanged,
-        force_replace: raw.force_replace,
+        skip_if_installed: raw.skip_if_installed,
+        post_renderer,
+        on_live_objects: raw.on_live_objects.clone(),
+        apply: raw.apply,
         unlock: raw.unlock,
         unlock_after: raw.unlock_after.unwrap_or(UNLOCK_AFTER),
         crds: raw.crds,
@@ -227,6 +232,10 @@ fn values(raw: &RawChart<'_>, parts: &mut Parts<'_>, f: &mut Findings) -> Values
     if let Some(node) = &raw.values {
         let layer = tree::of_toml(node, known, f);
         values.layers.push(ValuesLayer::Merge(Layer::Values, layer));
+    }
+    for (installed, node) in &raw.values_if {
+        let layer = tree::of_toml(node, known, f);
+        values.layers.push(ValuesLayer::If(*installed, layer));
     }
     let mut set: Vec<ValuePath> = Vec::new();
     for &(said, node) in &raw.set {

@@ -98,6 +98,15 @@ impl<'a> Composer<'a> {
             ValuesLayer::Command(said) => document.merge(self.output(said, index)?),
             ValuesLayer::File(file) => document.merge(self.file(file)?),
             ValuesLayer::Merge(layer, tree) => document.merge(self.expand(tree, *layer)?),
+            ValuesLayer::If(installed, tree) => {
+                let layer = match installed {
+                    true => Layer::ValuesIfInstalled,
+                    false => Layer::ValuesIfAbsent,
+                };
+                if *installed == self.scope.installed {
+                    document.merge(self.expand(tree, layer)?);
+                }
+            }
             ValuesLayer::Edit(Edit { layer, path, value }) => {
                 let value = self.expand(value, *layer)?;
                 self.apply(document, path, value)?;

@@ -273,6 +273,8 @@ impl Layer {
             Self::ValuesFiles => "values_files",
             Self::ValuesYaml => "values_yaml",
             Self::Values => "values",
+            Self::ValuesIfInstalled => "values_if_installed",
+            Self::ValuesIfAbsent => "values_if_absent",
             Self::Set => "set",
             Self::Unset => "unset",
             Self::CommandLineValues => "--values",

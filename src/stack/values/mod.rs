@@ -133,13 +133,21 @@ impl Values {
         })
     }
 
+    /// Whether they depend on [`Scope::installed`].
+    pub fn are_conditional(&self) -> bool {
+        let mut layers = self.layers.iter();
+        layers.any(|layer| matches!(layer, ValuesLayer::If(..)))
+    }
+
     /// Every text that may refer to something.
     pub(crate) fn templates(&self) -> impl Iterator<Item = &Template> {
         self.layers.iter().flat_map(|layer| {
             let mut found = Vec::new();
             match layer {
                 ValuesLayer::Command(_) | ValuesLayer::File(_) => {}
-                ValuesLayer::Merge(_, tree) => tree.templates(&mut found),
+                ValuesLayer::Merge(_, tree) | ValuesLayer::If(_, tree) => {
+                    tree.templates(&mut found);
+                }
                 ValuesLayer::Edit(edit) => edit.value.templates(&mut found),
             }
             found

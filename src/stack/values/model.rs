@@ -34,6 +34,8 @@ pub enum ValuesLayer {
     File(PathBuf),
     /// A tree, merged over what is there as Helm merges: tables deep, everything else replaced.
     Merge(Layer, TemplatedValue),
+    /// A tree that counts if the release is installed, or if it is not.
+    If(bool, TemplatedValue),
     /// One change at one path.
     Edit(Edit),
 }
@@ -49,6 +51,10 @@ pub enum Layer {
     ValuesYaml,
     /// `values`.
     Values,
+    /// `values_if_installed`.
+    ValuesIfInstalled,
+    /// `values_if_absent`.
+    ValuesIfAbsent,
     /// `set`.
     Set,
     /// `unset`.
