@@ -64,10 +64,16 @@ impl fmt::Display for Digest {
 /// A digest in the making.
 pub struct Hasher(Context);
 
+impl Default for Hasher {
+    fn default() -> Self {
+        Self(Context::new(&SHA256))
+    }
+}
+
 impl Hasher {
     /// Of nothing so far.
     pub fn new() -> Self {
-        Self(Context::new(&SHA256))
+        Self::default()
     }
 
     /// Adds bytes.

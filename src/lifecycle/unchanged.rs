@@ -39,9 +39,10 @@ impl Setting {
         let asks = |chart: &chart::Chart| chart.asked_apis != chart::AskedApis::default();
         Ok(Self {
             kubernetes: format!("{}.{}", version.major, version.minor),
-            served: match charts.any(asks) {
-                true => Some(cluster.served().await?),
-                false => None,
+            served: if charts.any(asks) {
+                Some(cluster.served().await?)
+            } else {
+                None
             },
         })
     }
