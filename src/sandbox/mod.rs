@@ -11,8 +11,24 @@
 //! the certificate and the token. Uses no other module of ours; only `run` and `cli` use it.
 //!
 //! It does what Helm 3, Helm 4, kubectl and stackctl send, and refuses the rest with a line in its
-//! log (`log` in its folder). Not modelled: roles, admission webhooks, quotas, networking,
-//! scheduling, most defaults; no container ever runs.
+//! log (`log` in its folder).
+//!
+//! # What a cluster does otherwise
+//!
+//! - Roles, admission webhooks, quotas, networking and scheduling are not modelled: whoever has
+//!   the token may do everything, every pod fits, Services have addresses that nobody answers on.
+//! - No container ever runs: no logs, no exec, no probes. Pods are ready after what their
+//!   annotations, or [`Options::ready_after`], say.
+//! - Protobuf is understood of Secrets, ConfigMaps, Namespaces and `DeleteOptions`, which is what
+//!   Helm sends. `kubectl create deployment` and its like send other kinds so and get 415; from
+//!   files (`kubectl create -f`, `apply`) they are JSON.
+//! - Defaults are filled in where Helm, kubectl or controllers look at them, not everywhere.
+//! - The namespace `default` has no Service `kubernetes`; there is one node, and neither
+//!   `EndpointSlices` nor ControllerRevisions are made; CronJobs start nothing.
+//! - A CRD's versions are converted by their `apiVersion` alone; conversion webhooks are not asked.
+//!
+//! `tests/cluster` runs against it with `STACKCTL_TARGET=sandbox`; `NOT_IN_THE_SANDBOX` there names
+//! the tests that it cannot pass, each with its reason.
 
 mod controllers;
 mod folder;

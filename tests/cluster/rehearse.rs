@@ -30,6 +30,7 @@ tests![
     rehearsed_readiness_takes_its_time,
     kubectl_works_on_a_served_sandbox,
     an_object_of_any_version_can_wait_for_its_dependents,
+    a_doctor_tells_everything_that_would_stop_a_run,
     a_sandbox_forgets_only_when_told,
 ];
 
@@ -552,6 +553,32 @@ fn an_object_of_any_version_can_wait_for_its_dependents() {
     ]);
     let left = served.does(&["get", "cm", "below", "--ignore-not-found"]);
     assert_eq!(left, "");
+}
+
+fn a_doctor_tells_everything_that_would_stop_a_run() {
+    let it = Rehearsal::new("doctor", Helm::Four);
+    let stack = |values: &str| {
+        let chart = "chart = \"./charts/app\"\n";
+        it.lab.stack(&format!(
+            "[charts.web]\n{chart}[charts.api]\n{chart}values = {{ {values} }}\n"
+        ));
+    };
+    let doctor = ["doctor", "--sandbox"];
+    stack("");
+    it.run(&doctor).exits(0).says(&[
+        "is helm 4.",
+        "sandbox at https://127.0.0.1:",
+        "2 to install",
+        "nothing is known that would stop it",
+    ]);
+    assert_eq!(it.status(), [""; 0], "it only looks");
+    // Helm cannot render it.
+    stack("hook = \"x\"");
+    it.run(&doctor).exits(1).says(&["failed  run      api: "]);
+    let nowhere = [("HELM_BINARY", "/nowhere/helm")];
+    let run = it.lab.stackctl_with(&nowhere, &doctor);
+    run.exits(1)
+        .says(&["failed  helm", "/nowhere/helm", "ok      cluster"]);
 }
 
 fn a_sandbox_forgets_only_when_told() {
