@@ -20,6 +20,7 @@ macro_rules! tests {
 }
 
 mod changes;
+mod chaos;
 mod commands;
 mod crds;
 #[path = "../it/sources/docker_registry.rs"]
@@ -30,6 +31,7 @@ mod crds;
 mod docker_registry;
 mod environments;
 mod failures;
+mod faults;
 mod interrupts;
 mod late;
 mod locks;
@@ -39,6 +41,7 @@ mod pairs;
 mod patches;
 mod platform;
 mod proof;
+mod proxy;
 mod quickstart;
 mod recovery;
 mod registry;
@@ -99,6 +102,8 @@ fn main() -> ExitCode {
         locks::TESTS,
         pairs::TESTS,
         signals::TESTS,
+        chaos::TESTS,
+        faults::TESTS,
         commands::TESTS,
         seed::TESTS,
         proof::TESTS,
