@@ -11,7 +11,7 @@ use std::{future::Future, time::Duration};
 use jiff::Timestamp;
 
 use super::{
-    Context, StepError,
+    Context, Intents, StepError,
     ready::{FAILED, Limit},
     remove,
     words::in_words,
@@ -23,7 +23,7 @@ use crate::{
     name::ReleaseStatus,
     plan::remedy,
     process::mark,
-    release::{Payload, Record, Revision, StoreError},
+    release::{Payload, Record, Releases, Revision, StoreError},
     stack::Unlock,
 };
 
@@ -382,4 +382,25 @@ async fn settle(cx: &Context<'_>) -> Result<(), StepError> {
             .await?;
     }
     intents.clear(release).await
+}
+
+/// Forgets what earlier runs announced and what has ended since: their helm was quicker than their
+/// death, and nothing was left to do for this run. To be called before [`Intents::close`].
+///
+/// Whatever cannot be read stays announced.
+pub async fn forget_ended(intents: &Intents, releases: &Releases) {
+    for (release, intent) in intents.of_others() {
+        let ended = async {
+            let history = releases.history(&release).await?;
+            let newest = history.last().map(|revision| newest(revision, None));
+            let verdict = judge(newest.as_ref(), Some(&intent), Timestamp::now(), is_gone);
+            if verdict == Verdict::Free {
+                intents.clear(&release).await?;
+            }
+            Ok::<_, StepError>(())
+        };
+        if let Err(error) = ended.await {
+            tracing::debug!(%release, %error, "its operation stays announced");
+        }
+    }
 }

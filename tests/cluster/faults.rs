@@ -19,15 +19,15 @@ use crate::{
 };
 
 tests![
-    an_api_server_that_refuses_for_a_moment_stops_nobody_for_good,
-    too_many_requests_are_waited_for,
-    an_api_server_in_trouble_stops_nobody_for_good,
-    an_api_server_that_hangs_for_a_moment_stops_nobody_for_good,
-    a_request_that_is_never_answered_ends_with_its_charts_deadline,
-    a_write_whose_answer_is_lost_is_not_done_twice,
-    a_slow_api_server_only_takes_longer,
-    cut_watches_go_on,
-    what_cannot_be_read_is_neither_ready_nor_gone,
+    despite_faults_an_api_server_that_refuses_for_a_moment_stops_nobody_for_good,
+    despite_faults_too_many_requests_are_waited_for,
+    despite_faults_an_api_server_in_trouble_stops_nobody_for_good,
+    despite_faults_an_api_server_that_hangs_for_a_moment_stops_nobody_for_good,
+    despite_faults_a_request_that_is_never_answered_ends_with_its_charts_deadline,
+    despite_faults_a_write_whose_answer_is_lost_is_not_done_twice,
+    despite_faults_a_slow_api_server_only_takes_longer,
+    despite_faults_cut_watches_go_on,
+    despite_faults_what_cannot_be_read_is_neither_ready_nor_gone,
 ];
 
 /// A hook, a workload that is waited for, and a validation.
@@ -132,7 +132,7 @@ fn burst(length: usize, fate: Fate) -> Box<dyn Fn(&Seen) -> Fate + Send + Sync> 
     })
 }
 
-fn an_api_server_that_refuses_for_a_moment_stops_nobody_for_good() {
+fn despite_faults_an_api_server_that_refuses_for_a_moment_stops_nobody_for_good() {
     at_some_writes("refused", false, |proxy| {
         let outage = proxy.outage(Duration::from_secs(3));
         let began = AtomicBool::new(false);
@@ -146,20 +146,20 @@ fn an_api_server_that_refuses_for_a_moment_stops_nobody_for_good() {
     });
 }
 
-fn too_many_requests_are_waited_for() {
+fn despite_faults_too_many_requests_are_waited_for() {
     at_some_writes("fault-429", true, |_| burst(4, Fate::Refused(429)));
 }
 
-fn an_api_server_in_trouble_stops_nobody_for_good() {
+fn despite_faults_an_api_server_in_trouble_stops_nobody_for_good() {
     at_some_writes("fault-500", false, |_| burst(6, Fate::Refused(500)));
 }
 
-fn an_api_server_that_hangs_for_a_moment_stops_nobody_for_good() {
+fn despite_faults_an_api_server_that_hangs_for_a_moment_stops_nobody_for_good() {
     let late = Fate::Late(Duration::from_secs(5));
     at_some_writes("fault-hang", false, move |_| burst(2, late));
 }
 
-fn a_request_that_is_never_answered_ends_with_its_charts_deadline() {
+fn despite_faults_a_request_that_is_never_answered_ends_with_its_charts_deadline() {
     let lab = Lab::new("fault-silent");
     lab.stack(
         "[charts.web]\nchart = \"./charts/app\"\nvalues = { kind = \"none\" }\ntimeout = \"15s\"\n",
@@ -185,11 +185,11 @@ fn a_request_that_is_never_answered_ends_with_its_charts_deadline() {
     lab.has_releases(&[]);
 }
 
-fn a_write_whose_answer_is_lost_is_not_done_twice() {
+fn despite_faults_a_write_whose_answer_is_lost_is_not_done_twice() {
     at_some_writes("fault-lost", false, |_| burst(1, Fate::Lost));
 }
 
-fn a_slow_api_server_only_takes_longer() {
+fn despite_faults_a_slow_api_server_only_takes_longer() {
     let lab = Lab::new("fault-slow");
     lab.stack(
         "[charts.web]\nchart = \"./charts/app\"\nvalues = { kind = \"none\" }\ntimeout = \"150s\"\n",
@@ -202,7 +202,7 @@ fn a_slow_api_server_only_takes_longer() {
     lab.has_releases(&[]);
 }
 
-fn cut_watches_go_on() {
+fn despite_faults_cut_watches_go_on() {
     let lab = Lab::new("fault-watches");
     lab.stack(
         "[charts.web]\nchart = \"./charts/app\"\nvalues = { readyAfter = \"4s\", deleteAfter = \"3s\" }\n",
@@ -227,7 +227,7 @@ fn cut_watches_go_on() {
     lab.has_releases(&[]);
 }
 
-fn what_cannot_be_read_is_neither_ready_nor_gone() {
+fn despite_faults_what_cannot_be_read_is_neither_ready_nor_gone() {
     let lab = Lab::new("fault-blind");
     lab.stack("[charts.web]\nchart = \"./charts/app\"\ntimeout = \"20s\"\n");
     let proxy = Proxy::of(lab.target());

@@ -120,7 +120,7 @@ impl Proxy {
             kubeconfig,
             shared,
             line,
-            runtime: runtime,
+            runtime,
             _dir: dir,
         }
     }
