@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     cluster::ClusterError,
-    helm::{self, Aftermath, HelmError},
+    helm::{self, HelmError},
     lock::{Intent, Newest, Operation, Verdict, is_unfinished, judge},
     name::ReleaseStatus,
     plan::remedy,
@@ -342,8 +342,8 @@ pub(super) async fn announced<T>(
             intents.clear_soon(release);
             Ok(())
         }
-        Err(error) if may_be_unfinished(error.aftermath) => settle(cx).await,
-        _ => intents.clear(release).await,
+        // Whatever it said: if the API server was away, it could not close its record either.
+        Err(_) => settle(cx).await,
     };
     if let Err(error) = settled {
         // The next run finds it announced by one that is gone.
@@ -352,13 +352,6 @@ pub(super) async fn announced<T>(
         ));
     }
     Ok(result)
-}
-
-fn may_be_unfinished(aftermath: Aftermath) -> bool {
-    matches!(
-        aftermath,
-        Aftermath::Unknown | Aftermath::Pending | Aftermath::RollbackFailed
-    )
 }
 
 /// Our own helm has ended: a record that it left open is closed. A half-done uninstall stays as it
