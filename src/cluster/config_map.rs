@@ -50,7 +50,7 @@ impl Cluster {
         let operation = format!("POST ConfigMap/{name}");
         let request =
             collection(namespace).create(&PostParams::default(), body.to_string().into_bytes());
-        self.gate().write::<Value>(&operation, request).await?;
+        self.gate().idempotent::<Value>(&operation, request).await?;
         Ok(())
     }
 
@@ -66,7 +66,7 @@ impl Cluster {
         let operation = format!("PATCH ConfigMap/{name}");
         let patch = Patch::Merge(json!({ "data": { key: value } }));
         let request = collection(namespace).patch(name, &PatchParams::default(), &patch);
-        self.gate().write::<Value>(&operation, request).await?;
+        self.gate().idempotent::<Value>(&operation, request).await?;
         Ok(())
     }
 
@@ -84,7 +84,7 @@ impl Cluster {
             uid: None,
         });
         let request = collection(namespace).delete(name, &params);
-        absent_as_none(self.gate().write::<Value>(&operation, request).await)?;
+        absent_as_none(self.gate().idempotent::<Value>(&operation, request).await)?;
         Ok(())
     }
 }

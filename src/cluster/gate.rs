@@ -3,8 +3,8 @@
 //! The client library's own defaults would wait for ever for a server that hangs, and silently
 //! repeat any request, writes included, up to 15 times. Here a read is repeated while the server is
 //! out of reach or in trouble, a write only when the server says that it did not look at it (429),
-//! and none ever takes longer than the deadline. Server-side apply stands in between: the same
-//! twice is the same once, so it is repeated as a read is, and when it lost a race, too.
+//! and none ever takes longer than the deadline. Writes that are the same once or twice stand in
+//! between: they are repeated as a read is, and a server-side apply also when it lost a race.
 
 use std::{fmt, future::Future, time::Duration};
 
@@ -39,6 +39,9 @@ pub(super) type EventStream = BoxStream<'static, Result<WatchEvent<Value>, Clust
 pub(super) enum Effect {
     /// Reads, and questions that happen to be POSTs.
     Read,
+    /// Leaves the same behind once or twice, and says so the second time: sets keys that are ours,
+    /// makes an object of a given name, deletes one as it was seen.
+    Idempotent,
     /// Server-side apply with force: says how an object is to be, whatever it is.
     Apply,
     /// Changes something.
@@ -85,6 +88,16 @@ impl Gate {
         request: Result<Request, kube::core::request::Error>,
     ) -> Result<T, ClusterError> {
         self.send(operation, Effect::Write, request).await
+    }
+
+    /// Sends a write that leaves the same behind once or twice, and parses the answer. Of two that
+    /// were sent the second one may find that it is done: a conflict, or nothing to delete.
+    pub(super) async fn idempotent<T: DeserializeOwned>(
+        &self,
+        operation: &str,
+        request: Result<Request, kube::core::request::Error>,
+    ) -> Result<T, ClusterError> {
+        self.send(operation, Effect::Idempotent, request).await
     }
 
     /// Sends a server-side apply, which must be with force, and parses the answer.
@@ -251,6 +264,20 @@ mod tests {
         });
         gate.write::<Value>("POST", get("/x")).await.unwrap();
         assert_eq!(script.count(), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_write_that_is_the_same_twice_is_repeated_but_not_when_it_is_done() {
+        let (gate, script) = Script::gate(|nth, _| match nth {
+            0 => Answer::Refused,
+            1 => Answer::status(500, "who knows"),
+            _ => Answer::reason(409, "exists", "AlreadyExists"),
+        });
+        let error = gate.idempotent::<Value>("POST", get("/x")).await;
+        let error = error.unwrap_err();
+        let done = matches!(error, ClusterError::Conflict { exists: true, .. });
+        assert!(done, "{error}");
+        assert_eq!(script.count(), 3);
     }
 
     #[tokio::test(start_paused = true)]

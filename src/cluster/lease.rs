@@ -56,7 +56,7 @@ impl Cluster {
         let operation = format!("POST Lease/{name}");
         let body = to_json(name, lease).to_string().into_bytes();
         let request = collection(namespace).create(&PostParams::default(), body);
-        let value = self.gate().write::<Value>(&operation, request).await?;
+        let value = self.gate().idempotent::<Value>(&operation, request).await?;
         Ok(from_json(&value))
     }
 
@@ -95,7 +95,7 @@ impl Cluster {
             uid: None,
         });
         let request = collection(namespace).delete(name, &params);
-        absent_as_none(self.gate().write::<Value>(&operation, request).await)?;
+        absent_as_none(self.gate().idempotent::<Value>(&operation, request).await)?;
         Ok(())
     }
 }

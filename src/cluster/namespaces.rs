@@ -125,7 +125,7 @@ impl Cluster {
             &PatchParams::default(),
             &Patch::Merge(patch),
         );
-        self.gate().write::<Value>(&operation, request).await?;
+        self.gate().idempotent::<Value>(&operation, request).await?;
         Ok(Ensured::Updated)
     }
 
@@ -158,7 +158,7 @@ impl Cluster {
             resource_version: None,
         });
         let request = Request::new(URL).delete(namespace.as_str(), &params);
-        absent_as_none(self.gate().write::<Value>(&operation, request).await)?;
+        absent_as_none(self.gate().idempotent::<Value>(&operation, request).await)?;
         Ok(())
     }
 
@@ -186,7 +186,7 @@ impl Cluster {
         let operation = format!("POST Namespace/{namespace}");
         let request =
             Request::new(URL).create(&PostParams::default(), body.to_string().into_bytes());
-        self.gate().write::<Value>(&operation, request).await?;
+        self.gate().idempotent::<Value>(&operation, request).await?;
         Ok(())
     }
 }

@@ -181,6 +181,15 @@ impl Intents {
         Ok(())
     }
 
+    /// What earlier runs announced and this one did not come across.
+    pub(super) fn of_others(&self) -> Vec<(ReleaseId, Intent)> {
+        let known = lock(&self.0.known);
+        let others = known.iter().filter(|(_, intent)| intent.run != self.0.run);
+        others
+            .map(|(release, intent)| (release.clone(), intent.clone()))
+            .collect()
+    }
+
     /// The run is over: removes the ConfigMap unless it holds something. To be called before the
     /// lease is given back.
     pub async fn close(&self) {

@@ -75,5 +75,5 @@ pub use intents::{Holds, Intents, Place};
 pub use late::{FetchWatch, LateChart, LateCharts};
 pub use payload::Payload;
 pub use purge::Purge;
-pub use recover::{is_gone, newest};
+pub use recover::{forget_ended, is_gone, newest};
 pub use unchanged::{Setting, digests, observed, wanted};

@@ -11,19 +11,19 @@ use std::{future::Future, time::Duration};
 use jiff::Timestamp;
 
 use super::{
-    Context, StepError,
+    Context, Intents, StepError,
     ready::{FAILED, Limit},
     remove,
     words::in_words,
 };
 use crate::{
     cluster::ClusterError,
-    helm::{self, Aftermath, HelmError},
+    helm::{self, HelmError},
     lock::{Intent, Newest, Operation, Verdict, is_unfinished, judge},
     name::ReleaseStatus,
     plan::remedy,
     process::mark,
-    release::{Payload, Record, Revision, StoreError},
+    release::{Payload, Record, Releases, Revision, StoreError},
     stack::Unlock,
 };
 
@@ -342,8 +342,8 @@ pub(super) async fn announced<T>(
             intents.clear_soon(release);
             Ok(())
         }
-        Err(error) if may_be_unfinished(error.aftermath) => settle(cx).await,
-        _ => intents.clear(release).await,
+        // Whatever it said: if the API server was away, it could not close its record either.
+        Err(_) => settle(cx).await,
     };
     if let Err(error) = settled {
         // The next run finds it announced by one that is gone.
@@ -352,13 +352,6 @@ pub(super) async fn announced<T>(
         ));
     }
     Ok(result)
-}
-
-fn may_be_unfinished(aftermath: Aftermath) -> bool {
-    matches!(
-        aftermath,
-        Aftermath::Unknown | Aftermath::Pending | Aftermath::RollbackFailed
-    )
 }
 
 /// Our own helm has ended: a record that it left open is closed. A half-done uninstall stays as it
@@ -382,4 +375,25 @@ async fn settle(cx: &Context<'_>) -> Result<(), StepError> {
             .await?;
     }
     intents.clear(release).await
+}
+
+/// Forgets what earlier runs announced and what has ended since: their helm was quicker than their
+/// death, and nothing was left to do for this run. To be called before [`Intents::close`].
+///
+/// Whatever cannot be read stays announced.
+pub async fn forget_ended(intents: &Intents, releases: &Releases) {
+    for (release, intent) in intents.of_others() {
+        let ended = async {
+            let history = releases.history(&release).await?;
+            let newest = history.last().map(|revision| newest(revision, None));
+            let verdict = judge(newest.as_ref(), Some(&intent), Timestamp::now(), is_gone);
+            if verdict == Verdict::Free {
+                intents.clear(&release).await?;
+            }
+            Ok::<_, StepError>(())
+        };
+        if let Err(error) = ended.await {
+            tracing::debug!(%release, %error, "its operation stays announced");
+        }
+    }
 }

@@ -12,10 +12,11 @@ use super::{
 };
 use crate::{
     cluster::{ClusterError, Lease},
-    lifecycle::{Intents, Place},
+    lifecycle::{self, Intents, Place},
     lock::{Intent, lease_name, read_intents},
     name::{Direction, ReleaseId, RunId},
     process::mark,
+    release::Releases,
     shutdown::Trigger,
 };
 
@@ -30,8 +31,9 @@ pub(super) struct Taken {
 }
 
 impl Taken {
-    /// Gives it back.
-    pub(super) async fn release(self) {
+    /// Gives it back, and forgets what earlier runs announced on releases that they finished.
+    pub(super) async fn release(self, releases: &Releases) {
+        lifecycle::forget_ended(&self.intents, releases).await;
         self.intents.close().await;
         if let Some(lease) = self.lease {
             lease.release().await;

@@ -20,6 +20,7 @@ macro_rules! tests {
 }
 
 mod changes;
+mod chaos;
 mod commands;
 mod community;
 mod crds;
@@ -31,6 +32,7 @@ mod crds;
 mod docker_registry;
 mod environments;
 mod failures;
+mod faults;
 mod interrupts;
 mod late;
 mod locks;
@@ -40,6 +42,7 @@ mod pairs;
 mod patches;
 mod platform;
 mod proof;
+mod proxy;
 mod quickstart;
 mod recovery;
 mod registry;
@@ -128,6 +131,8 @@ fn main() -> ExitCode {
         locks::TESTS,
         pairs::TESTS,
         signals::TESTS,
+        chaos::TESTS,
+        faults::TESTS,
         commands::TESTS,
         community::TESTS,
         seed::TESTS,
