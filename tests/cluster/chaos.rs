@@ -220,7 +220,7 @@ fn chaos(lab: &Lab, points: usize) {
             .keys()
             .filter(|key| !expected.contains_key(*key))
             .collect();
-        assert!(more.is_empty(), "{what}: {more:?} after {again}");
+        assert!(more.is_empty(), "{what}: {more:?} after {killed}\n{again}");
         let state = lab.kubectl_in("default", &["get", "leases,configmaps", "-o", "name"]);
         let ours = format!("stackctl-{}", lab.namespace);
         assert!(
