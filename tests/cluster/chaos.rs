@@ -7,6 +7,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     env,
     fmt::Write as _,
+    time::Duration,
 };
 
 use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
@@ -15,7 +16,7 @@ use stackctl::event::{ChartOutcome, EventKind};
 
 use crate::{
     proxy::{Fate, Proxy, kill_stackctl},
-    support::{Lab, Run},
+    support::{Lab, Run, eventually},
     target::{Helm, Target},
 };
 
@@ -26,6 +27,9 @@ tests![
 
 /// Points without `STACKCTL_CHAOS`: one in each phase.
 const POINTS: usize = 3;
+
+/// How long deleted objects may take to be gone.
+const GOING: Duration = Duration::from_mins(2);
 
 /// What is killed at some point: a first install, a change of most charts, and the way down.
 const PHASES: [(&str, &[&str]); 3] = [
@@ -262,8 +266,26 @@ fn marks(lab: &Lab, charts: &BTreeSet<String>) -> BTreeMap<String, String> {
     charts.iter().map(mark).collect()
 }
 
-/// Objects as the stack's author sees them: without identities, times, versions and states.
+/// Objects as the stack's author sees them: without identities, times, versions and states. Those
+/// that Helm deleted before it was killed may take a moment to go: nobody is left who knows of
+/// them, and the garbage collector is slow with kinds that are new to it.
 fn objects(lab: &Lab) -> BTreeMap<String, Value> {
+    let mut found = Vec::new();
+    eventually("nothing is on its way out", GOING, || {
+        found = listed(lab);
+        let mut objects = found.iter();
+        objects.all(|object| object["metadata"]["deletionTimestamp"].is_null())
+    });
+    let named = |mut object: Value| {
+        let name = format!("{}/{}", object["kind"], object["metadata"]["name"]);
+        normalise(&mut object);
+        (name, object)
+    };
+    found.into_iter().map(named).collect()
+}
+
+/// The stack's objects, as they are.
+fn listed(lab: &Lab) -> Vec<Value> {
     let crd = format!("things.{}.example.com", lab.namespace);
     let mut lists = vec![lab.get(&["configmaps,deployments,jobs"])];
     if lab.kubectl(&["get", "crds", "-o", "name"]).contains(&crd) {
@@ -278,14 +300,7 @@ fn objects(lab: &Lab) -> BTreeMap<String, Value> {
     let items = lists
         .iter()
         .flat_map(|list| list["items"].as_array().expect("a list"));
-    let named = |item: &Value| {
-        let metadata = &item["metadata"];
-        let mut item = item.clone();
-        let name = format!("{}/{}", item["kind"], metadata["name"]);
-        normalise(&mut item);
-        (name, item)
-    };
-    items.map(named).collect()
+    items.cloned().collect()
 }
 
 /// Takes out what differs from run to run.

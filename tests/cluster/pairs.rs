@@ -62,7 +62,12 @@ fn of_two_runs_at_once_one_waits_or_is_refused() {
         let start = |lab: &Lab, command| {
             let patience = if waits { "150s" } else { "0" };
             let args = [command, "-y", "--lock-timeout", patience];
-            lab.start_with(&[("HELM_BINARY", &witness.helm)], &args)
+            // Each makes a revision, so that it shows who was there.
+            let anew: &[&str] = if command == "up" { &["--no-skip"] } else { &[] };
+            lab.start_with(
+                &[("HELM_BINARY", &witness.helm)],
+                &[&args[..], anew].concat(),
+            )
         };
         let mut one = start(&labs[0], first);
         if head_start > 0 {
