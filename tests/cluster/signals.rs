@@ -53,7 +53,7 @@ needs = ["db", "api"]
 /// How many points each kind of interruption is tried at.
 fn points() -> usize {
     let asked = std::env::var("STACKCTL_SIGNALS").ok();
-    asked.map_or(2, |text| {
+    asked.map_or(1, |text| {
         text.parse().expect("STACKCTL_SIGNALS is a number")
     })
 }

@@ -169,14 +169,14 @@ equals = { kind = "ConfigMap", object = "fed", field = "data.note", value = "${c
 "#;
 
 fn every_verb_does_its_work_with_helm_4() {
-    every_verb_does_its_work(Helm::Four, "verbs", "widget");
+    every_verb_does_its_work(Helm::Four, "verbs", "sprocket");
 }
 
 fn every_verb_does_its_work_with_helm_3() {
-    every_verb_does_its_work(Helm::Three, "verbs-3", "gadget");
+    every_verb_does_its_work(Helm::Three, "verbs-3", "flange");
 }
 
-/// The kind is different: a word that two groups know is no name of a kind.
+/// The kind is one of no other test: a word that two groups know is no name of a kind.
 fn every_verb_does_its_work(helm: Helm, namespace: &str, kind: &str) {
     let named = |text: &str| {
         let capital = format!("{}{}", kind[..1].to_uppercase(), &kind[1..]);
