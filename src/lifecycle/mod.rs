@@ -9,14 +9,15 @@
 //!                                                                     └ failed ┴→ on_failure → [rollback]
 //! ```
 //!
-//! On the way down, before exec, live objects of the chart's kinds are looked at (`live`). With
-//! `--purge`, the last chart of a namespace ends with that namespace (`purge`). The CRDs of a chart are a node of their own, with one step (`crds`).
-//!
 //! What is in brackets is built in: it stays whatever step is overridden. [`common`] holds the
-//! default bodies, [`deploy`] and [`remove`] the two ways of exec. The CRDs of a chart, a node of
-//! their own, are one step (`crds`); `purge` removes namespaces after a chart. Every helm that
+//! default bodies, [`deploy`] and [`remove`] the two ways of exec.
+//!
+//! A chart of which nothing has changed (`unchanged`) is left alone; one that an earlier run left
+//! after exec begins there. On the way down, before exec, live objects of the chart's kinds are
+//! looked at (`live`); with `--purge`, the last chart of a namespace ends with that namespace
+//! (`purge`). The CRDs of a chart are a node of their own, with one step (`crds`). Every helm that
 //! changes a release is announced first ([`Intents`]), and what one left unfinished is recovered
-//! before the next begins.
+//! before the next begins (`recover`).
 //!
 //! # What was decided about the seed's open questions
 //!
