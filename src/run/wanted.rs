@@ -20,7 +20,8 @@ const AT_ONCE: usize = 8;
 /// Paths that are spelled out before it says `and n more`.
 const SPELLED_OUT: usize = 5;
 
-/// What is known of the charts whose release is deployed; of all others it does not matter.
+/// What is known of the charts whose release is deployed, and of those that are deployed whatever
+/// they are made of; of all others it does not matter.
 pub(super) async fn of(
     session: &Session,
     request: &PlanRequest,
@@ -31,7 +32,19 @@ pub(super) async fn of(
     if request.direction == Direction::Down {
         return Ok(BTreeMap::new());
     }
-    let deployed = charts.iter().filter_map(|(name, chart)| {
+    // Whatever their release is: it may be deployed by the time it is looked at.
+    let mut always = BTreeMap::new();
+    for name in charts.keys() {
+        if request.no_skip {
+            always.insert(name.clone(), Wanted::Always("`--no-skip`"));
+        } else if request.coded.contains(name) {
+            always.insert(name.clone(), Wanted::Always("its steps are code"));
+        }
+    }
+    let others = charts
+        .iter()
+        .filter(|(name, _)| !always.contains_key(*name));
+    let deployed = others.filter_map(|(name, chart)| {
         let entry = session.stack.charts.get(name)?;
         let last = listed.get(&entry.release)?.last()?;
         (last.status == ReleaseStatus::Deployed).then_some((entry, chart, last))
@@ -48,12 +61,6 @@ pub(super) async fn of(
         let setting = &setting;
         async move {
             let name = entry.name.clone();
-            if request.no_skip {
-                return Ok((name, Wanted::Always("`--no-skip`")));
-            }
-            if request.coded.contains(&name) {
-                return Ok((name, Wanted::Always("its steps are code")));
-            }
             // Without what only commands tell.
             let Ok(values) = entry.values.merged(scope) else {
                 return Ok((name, Wanted::Later));
@@ -76,10 +83,12 @@ pub(super) async fn of(
             Ok::<_, RunError>((name, wanted))
         }
     });
-    futures::stream::iter(judged)
+    let judged: BTreeMap<_, _> = futures::stream::iter(judged)
         .buffer_unordered(AT_ONCE)
         .try_collect()
-        .await
+        .await?;
+    always.extend(judged);
+    Ok(always)
 }
 
 /// Paths of the values that differ, as `set` writes them.

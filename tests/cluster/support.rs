@@ -172,8 +172,10 @@ impl Lab {
     }
 
     fn command(&self, env: &[(&str, &str)], args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_stackctl"));
+        // Whoever runs the tests in the background ignores Ctrl-C, and stackctl would, too.
+        let mut command = Command::new("/usr/bin/env");
         command
+            .args(["--default-signal=INT,HUP", env!("CARGO_BIN_EXE_stackctl")])
             .args(args)
             .current_dir(self.dir.path())
             .env_clear()

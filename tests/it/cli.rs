@@ -73,7 +73,9 @@ impl Shell {
     }
 
     fn command(&self, line: &str) -> Command {
-        let mut command = self.program(env!("CARGO_BIN_EXE_stackctl"));
+        // Whoever runs the tests in the background ignores Ctrl-C, and stackctl would, too.
+        let mut command = self.program("/usr/bin/env");
+        command.args(["--default-signal=INT,HUP", env!("CARGO_BIN_EXE_stackctl")]);
         command.args(line.split_whitespace());
         command
     }
