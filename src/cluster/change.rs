@@ -112,6 +112,25 @@ impl Cluster {
         self.delete_with(object, &Deletion::default()).await
     }
 
+    /// Deletes one of our own objects out of its collection, if its resourceVersion is still this
+    /// one; else [`ClusterError::Conflict`]. One that is gone already is no error.
+    pub(super) async fn delete_own(
+        &self,
+        kind: &str,
+        collection: Request,
+        name: &str,
+        resource_version: &str,
+    ) -> Result<(), ClusterError> {
+        let operation = format!("DELETE {kind}/{name}");
+        let params = DeleteParams::default().preconditions(Preconditions {
+            resource_version: Some(resource_version.to_owned()),
+            uid: None,
+        });
+        let request = collection.delete(name, &params);
+        absent_as_none(self.gate().idempotent::<Value>(&operation, request).await)?;
+        Ok(())
+    }
+
     /// Deletes the object as said; as [`Self::delete`].
     pub async fn delete_with(
         &self,

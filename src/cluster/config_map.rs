@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use kube::core::{
     Request,
-    params::{DeleteParams, GetParams, Patch, PatchParams, PostParams, Preconditions},
+    params::{GetParams, Patch, PatchParams, PostParams},
 };
 use serde_json::{Value, json};
 
@@ -78,14 +78,8 @@ impl Cluster {
         name: &str,
         resource_version: &str,
     ) -> Result<(), ClusterError> {
-        let operation = format!("DELETE ConfigMap/{name}");
-        let params = DeleteParams::default().preconditions(Preconditions {
-            resource_version: Some(resource_version.to_owned()),
-            uid: None,
-        });
-        let request = collection(namespace).delete(name, &params);
-        absent_as_none(self.gate().idempotent::<Value>(&operation, request).await)?;
-        Ok(())
+        self.delete_own("ConfigMap", collection(namespace), name, resource_version)
+            .await
     }
 }
 

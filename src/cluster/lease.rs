@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use jiff::Timestamp;
 use kube::core::{
     Request,
-    params::{DeleteParams, GetParams, PostParams, Preconditions},
+    params::{GetParams, PostParams},
 };
 use serde_json::{Value, json};
 
@@ -89,14 +89,8 @@ impl Cluster {
         name: &str,
         resource_version: &str,
     ) -> Result<(), ClusterError> {
-        let operation = format!("DELETE Lease/{name}");
-        let params = DeleteParams::default().preconditions(Preconditions {
-            resource_version: Some(resource_version.to_owned()),
-            uid: None,
-        });
-        let request = collection(namespace).delete(name, &params);
-        absent_as_none(self.gate().idempotent::<Value>(&operation, request).await)?;
-        Ok(())
+        self.delete_own("Lease", collection(namespace), name, resource_version)
+            .await
     }
 }
 

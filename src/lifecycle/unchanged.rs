@@ -183,6 +183,8 @@ pub(super) async fn settle(cx: &Context<'_>) -> Result<Action, StepError> {
     let desired = Desired {
         chart: cx.chart,
         contents: Some(&contents),
+        // The plan would not have left it open.
+        anew: None,
     };
     let release = history.last().map(observed);
     let (action, reason) = desired.decide(Direction::Up, release.as_ref());

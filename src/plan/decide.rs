@@ -17,6 +17,8 @@ pub struct Desired<'a> {
     pub chart: &'a Chart,
     /// What was found in its files, when they were read.
     pub contents: Option<&'a Contents>,
+    /// Why it is deployed though nothing of it has changed, if it is.
+    pub anew: Option<&'static str>,
 }
 
 /// An action and its reason, in words.
@@ -92,6 +94,9 @@ impl Desired<'_> {
                 return (Action::Upgrade, reason);
             }
             Some(_) => {}
+        }
+        if let Some(why) = self.anew {
+            return (Action::Upgrade, format!("{state}; {why}"));
         }
         let later = Wanted::Later;
         let wanted = match self.contents {
@@ -336,6 +341,7 @@ mod tests {
         let desired = Desired {
             chart,
             contents: None,
+            anew: None,
         };
         desired.decide(direction, release)
     }
@@ -361,6 +367,29 @@ mod tests {
         }
         assert_eq!(decide(&deployed, Up, None).0, Action::Install);
         assert_eq!(decide(&destroyed, Up, None).0, Action::Uninstall);
+    }
+
+    #[test]
+    fn what_is_deployed_anew_is_so_even_if_nothing_of_it_is_known_yet() {
+        let late = stack(|chart| chart.late = true);
+        let release = ObservedRelease {
+            marks: Marks {
+                revision: Some(3),
+                ..Marks::default()
+            },
+            ..release(S::Deployed)
+        };
+        let told = |anew| {
+            let desired = Desired {
+                chart: &late.charts[0],
+                contents: None,
+                anew,
+            };
+            desired.decide(Up, Some(&release))
+        };
+        assert_eq!(told(None).0, Action::Decide);
+        let expected = "revision 3 is deployed; `--no-skip`".to_owned();
+        assert_eq!(told(Some("`--no-skip`")), (Action::Upgrade, expected));
     }
 
     #[test]

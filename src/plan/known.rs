@@ -18,6 +18,8 @@ pub struct Known {
     /// How long nodes took in earlier runs for an action, in milliseconds. Those of a plan that have
     /// no entry count as the mean of the others.
     pub durations: BTreeMap<(NodeName, Action), u64>,
+    /// Charts that are deployed though nothing of them has changed; why, in words.
+    pub anew: BTreeMap<ChartName, &'static str>,
 }
 
 impl Known {

@@ -322,7 +322,11 @@ impl<'a> Draft<'a> {
     fn chart_node(&self, index: usize) -> Node {
         let chart = self.chart(index);
         let contents = self.contents(index);
-        let desired = Desired { chart, contents };
+        let desired = Desired {
+            chart,
+            contents,
+            anew: self.known.anew.get(&chart.name).copied(),
+        };
         let decision = match self.observed {
             None => desired.guess(self.direction),
             Some(observed) => desired.decide(self.direction, observed.releases.get(&chart.release)),

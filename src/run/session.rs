@@ -323,8 +323,15 @@ fn make(
 ) -> Result<Plan, RunError> {
     let stack = graph.stack();
     let runs = history::folder(&settings.state_dir);
+    let coded = request
+        .coded
+        .iter()
+        .map(|name| (name, "its steps are code"));
+    let all = stack.charts.keys().filter(|_| request.no_skip);
+    let anew = coded.chain(all.map(|name| (name, "`--no-skip`")));
     let known = Known {
         context,
+        anew: anew.map(|(name, why)| (name.clone(), why)).collect(),
         durations: journal::learned(&runs, &stack.name, stack.environment.as_ref()),
         contents: charts
             .into_iter()

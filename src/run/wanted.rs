@@ -20,8 +20,7 @@ const AT_ONCE: usize = 8;
 /// Paths that are spelled out before it says `and n more`.
 const SPELLED_OUT: usize = 5;
 
-/// What is known of the charts whose release is deployed, and of those that are deployed whatever
-/// they are made of; of all others it does not matter.
+/// What is known of the charts whose release is deployed; of all others it does not matter.
 pub(super) async fn of(
     session: &Session,
     request: &PlanRequest,
@@ -29,22 +28,10 @@ pub(super) async fn of(
     scope: &Scope,
     listed: &BTreeMap<ReleaseId, Vec<Revision>>,
 ) -> Result<BTreeMap<ChartName, Wanted>, RunError> {
-    if request.direction == Direction::Down {
+    if request.direction == Direction::Down || request.no_skip {
         return Ok(BTreeMap::new());
     }
-    // Whatever their release is: it may be deployed by the time it is looked at.
-    let mut always = BTreeMap::new();
-    for name in charts.keys() {
-        if request.no_skip {
-            always.insert(name.clone(), Wanted::Always("`--no-skip`"));
-        } else if request.coded.contains(name) {
-            always.insert(name.clone(), Wanted::Always("its steps are code"));
-        }
-    }
-    let others = charts
-        .iter()
-        .filter(|(name, _)| !always.contains_key(*name));
-    let deployed = others.filter_map(|(name, chart)| {
+    let deployed = charts.iter().filter_map(|(name, chart)| {
         let entry = session.stack.charts.get(name)?;
         let last = listed.get(&entry.release)?.last()?;
         (last.status == ReleaseStatus::Deployed).then_some((entry, chart, last))
@@ -83,12 +70,10 @@ pub(super) async fn of(
             Ok::<_, RunError>((name, wanted))
         }
     });
-    let judged: BTreeMap<_, _> = futures::stream::iter(judged)
+    futures::stream::iter(judged)
         .buffer_unordered(AT_ONCE)
         .try_collect()
-        .await?;
-    always.extend(judged);
-    Ok(always)
+        .await
 }
 
 /// Paths of the values that differ, as `set` writes them.
