@@ -23,7 +23,9 @@ pub fn is_gone(mark: &str) -> bool {
     is_dead(mark) && !has_children(mark)
 }
 
-fn is_dead(mark: &str) -> bool {
+/// Whether the mark is of a process that ran where this one runs, and is gone, though perhaps not the
+/// children it left behind. False whenever that cannot be told.
+pub fn is_dead(mark: &str) -> bool {
     let Some((rest, started)) = mark.rsplit_once('/') else {
         return false;
     };

@@ -74,7 +74,8 @@ impl Held {
     }
 }
 
-/// Takes the lease, waiting for another holder up to the session's lock timeout.
+/// Takes the lease, waiting for another holder up to the session's lock timeout; for one that died,
+/// until its children are gone, or the lease has run out.
 pub(super) async fn acquire(
     session: &Session,
     direction: Direction,
@@ -99,11 +100,14 @@ pub(super) async fn acquire(
             Output::Wait(next) if keeper.holds() => return Ok(keeper.keep(next, trigger.clone())),
             Output::HeldBy { holder, retry } => {
                 let waited = clock().saturating_sub(started);
-                if waited + retry > session.settings.lock_timeout {
+                // What a dead run left behind ends in seconds: no reason to send anybody away.
+                let ending = keeper.holder_is_dead();
+                if waited + retry > session.settings.lock_timeout && !ending {
                     return Err(keeper.held_by_other());
                 }
                 if told.as_ref() != Some(&holder) {
-                    notice(&format!("{}; waiting for it", keeper.other()));
+                    let awaited = if ending { "what it left behind" } else { "it" };
+                    notice(&format!("{}; waiting for {awaited}", keeper.other()));
                     told = Some(holder);
                 }
                 retry
@@ -327,10 +331,20 @@ impl Keeper {
         }
     }
 
+    /// Whether only children of the holder are left, who end without it.
+    fn holder_is_dead(&self) -> bool {
+        let seen = self.seen.as_ref();
+        let process = seen.and_then(|lease| lease.annotations.get(PROCESS));
+        process.is_some_and(|process| mark::is_dead(process))
+    }
+
     /// Who else holds it.
     fn other(&self) -> String {
         let seen = self.seen.as_ref();
         let info = seen.map_or_else(String::new, |lease| LockInfo::new(lease).to_string());
+        if self.holder_is_dead() {
+            return format!("another run of this stack died, its helm is still ending: {info}");
+        }
         format!("another run of this stack is at work: {info}")
     }
 
