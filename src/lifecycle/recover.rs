@@ -336,6 +336,7 @@ pub(super) async fn announced<T>(
     intents
         .announce(release, operation, from_revision, lasts)
         .await?;
+    cx.run.changes.note(cx, operation);
     let result = work.await;
     let settled = match &result {
         Ok(_) => {

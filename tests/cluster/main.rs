@@ -62,6 +62,7 @@ mod signals;
 mod sources;
 mod steps;
 mod support;
+mod take_back;
 mod target;
 mod unchanged;
 mod values;
@@ -124,6 +125,7 @@ fn main() -> ExitCode {
         failures::TESTS,
         rights::TESTS,
         rollback::TESTS,
+        take_back::TESTS,
         changes::TESTS,
         order::TESTS,
         interrupts::TESTS,
