@@ -9,7 +9,7 @@ use crate::{
     engine::Done,
     event::Failure,
     lock::Change,
-    name::{Action, ChartName, Milestone, RunId},
+    name::{Action, ChartName, RunId},
 };
 
 /// Does what the plan of the rollback says.
@@ -69,7 +69,6 @@ async fn roll_back(cx: &Context<'_>, of: &RunId, change: &Change) -> Result<Done
     if ready::is_awaited(cx) {
         cx.phase("ready", || rollback::wait(cx, revision)).await?;
     }
-    cx.reached(Milestone::Ready);
     Ok(Done::Succeeded)
 }
 
