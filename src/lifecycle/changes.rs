@@ -4,21 +4,28 @@
 //! they know best, also of what others have done meanwhile.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use super::{Context, context::Before};
 use crate::{
     lock::{Change, Operation},
-    name::{Action, ChartName, ReleaseId, ReleaseStatus, RunId},
-    release::{Releases, Revision, StoreError},
+    name::{Action, ChartName, NodeName, ReleaseStatus, RunId},
+    release::{Records, Releases, Revision, StoreError},
     stack::Stack,
 };
 
 /// What one run has done to releases so far.
 #[derive(Debug, Default)]
-pub struct Changes(Mutex<BTreeMap<ChartName, Changed>>);
+pub struct Changes(Mutex<Noted>);
+
+#[derive(Debug, Default)]
+struct Noted {
+    releases: BTreeMap<ChartName, Changed>,
+    /// Charts whose CRDs were applied.
+    crds: BTreeSet<ChartName>,
+}
 
 /// What was done to one release first.
 #[derive(Debug, Clone, Copy)]
@@ -36,8 +43,8 @@ enum Changed {
 pub struct ToTakeBack {
     /// The changes, by chart.
     pub changes: BTreeMap<ChartName, Change>,
-    /// Releases that stay as they are, with the reason, by chart.
-    pub stays: BTreeMap<ChartName, (ReleaseId, String)>,
+    /// What stays as it is, releases and CRDs, with the reason.
+    pub stays: BTreeMap<NodeName, String>,
 }
 
 /// What there is still to do about a change.
@@ -64,58 +71,64 @@ impl Changes {
             // Takes back what is noted already, or brings a dead uninstall to its end first.
             (_, Operation::Uninstall | Operation::Rollback) => return,
         };
-        self.lock().entry(cx.chart.name.clone()).or_insert(changed);
+        let mut noted = self.lock();
+        let name = cx.chart.name.clone();
+        noted.releases.entry(name).or_insert(changed);
+    }
+
+    /// CRDs are about to be applied.
+    pub(super) fn note_crds(&self, chart: &ChartName) {
+        self.lock().crds.insert(chart.clone());
     }
 
     /// The chart has taken back itself what was done to it.
     pub(super) fn forget(&self, chart: &ChartName) {
-        self.lock().remove(chart);
+        self.lock().releases.remove(chart);
     }
 
-    /// What has come of the changes of this run, and can be taken back.
-    pub async fn to_take_back(
-        &self,
-        stack: &Stack,
-        releases: &Releases,
-        run: &RunId,
-    ) -> Result<ToTakeBack, StoreError> {
-        let changed = self.lock().clone();
+    /// What has come of the changes of this run, and can be taken back. `listed` is what Helm's
+    /// records tell now of the stack's releases.
+    pub fn to_take_back(&self, stack: &Stack, listed: &Records, run: &RunId) -> ToTakeBack {
+        let noted = self.lock();
         let mut found = ToTakeBack::default();
-        for (name, changed) in changed {
-            let release = &stack.charts[&name].release;
-            match changed {
+        for (name, &changed) in &noted.releases {
+            let release = &stack.charts[name].release;
+            let outcome = match changed {
                 Changed::Deployed(before) => {
-                    let history = releases.history(release).await?;
-                    match outcome(before, &history, run) {
-                        Some(Ok((made, before))) => {
-                            let release = release.clone();
-                            let change = Change {
-                                release,
-                                made,
-                                before,
-                            };
-                            found.changes.insert(name, change);
-                        }
-                        Some(Err(why)) => {
-                            found.stays.insert(name, (release.clone(), why));
-                        }
-                        None => {}
-                    }
+                    let history = listed.get(release).map(Vec::as_slice);
+                    outcome(before, history.unwrap_or_default(), run)
                 }
-                Changed::Reinstalled => {
-                    let why = "reinstalled by this run: what was there before is gone";
-                    found.stays.insert(name, (release.clone(), why.to_owned()));
+                Changed::Reinstalled => Some(Err(
+                    "reinstalled by this run: what was there before is gone".to_owned(),
+                )),
+                Changed::Uninstalled => Some(Err(
+                    "uninstalled by this run: what was there before is gone".to_owned(),
+                )),
+            };
+            match outcome {
+                Some(Ok((made, before))) => {
+                    let change = Change {
+                        release: release.clone(),
+                        made,
+                        before,
+                    };
+                    found.changes.insert(name.clone(), change);
                 }
-                Changed::Uninstalled => {
-                    let why = "uninstalled by this run: what was there before is gone";
-                    found.stays.insert(name, (release.clone(), why.to_owned()));
+                Some(Err(why)) => {
+                    found.stays.insert(name.clone().into(), why);
                 }
+                None => {}
             }
         }
-        Ok(found)
+        let crds = noted.crds.iter().map(|name| {
+            let why = "applied by this run: CRDs are not taken back";
+            (NodeName::crds(name.clone()), why.to_owned())
+        });
+        found.stays.extend(crds);
+        found
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<ChartName, Changed>> {
+    fn lock(&self) -> MutexGuard<'_, Noted> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -151,14 +164,13 @@ fn made_by_others(newest: &Revision) -> String {
 /// What there is still to do about a change. Asked again whenever time has passed: it may have been
 /// taken back by a run that died before it could say so, and others may have come.
 ///
-/// `of` is the run that made the change.
+/// `of` is the run that made the change, `history` the release's now.
 pub async fn standing(
     releases: &Releases,
     of: &RunId,
     change: &Change,
+    history: &[Revision],
 ) -> Result<Standing, StoreError> {
-    let release = &change.release;
-    let history = releases.history(release).await?;
     let newest = history.last();
     let Some(newest) = newest.filter(|newest| newest.status != ReleaseStatus::Uninstalled) else {
         return Ok(match change.before {
@@ -167,7 +179,7 @@ pub async fn standing(
         });
     };
     if newest.revision != change.made && newest.status == ReleaseStatus::Deployed {
-        let record = releases.get(release, newest.revision).await?;
+        let record = releases.get(&change.release, newest.revision).await?;
         let said = record.as_ref().map(|record| record.description());
         return Ok(match change.before {
             // Helm's own words.
@@ -186,4 +198,138 @@ pub async fn standing(
         )),
         _ => Standing::Due,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{graph::fixture, release::Marks};
+    use ReleaseStatus as S;
+
+    fn run(name: &str) -> RunId {
+        RunId::new(name).unwrap()
+    }
+
+    /// A revision; with marks that were written for the one of that number, by that run.
+    fn revision(revision: u32, status: S, marks: Option<(&str, u32)>) -> Revision {
+        Revision {
+            revision,
+            status,
+            marks: Marks {
+                run: marks.map(|(by, _)| run(by)),
+                revision: marks.map(|(_, of)| of),
+                ..Marks::default()
+            },
+            created: None,
+            resource_version: String::new(),
+        }
+    }
+
+    fn before(good: Option<u32>, last: Option<u32>, is_installed: bool) -> Before {
+        Before {
+            good_revision: good,
+            last_revision: last,
+            is_installed,
+        }
+    }
+
+    #[test]
+    fn what_a_run_has_made_of_a_release_is_told_from_its_newest_revision() {
+        let upgraded = before(Some(3), Some(3), true);
+        let installed = before(None, None, false);
+        let kept_history = before(Some(1), Some(2), false);
+        let never_good = before(None, Some(1), true);
+        let ours = |n, status| revision(n, status, Some(("r1", n)));
+        let (taken, stays) = (
+            |made, to| Some(Ok((made, to))),
+            |why: &str| Some(Err(why.to_owned())),
+        );
+        let others = "somebody else has made revision 5 since";
+        for (before, newest, expected) in [
+            (upgraded, Some(ours(4, S::Deployed)), taken(4, Some(3))),
+            (upgraded, Some(ours(4, S::Failed)), taken(4, Some(3))),
+            (
+                upgraded,
+                Some(ours(4, S::PendingUpgrade)),
+                taken(4, Some(3)),
+            ),
+            // Not touched, or gone since.
+            (upgraded, Some(ours(3, S::Deployed)), None),
+            (upgraded, None, None),
+            // A later revision that inherits our marks is not ours, and is kept if it is good.
+            (
+                upgraded,
+                Some(revision(5, S::Deployed, Some(("r1", 4)))),
+                stays(others),
+            ),
+            (
+                upgraded,
+                Some(revision(5, S::Deployed, Some(("r9", 5)))),
+                stays(others),
+            ),
+            (
+                upgraded,
+                Some(revision(5, S::Failed, Some(("r1", 4)))),
+                taken(5, Some(3)),
+            ),
+            (installed, Some(ours(1, S::Deployed)), taken(1, None)),
+            (installed, Some(ours(1, S::Failed)), taken(1, None)),
+            (installed, None, None),
+            // What was uninstalled before is uninstalled again.
+            (kept_history, Some(ours(3, S::Deployed)), taken(3, None)),
+            (kept_history, Some(ours(2, S::Uninstalled)), None),
+            (
+                never_good,
+                Some(ours(2, S::Deployed)),
+                stays("it had failed before this run, too: there is no good revision"),
+            ),
+        ] {
+            let history: Vec<Revision> = newest.into_iter().collect();
+            let found = outcome(before, &history, &run("r1"));
+            assert_eq!(found, expected, "{before:?} {history:?}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_come_back_and_crds_are_told_to_stay() {
+        let stack = fixture::stack(&[("db", &[]), ("old", &[]), ("web", &[])]);
+        let name = |name: &str| ChartName::new(name).unwrap();
+        let changes = Changes::default();
+        {
+            let mut noted = changes.lock();
+            noted.releases = [
+                (name("db"), Changed::Reinstalled),
+                (name("old"), Changed::Uninstalled),
+                (name("web"), Changed::Deployed(before(None, None, false))),
+            ]
+            .into();
+        }
+        changes.note_crds(&name("web"));
+        let release = stack.charts["web"].release.clone();
+        let made = revision(1, S::Deployed, Some(("r1", 1)));
+        let listed: Records = [(release.clone(), vec![made])].into();
+        let found = changes.to_take_back(&stack, &listed, &run("r1"));
+        let change = Change {
+            release,
+            made: 1,
+            before: None,
+        };
+        assert_eq!(found.changes, [(name("web"), change)].into());
+        let stays: Vec<String> = found
+            .stays
+            .iter()
+            .map(|(node, why)| format!("{node}: {why}"))
+            .collect();
+        assert_eq!(
+            stays,
+            [
+                "db: reinstalled by this run: what was there before is gone",
+                "old: uninstalled by this run: what was there before is gone",
+                "web:crds: applied by this run: CRDs are not taken back",
+            ]
+        );
+        changes.forget(&name("web"));
+        let found = changes.to_take_back(&stack, &listed, &run("r1"));
+        assert!(found.changes.is_empty(), "{found:?}");
+    }
 }

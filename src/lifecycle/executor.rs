@@ -73,7 +73,7 @@ impl Execute for Executor {
                 });
             }
             Action::Skip if self.is_rollback => {
-                return Ok(take_back::skip(&self.run, &task.node.chart).await);
+                return Ok(take_back::skip(&self.run, &task.node).await);
             }
             _ => {}
         }

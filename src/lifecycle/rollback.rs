@@ -67,7 +67,23 @@ pub(super) async fn to(cx: &Context<'_>, good: u32, newest: &Revision) -> Result
     };
     let work = Box::pin(cx.helm(async |call| cx.run.helm.rollback(call, &rollback).await));
     let (from, deadline) = (Some(newest.revision), rollback.deadline());
-    Ok(recover::announced(cx, Operation::Rollback, from, deadline, work).await??)
+    recover::announced(cx, Operation::Rollback, from, deadline, work).await??;
+    if let Err(error) = mark(cx, good, newest.revision).await {
+        tracing::debug!(chart = %cx.chart.name, %error, "the next run takes it for changed");
+    }
+    Ok(())
+}
+
+/// Helm copies the labels of the revision it goes back to: what they tell of it is true of the new
+/// one, too, but for its number. It is not marked as done: its steps have not run again.
+async fn mark(cx: &Context<'_>, good: u32, from: u32) -> Result<(), StepError> {
+    let release = &cx.chart.release;
+    let history = cx.run.releases.history(release).await?;
+    let newest = history.last().filter(|newest| newest.revision == from + 1);
+    if let Some(newest) = newest.filter(|newest| newest.marks.revision == Some(good)) {
+        cx.run.releases.mark_copied(release, newest).await?;
+    }
+    Ok(())
 }
 
 /// Waits for the objects of the revision that was gone back to.

@@ -5,15 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Node, NodeIx, Plan, Wait};
 use crate::{
     graph::Graph,
-    name::{Action, ChartName, Direction, Milestone, ReleaseId, RunId},
+    name::{Action, Direction, Milestone, NodeName, ReleaseId, RunId},
 };
 
 /// What is to be done about one release that a run has changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reversal {
-    /// The chart, as it was called then.
-    pub chart: ChartName,
-    /// Its release.
+    /// The chart, as it was called then, or its CRDs.
+    pub key: NodeName,
+    /// The chart's release.
     pub release: ReleaseId,
     /// Roll back or uninstall; skip, if it stays as it is; blocked, if it cannot be worked on.
     pub action: Action,
@@ -32,34 +32,31 @@ impl Plan {
         context: Option<String>,
     ) -> Self {
         let stack = graph.stack();
-        let number = stack.charts.len();
-        let mut placed: Vec<(usize, Reversal)> = reversals
-            .into_iter()
-            .map(|one| (stack.charts.get_index_of(&one.chart).unwrap_or(number), one))
+        let index = |one: &Reversal| stack.charts.get_index_of(&one.key.chart);
+        let mut reversals = reversals;
+        reversals.sort_by_key(|one| (index(one).unwrap_or(usize::MAX), one.key.clone()));
+        let charts: BTreeMap<usize, NodeIx> = (0..)
+            .map(NodeIx)
+            .zip(&reversals)
+            .filter(|(_, one)| !one.key.is_crds())
+            .filter_map(|(ix, one)| Some((index(one)?, ix)))
             .collect();
-        placed.sort_by_key(|&(index, _)| index);
-        let in_file = placed
-            .iter()
-            .map(|&(index, _)| index)
-            .zip((0..).map(NodeIx));
-        let nodes_by_index: BTreeMap<usize, NodeIx> =
-            in_file.filter(|&(index, _)| index < number).collect();
-        let nodes: Vec<Node> = placed
+        let nodes: Vec<Node> = reversals
             .into_iter()
-            .map(|(index, reversal)| {
-                let declared = stack.charts.get_index(index);
-                let waits = match declared {
-                    Some(_) => dependents(graph, index, &nodes_by_index),
-                    None => Vec::new(),
+            .map(|one| {
+                let index = index(&one);
+                let source = index.map(|index| stack.charts[index].source.to_string());
+                let waits = match index {
+                    Some(index) if !one.key.is_crds() => dependents(graph, index, &charts),
+                    _ => Vec::new(),
                 };
                 Node {
-                    key: reversal.chart.into(),
-                    release: reversal.release,
-                    chart: declared
-                        .map_or_else(|| "-".to_owned(), |(_, one)| one.source.to_string()),
+                    key: one.key,
+                    release: one.release,
+                    chart: source.unwrap_or_else(|| "-".to_owned()),
                     version: None,
-                    action: reversal.action,
-                    reason: reversal.reason,
+                    action: one.action,
+                    reason: one.reason,
                     crds: Vec::new(),
                     waits,
                     weight: 1,
@@ -68,10 +65,7 @@ impl Plan {
                 }
             })
             .collect();
-        let selection = match nodes.len() {
-            1 => format!("1 chart that run {of} has changed"),
-            n => format!("{n} charts that run {of} has changed"),
-        };
+        let selection = format!("what run {of} has changed");
         let plan = Self::from_nodes(stack.name.clone(), Direction::Rollback, nodes);
         Self {
             environment: stack.environment.clone(),
@@ -85,7 +79,7 @@ impl Plan {
 }
 
 /// Waits for the nearest charts of the plan that come after the one at `index`.
-fn dependents(graph: &Graph<'_>, index: usize, nodes: &BTreeMap<usize, NodeIx>) -> Vec<Wait> {
+fn dependents(graph: &Graph<'_>, index: usize, charts: &BTreeMap<usize, NodeIx>) -> Vec<Wait> {
     let mut seen = BTreeSet::new();
     let mut waits = Vec::new();
     let mut open = vec![index];
@@ -95,13 +89,13 @@ fn dependents(graph: &Graph<'_>, index: usize, nodes: &BTreeMap<usize, NodeIx>) 
             if !edge.is_of_chart() || !seen.insert(other) {
                 continue;
             }
-            match nodes.get(&other) {
+            match charts.get(&other) {
+                None => open.push(other),
                 Some(&on) => waits.push(Wait {
                     on,
                     until: Milestone::Gone,
                     soft: true,
                 }),
-                None => open.push(other),
             }
         }
     }

@@ -122,7 +122,7 @@ impl Session {
         };
         let folder = journal.folder().path().to_owned();
         let outcome = conduct(plan, &context, &implementations, options, (journal, watch)).await;
-        let rollback = if self.is_taken_back(plan, &outcome) {
+        let rollback = if self.is_taken_back(plan, &outcome, shutdown.level()) {
             let rolled_back = self.roll_back(&context, &implementations, watch).await;
             rolled_back.map(|run| run.map(Box::new)).transpose()
         } else {

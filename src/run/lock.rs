@@ -162,6 +162,9 @@ pub struct LockState {
     pub held: Option<LockInfo>,
     /// What was announced and is not known to be done, by release.
     pub intents: Vec<Announced>,
+    /// What is still to be taken back of a run that failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rollback: Option<StackRollback>,
 }
 
 impl Session {
@@ -216,13 +219,14 @@ impl Session {
 
     /// Who holds the stack's lock, and what is under way.
     pub async fn lock(&self) -> Result<LockState, RunError> {
-        let (lease, (intents, _)) = tokio::try_join!(self.lease(), self.beside_lease())?;
+        let (lease, (intents, rollback)) = tokio::try_join!(self.lease(), self.beside_lease())?;
         let intents = intents.into_iter();
         Ok(LockState {
             held: lease.as_ref().map(LockInfo::new),
             intents: intents
                 .map(|(release, intent)| Announced { release, intent })
                 .collect(),
+            rollback,
         })
     }
 

@@ -5,7 +5,7 @@
 //! interrupts it, the next `up` finds what is left and finishes it before anything else
 //! ([`Session::unfinished_rollback`]), or drops it (`--no-rollback`).
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
@@ -17,8 +17,10 @@ use crate::{
     journal::{self, Journal},
     lifecycle::{Implementations, Intents, RunContext, Standing, StepError, standing},
     lock::{Change, StackRollback},
-    name::{Action, ChartName, Direction, ReleaseId, RunId},
+    name::{Action, ChartName, Direction, Namespace, ReleaseId, RunId},
     plan::{Plan, Reversal},
+    release::Records,
+    shutdown::Level,
     stack::FailurePolicy,
 };
 
@@ -30,9 +32,10 @@ impl Session {
             && self.stack.settings.failure_policy == FailurePolicy::Rollback
     }
 
-    /// Whether it is to be taken back now. An interrupted run is not: the next one goes on.
-    pub(super) fn is_taken_back(&self, plan: &Plan, outcome: &Outcome) -> bool {
-        self.may_take_back(plan) && outcome.outcome == RunOutcome::Failed
+    /// Whether it is to be taken back now. An interrupted run is not: the next one goes on. Nor is
+    /// anything more begun when what runs was killed: whoever does that does not want to wait.
+    pub(super) fn is_taken_back(&self, plan: &Plan, outcome: &Outcome, level: Level) -> bool {
+        self.may_take_back(plan) && outcome.outcome == RunOutcome::Failed && level < Level::Kill
     }
 
     /// Takes a run back that has failed, while it still holds the stack's lock; `None` if it has
@@ -44,11 +47,10 @@ impl Session {
         implementations: &Implementations,
         watch: Watch<'_>,
     ) -> Result<Option<Finished>, RunError> {
-        let (stack, releases) = (&self.stack, &self.releases);
+        let listed = self.releases.list(&self.namespaces()).await?;
         let found = failed
             .changes
-            .to_take_back(stack, releases, &failed.id)
-            .await?;
+            .to_take_back(&self.stack, &listed, &failed.id);
         let rollback = StackRollback {
             of: failed.id.clone(),
             changes: found.changes,
@@ -58,18 +60,14 @@ impl Session {
             .set_rollback(Some(rollback.clone()))
             .await
             .map_err(|error| unwritten(&error))?;
-        let mut reversals = self.reversals(&rollback).await?;
-        reversals.extend(
-            found
-                .stays
-                .into_iter()
-                .map(|(chart, (release, reason))| Reversal {
-                    chart,
-                    release,
-                    action: Action::Skip,
-                    reason,
-                }),
-        );
+        let mut reversals = self.reversals(&rollback, &listed).await?;
+        let stays = found.stays.into_iter().map(|(key, reason)| Reversal {
+            release: self.stack.charts[&key.chart].release.clone(),
+            key,
+            action: Action::Skip,
+            reason,
+        });
+        reversals.extend(stays);
         if reversals.is_empty() {
             return Ok(None);
         }
@@ -98,7 +96,12 @@ impl Session {
         let (_, Some(rollback)) = self.announced().await? else {
             return Ok(None);
         };
-        let reversals = self.reversals(&rollback).await?;
+        let namespaces = rollback.changes.values();
+        let namespaces: BTreeSet<&Namespace> =
+            namespaces.map(|change| &change.release.namespace).collect();
+        let namespaces: Vec<Namespace> = namespaces.into_iter().cloned().collect();
+        let listed = self.releases.list(&namespaces).await?;
+        let reversals = self.reversals(&rollback, &listed).await?;
         Ok(Some(self.rollback_plan(&rollback.of, reversals)))
     }
 
@@ -108,15 +111,21 @@ impl Session {
     }
 
     /// What is to be done about each change.
-    async fn reversals(&self, rollback: &StackRollback) -> Result<Vec<Reversal>, RunError> {
+    async fn reversals(
+        &self,
+        rollback: &StackRollback,
+        listed: &Records,
+    ) -> Result<Vec<Reversal>, RunError> {
         let mut reversals = Vec::new();
         for (chart, change) in &rollback.changes {
-            let standing = standing(&self.releases, &rollback.of, change).await?;
+            let history = listed.get(&change.release).map(Vec::as_slice);
+            let history = history.unwrap_or_default();
+            let standing = standing(&self.releases, &rollback.of, change, history).await?;
             let declared = self.stack.charts.get(chart);
             let is_known = declared.is_some_and(|chart| chart.release == change.release);
             let (action, reason) = reversal(&rollback.of, change, standing, is_known);
             reversals.push(Reversal {
-                chart: chart.clone(),
+                key: chart.clone().into(),
                 release: change.release.clone(),
                 action,
                 reason,
@@ -147,15 +156,11 @@ impl Session {
                 None
             }
             Direction::Down => {
-                let removed: BTreeMap<&ReleaseId, &ChartName> = plan
-                    .nodes
-                    .iter()
-                    .filter(|node| node.action == Action::Uninstall && !node.key.is_crds())
-                    .map(|node| (&node.release, &node.key.chart))
-                    .collect();
-                rollback
-                    .changes
-                    .retain(|_, change| !removed.contains_key(&change.release));
+                let removed = plan.nodes.iter();
+                let removed = removed.filter(|node| node.action == Action::Uninstall);
+                let removed: BTreeSet<&ReleaseId> = removed.map(|node| &node.release).collect();
+                let changes = &mut rollback.changes;
+                changes.retain(|_, change| !removed.contains(&change.release));
                 Some(rollback)
             }
         };

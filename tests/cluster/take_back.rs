@@ -117,6 +117,14 @@ fn is_as_it_was(lab: &Lab) {
     lab.stackctl(&["runs", "show", "last"])
         .exits(0)
         .says(&["rollback in", "to revision 1, as before run"]);
+    lab.stackctl(&["plan"])
+        .exits(0)
+        .says(&["revision 3 is deployed; changed: values (note)"]);
+    // What it was made of is known still: nothing is deployed anew for it.
+    stack(lab, "1", hook);
+    let up = lab.stackctl(&["up"]).exits(0).alone();
+    up.says(&["2 validated, 1 unchanged"]);
+    lab.has_releases(&["db 3 deployed", "still 1 deployed", "web 3 deployed"]);
     stack(lab, "2", hook);
     lab.stackctl(&["up"]).exits(0).alone();
     assert_eq!(notes(lab), "db 2, web 2");
@@ -149,6 +157,9 @@ fn a_killed_rollback_is_finished_by_the_next_run_before_its_own_work() {
     lab.stackctl(&["plan"])
         .exits(0)
         .says(&["is not all taken back yet (db)", "--no-rollback"]);
+    lab.stackctl(&["lock", "show"])
+        .exits(0)
+        .says(&["rollback of take-back-killed/db to revision 1 is to be done"]);
     stack(&lab, "2", "");
     let up = lab.stackctl(&["up"]).exits(0).says(&[
         "that comes first",
@@ -227,10 +238,28 @@ fn what_cannot_be_rolled_back_does_not_keep_the_rest_and_is_tried_again() {
 
 fn what_a_chart_has_taken_back_itself_and_what_is_gone_stays() {
     let lab = Lab::new("take-back-own");
+    lab.version("app", "2.0.0");
+    lab.write(
+        "charts/kinds/Chart.yaml",
+        "apiVersion: v2\nname: kinds\nversion: 1.0.0\n",
+    );
+    lab.write(
+        "charts/kinds/crds/things.yaml",
+        "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\n\
+         metadata: {name: things.take-back-own.example.com}\nspec:\n  \
+         group: take-back-own.example.com\n  scope: Namespaced\n  \
+         names: {kind: Thing, listKind: ThingList, plural: things, singular: thing}\n  \
+         versions:\n  - name: v1\n    served: true\n    storage: true\n    \
+         schema: {openAPIV3Schema: {type: object}}\n",
+    );
     let write = |note: &str, more: &str, web: &str| {
-        lab.version("app", "2.0.0");
+        let kinds = match note {
+            "1" => "",
+            _ => "[charts.kinds]\nchart = \"./charts/kinds\"\n",
+        };
         lab.stack(&format!(
             r#"
+{kinds}
 [charts.db]
 chart = "./charts/app{more}
 values = {{ kind = "none", note = "{note}" }}
@@ -252,8 +281,17 @@ values = {{ note = "{note}"{web} }}
         .exits(1)
         .says(&["reinstalled by this run: what was there before is gone"]);
     let rollback = up.second();
-    up.ended(&[("db", "succeeded"), ("web", "failed")]);
-    rollback.ended(&[("db", "skipped")]);
+    up.ended(&[
+        ("kinds:crds", "succeeded"),
+        ("kinds", "succeeded"),
+        ("db", "succeeded"),
+        ("web", "failed"),
+    ]);
+    rollback.ended(&[
+        ("kinds:crds", "skipped"),
+        ("kinds", "succeeded"),
+        ("db", "skipped"),
+    ]);
     lab.has_releases(&["db 1 deployed", "web 3 deployed"]);
     assert_eq!(notes(&lab), "db 2, web 1");
     assert_eq!(beside_lease(&lab), None);
