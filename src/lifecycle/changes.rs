@@ -12,7 +12,7 @@ use super::{Context, context::Before};
 use crate::{
     lock::{Change, Operation},
     name::{Action, ChartName, NodeName, ReleaseStatus, RunId},
-    release::{Records, Releases, Revision, StoreError},
+    release::{Payload, Records, Releases, Revision, StoreError},
     stack::Stack,
 };
 
@@ -171,33 +171,50 @@ pub async fn standing(
     change: &Change,
     history: &[Revision],
 ) -> Result<Standing, StoreError> {
+    let good_and_new = |newest: &&Revision| {
+        newest.revision != change.made && newest.status == ReleaseStatus::Deployed
+    };
+    let record = match history.last().filter(good_and_new) {
+        Some(newest) => releases.get(&change.release, newest.revision).await?,
+        None => None,
+    };
+    let said = record.as_ref().map_or("", Payload::description);
+    Ok(stands(of, change, history, said))
+}
+
+/// The same with what Helm says of the newest revision, if it is a good one that is not the run's.
+fn stands(of: &RunId, change: &Change, history: &[Revision], said: &str) -> Standing {
     let newest = history.last();
     let Some(newest) = newest.filter(|newest| newest.status != ReleaseStatus::Uninstalled) else {
-        return Ok(match change.before {
+        return match change.before {
             None => Standing::Done,
             Some(_) => Standing::Lost("it is not installed any more".to_owned()),
-        });
+        };
     };
-    if newest.revision != change.made && newest.status == ReleaseStatus::Deployed {
-        let record = releases.get(&change.release, newest.revision).await?;
-        let said = record.as_ref().map(|record| record.description());
-        return Ok(match change.before {
-            // Helm's own words.
-            Some(before) if said == Some(&format!("Rollback to {before}")) => Standing::Done,
-            _ => Standing::Lost(made_by_others(newest)),
-        });
-    }
-    let marks = &newest.marks;
-    if marks.revision == Some(newest.revision) && marks.run.as_ref() != Some(of) {
-        return Ok(Standing::Lost(made_by_others(newest)));
-    }
     let is_kept = |wanted: u32| history.iter().any(|one| one.revision == wanted);
-    Ok(match change.before {
+    let marks = &newest.marks;
+    match change.before {
+        _ if newest.revision == change.made => {
+            let by_others =
+                marks.revision == Some(newest.revision) && marks.run.as_ref() != Some(of);
+            if by_others {
+                return Standing::Lost(made_by_others(newest));
+            }
+        }
+        // Helm's own words.
+        Some(before) if said == format!("Rollback to {before}") => return Standing::Done,
+        _ if newest.status == ReleaseStatus::Deployed => {
+            return Standing::Lost(made_by_others(newest));
+        }
+        // A rollback that failed, or died.
+        _ => {}
+    }
+    match change.before {
         Some(before) if !is_kept(before) => Standing::Lost(format!(
             "revision {before} is no longer in its history (`history_max`)"
         )),
         _ => Standing::Due,
-    })
+    }
 }
 
 #[cfg(test)]
@@ -331,5 +348,74 @@ mod tests {
         changes.forget(&name("web"));
         let found = changes.to_take_back(&stack, &listed, &run("r1"));
         assert!(found.changes.is_empty(), "{found:?}");
+    }
+
+    #[test]
+    fn what_is_left_to_do_is_told_from_what_there_is_now() {
+        let change = |before| Change {
+            release: fixture::stack(&[("web", &[])]).charts["web"]
+                .release
+                .clone(),
+            made: 4,
+            before,
+        };
+        let (upgrade, install) = (change(Some(3)), change(None));
+        let ours = |n, status| revision(n, status, Some(("r1", n)));
+        let back = |n, status| revision(n, status, Some(("r0", 3)));
+        let good = ours(3, S::Superseded);
+        let lost = |why: &str| Standing::Lost(why.to_owned());
+        for (change, newest, said, expected) in [
+            (&upgrade, Some(ours(4, S::Deployed)), "", Standing::Due),
+            (&upgrade, Some(ours(4, S::Failed)), "", Standing::Due),
+            (&install, Some(ours(4, S::Deployed)), "", Standing::Due),
+            (&install, Some(ours(4, S::Uninstalling)), "", Standing::Due),
+            // It was begun, and ended or not.
+            (
+                &upgrade,
+                Some(back(5, S::Deployed)),
+                "Rollback to 3",
+                Standing::Done,
+            ),
+            (
+                &upgrade,
+                Some(back(5, S::PendingRollback)),
+                "",
+                Standing::Due,
+            ),
+            (&upgrade, Some(back(5, S::Failed)), "", Standing::Due),
+            (&install, None, "", Standing::Done),
+            (&install, Some(ours(4, S::Uninstalled)), "", Standing::Done),
+            // Somebody came between.
+            (
+                &upgrade,
+                Some(back(5, S::Deployed)),
+                "Rollback to 2",
+                lost("somebody else has made revision 5 since"),
+            ),
+            (
+                &install,
+                Some(ours(5, S::Deployed)),
+                "Upgrade complete",
+                lost("somebody else has made revision 5 since"),
+            ),
+            (
+                &install,
+                Some(revision(4, S::Deployed, Some(("r2", 4)))),
+                "",
+                lost("somebody else has made revision 4 since"),
+            ),
+            (&upgrade, None, "", lost("it is not installed any more")),
+        ] {
+            let mut history = vec![good.clone()];
+            match newest {
+                Some(newest) => history.push(newest),
+                None => history.clear(),
+            }
+            let found = stands(&run("r1"), change, &history, said);
+            assert_eq!(found, expected, "{change:?} {history:?} {said}");
+        }
+        let pruned = stands(&run("r1"), &upgrade, &[ours(4, S::Deployed)], "");
+        let why = "revision 3 is no longer in its history (`history_max`)";
+        assert_eq!(pruned, lost(why));
     }
 }

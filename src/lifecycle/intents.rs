@@ -281,7 +281,7 @@ mod tests {
         name::ReleaseName,
     };
 
-    fn web() -> ReleaseId {
+    pub(super) fn web() -> ReleaseId {
         ReleaseId {
             namespace: Namespace::new("shop").unwrap(),
             name: ReleaseName::new("web").unwrap(),
@@ -296,7 +296,7 @@ mod tests {
         }
     }
 
-    async fn open(cluster: Cluster, holds: bool) -> (Intents, Arc<AtomicBool>) {
+    pub(super) async fn open(cluster: Cluster, holds: bool) -> (Intents, Arc<AtomicBool>) {
         let held = Arc::new(AtomicBool::new(holds));
         let asked = Arc::clone(&held);
         let holds: Holds = Arc::new(move || asked.load(Ordering::SeqCst));

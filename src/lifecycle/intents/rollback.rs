@@ -62,3 +62,61 @@ impl Intents {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::tests::{open, web};
+    use super::*;
+    use crate::{
+        cluster::testing::{Answer, Script},
+        name::RunId,
+    };
+
+    fn rollback(charts: &[&str]) -> StackRollback {
+        let change = |made| Change {
+            release: web(),
+            made,
+            before: None,
+        };
+        StackRollback {
+            of: RunId::new("r1").unwrap(),
+            changes: charts
+                .iter()
+                .zip(1..)
+                .map(|(name, made)| (ChartName::new(name).unwrap(), change(made)))
+                .collect(),
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_back_is_taken_off_and_the_last_one_ends_it() {
+        let left = serde_json::to_string(&rollback(&["api", "web"])).unwrap();
+        let (cluster, script) = Script::cluster(move |nth, _| match nth {
+            0 => Answer::json(&json!({ "data": { "rollback": left } })),
+            _ => Answer::json(&json!({})),
+        });
+        let (intents, held) = open(cluster, true).await;
+        assert_eq!(intents.rollback().await, Some(rollback(&["api", "web"])));
+        let [api, web, other] = ["api", "web", "other"].map(|name| ChartName::new(name).unwrap());
+        intents.taken_back(&other).await.unwrap();
+        assert_eq!(script.count(), 1, "nothing is written for nothing");
+        assert_eq!(intents.change(&web).await.unwrap().1.made, 2);
+        let (first, second) = tokio::join!(intents.taken_back(&web), intents.taken_back(&api));
+        first.and(second).unwrap();
+        let calls = script.calls();
+        let kept = |nth: usize| calls[nth].body["data"]["rollback"].clone();
+        assert_eq!(
+            kept(1),
+            serde_json::to_string(&rollback(&["api"])).unwrap().as_str()
+        );
+        assert!(kept(2).is_null(), "{}", kept(2));
+        assert_eq!(intents.rollback().await, None);
+        // Another run may hold the lease by now.
+        held.store(false, std::sync::atomic::Ordering::SeqCst);
+        let set = intents.set_rollback(Some(rollback(&["api"]))).await;
+        assert!(set.unwrap_err().cancelled);
+        assert_eq!(script.count(), 3);
+    }
+}
