@@ -155,8 +155,8 @@ fn waited(plan: &Plan, on: NodeIx, until: Milestone) -> String {
     let name = &plan.node(on).key;
     match (plan.direction, until) {
         (Direction::Up, Milestone::Validated)
-        | (Direction::Down | Direction::Rollback, Milestone::Gone) => name.to_string(),
-        (_, Milestone::Crds) => name.to_string(),
+        | (Direction::Down | Direction::Rollback, Milestone::Gone)
+        | (_, Milestone::Crds) => name.to_string(),
         _ => format!("{name}:{until}"),
     }
 }

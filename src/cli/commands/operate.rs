@@ -58,7 +58,7 @@ pub(super) async fn run(
     } else {
         None
     };
-    let planned = agreed_plan(&session, &request, &settings, console);
+    let planned = Box::pin(agreed_plan(&session, &request, &settings, console));
     let plan = match unfinished {
         None => planned.await?,
         Some(unfinished) => {
@@ -69,7 +69,7 @@ pub(super) async fn run(
             if !is_agreed_to(&unfinished, &settings, console).await? {
                 return Ok(nothing_changed(console));
             }
-            let code = execute(&session, &unfinished, &settings, console).await?;
+            let code = Box::pin(execute(&session, &unfinished, &settings, console)).await?;
             if code != ExitCode::Success {
                 return Ok(code);
             }
@@ -80,7 +80,7 @@ pub(super) async fn run(
         }
     };
     match plan {
-        Some(plan) => execute(&session, &plan, &settings, console).await,
+        Some(plan) => Box::pin(execute(&session, &plan, &settings, console)).await,
         None => Ok(nothing_changed(console)),
     }
 }
