@@ -137,6 +137,7 @@ Examples:
   stackctl up --dry-run --detailed-exitcode
                                         only say whether anything would change
   stackctl up --validate all            also look whether what is unchanged still works
+  stackctl up --failure-policy rollback as it was before, if a chart fails
   stackctl up --yes --log-format json   in CI: no question, every event on standard output
 
 Without a terminal, --yes is needed only if a release would be removed or reinstalled."
