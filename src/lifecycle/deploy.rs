@@ -163,6 +163,9 @@ async fn remember(cx: &Context<'_>, history: &[Revision]) -> Result<(), StepErro
     let before = Before {
         good_revision: good(cx, history).await?,
         last_revision: history.last().map(|revision| revision.revision),
+        is_installed: history
+            .last()
+            .is_some_and(|last| last.status != ReleaseStatus::Uninstalled),
     };
     // Of the first attempt: what later ones find is what it left.
     cx.remember(|memory| {

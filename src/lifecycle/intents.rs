@@ -1,7 +1,10 @@
-//! The announced operations of a stack: a ConfigMap beside its lease, one key a release.
+//! The announced operations of a stack: a ConfigMap beside its lease, one key a release. A rollback
+//! that is not done has a key there, too.
 //!
 //! Only the run that holds the lease writes them, so what was read at the start and announced since
 //! is what there is.
+
+mod rollback;
 
 use std::{
     collections::BTreeMap,
@@ -18,7 +21,7 @@ use tokio::task::JoinHandle;
 use super::StepError;
 use crate::{
     cluster::{Cluster, ClusterError},
-    lock::{Intent, Operation, intent_key, read_intents},
+    lock::{Intent, Operation, StackRollback, intent_key, read_intents},
     name::{Namespace, ObjectRef, ReleaseId, RunId},
     process::mark,
 };
@@ -35,6 +38,8 @@ struct Inner {
     known: Mutex<BTreeMap<ReleaseId, Intent>>,
     /// What is being cleared.
     clearing: Mutex<BTreeMap<ReleaseId, JoinHandle<()>>>,
+    /// What is still to be taken back of a failed run.
+    rollback: tokio::sync::Mutex<Option<StackRollback>>,
     /// None in a run without a lock: nobody else is told.
     kept: Option<Kept>,
 }
@@ -86,11 +91,12 @@ impl Intents {
         } = &place;
         let found = cluster.get_config_map(namespace, name).await?;
         let is_there = AtomicBool::new(found.is_some());
-        let known = found.map_or_else(BTreeMap::new, |map| read_intents(&map.data));
+        let data = found.map_or_else(BTreeMap::new, |map| map.data);
         Ok(Self(Arc::new(Inner {
             run,
-            known: Mutex::new(known),
+            known: Mutex::new(read_intents(&data)),
             clearing: Mutex::default(),
+            rollback: tokio::sync::Mutex::new(StackRollback::read(&data)),
             kept: Some(Kept {
                 cluster,
                 place,
@@ -106,6 +112,7 @@ impl Intents {
             run,
             known: Mutex::default(),
             clearing: Mutex::default(),
+            rollback: tokio::sync::Mutex::default(),
             kept: None,
         }))
     }
@@ -299,7 +306,7 @@ mod tests {
         name::ReleaseName,
     };
 
-    fn web() -> ReleaseId {
+    pub(super) fn web() -> ReleaseId {
         ReleaseId {
             namespace: Namespace::new("shop").unwrap(),
             name: ReleaseName::new("web").unwrap(),
@@ -314,7 +321,7 @@ mod tests {
         }
     }
 
-    async fn open(cluster: Cluster, holds: bool) -> (Intents, Arc<AtomicBool>) {
+    pub(super) async fn open(cluster: Cluster, holds: bool) -> (Intents, Arc<AtomicBool>) {
         let held = Arc::new(AtomicBool::new(holds));
         let asked = Arc::clone(&held);
         let holds: Holds = Arc::new(move || asked.load(Ordering::SeqCst));

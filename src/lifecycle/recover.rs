@@ -348,8 +348,10 @@ pub(super) async fn announced<T>(
 ) -> Result<Result<T, HelmError>, StepError> {
     let (intents, release) = (&cx.run.intents, &cx.chart.release);
     let deletes = !undertaking.deletes.is_empty();
+    let operation = undertaking.operation;
     undertaking.lasts = undertaking.lasts.saturating_add(helm::GRACE);
     intents.announce(release, undertaking).await?;
+    cx.run.changes.note(cx, operation);
     let result = work.await;
     let settled = match &result {
         Ok(_) if deletes => Ok(()),

@@ -48,7 +48,9 @@ impl Desired<'_> {
         match (self.chart.intent, direction) {
             (Intent::Skip, _) => Wish::Skip,
             (Intent::Deploy, Direction::Up) => Wish::Deploy,
-            (Intent::Destroy, Direction::Up) | (_, Direction::Down) => Wish::Remove,
+            (Intent::Destroy, Direction::Up) | (_, Direction::Down | Direction::Rollback) => {
+                Wish::Remove
+            }
         }
     }
 

@@ -63,6 +63,7 @@ mod signals;
 mod sources;
 mod steps;
 mod support;
+mod take_back;
 mod target;
 mod unchanged;
 mod values;
@@ -126,6 +127,7 @@ fn main() -> ExitCode {
         failures::TESTS,
         rights::TESTS,
         rollback::TESTS,
+        take_back::TESTS,
         changes::TESTS,
         order::TESTS,
         interrupts::TESTS,

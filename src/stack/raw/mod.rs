@@ -190,19 +190,10 @@ fn read_settings(node: &Node, raw: &mut RawSettings, f: &mut Findings) {
 }
 
 fn failure_policy(said: Text<'_>, f: &mut Findings) -> Option<FailurePolicy> {
-    if said.value == "rollback" {
-        f.add(
-            Finding::error(
-                "failure policy `rollback` is not supported by this version of stackctl",
-            )
-            .at(said.origin, "")
-            .help("use `stop` or `continue`; `rollback_on_failure` rolls back single charts"),
-        );
-        return None;
-    }
     let words = [
         ("stop", FailurePolicy::Stop),
         ("continue", FailurePolicy::Continue),
+        ("rollback", FailurePolicy::Rollback),
     ];
     reader::word(said, "failure_policy", &words, f)
 }
