@@ -377,16 +377,19 @@ fn killed_at_any_write_of_a_rollback_the_next_run_finishes_it_though_the_stack_i
     };
     begin();
     proxy.no_faults();
-    lab.stackctl_with(&proxy.env(), &["up"]).exits(1);
+    let mut up = lab.start_with(&proxy.env(), &["up"]);
+    up.until_event("the rollback", |event| match &event.kind {
+        EventKind::RunStarted { rollback, .. } => rollback.is_some(),
+        _ => false,
+    });
+    // By now it is written down what there is to do.
+    let first = proxy.writes().len();
+    up.end().exits(1);
     let writes = proxy.writes();
-    // The last thing that the failed run does is to mark the release that failed.
-    let is_mark = |write: &String| write.starts_with("PUT") && write.contains(".web.v");
-    let first = writes.iter().position(is_mark).expect("web failed") + 1;
     for point in 0..points {
         let (objects_before, releases_before) = begin();
-        // Behind the write that says what there is to do.
-        let n_writes = writes.len() - first - 1;
-        let nth = first + 2 + (2 * point + 1) * n_writes / (2 * points);
+        let n_writes = writes.len() - first;
+        let nth = first + 1 + (2 * point + 1) * n_writes / (2 * points);
         let (folder, with_children) = (lab.path().to_owned(), point % 2 == 0);
         proxy.faults(move |seen| {
             if seen.write == nth {
