@@ -288,6 +288,18 @@ mod tests {
         })
     }
 
+    #[test]
+    fn a_rollback_says_what_was_gone_back_to_and_what_stays() {
+        let events = [samples::failed_run(), samples::rolled_back()].concat();
+        insta::assert_snapshot!(render(&events, false, false), @r"
+        CHART  ACTION    OUTCOME    TIME
+        api    rollback  succeeded  0.4s  to revision 3
+        db     skip      skipped    0.0s  reinstalled by this run
+
+        platform: rollback in 0.4s: 1 rolled back, 1 skipped
+        ");
+    }
+
     /// As one who looks back sees it.
     fn look_back(events: &[Event], live: bool) -> String {
         summary(events).render(&Closing {

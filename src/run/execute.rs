@@ -100,7 +100,7 @@ impl Session {
             late
         });
         let context = RunContext {
-            stack: self.stack.clone(),
+            stack: self.stack_of(plan),
             id: id.clone(),
             scope,
             at_hand: at_hand(&self.stack, &self.settings, &self.redactor),
