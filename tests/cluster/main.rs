@@ -38,6 +38,7 @@ mod late;
 mod locks;
 mod offline;
 mod order;
+mod original;
 mod pairs;
 mod patches;
 mod platform;
@@ -135,6 +136,7 @@ fn main() -> ExitCode {
         faults::TESTS,
         commands::TESTS,
         community::TESTS,
+        original::TESTS,
         seed::TESTS,
         proof::TESTS,
         sources::TESTS,
