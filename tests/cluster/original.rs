@@ -14,7 +14,7 @@ use crate::{
 };
 
 tests![
-    aws_vpc_cni_is_adopted_with_values_of_what_the_cloud_made,
+    aws_vpc_cni_is_adopted_with_the_values_of_its_live_objects,
     prometheus_operator_is_reinstalled_below_a_version_and_its_crds_go_with_it,
     vertical_pod_autoscaler_scales_itself_from_its_second_time_on_and_others_at_once,
     what_a_user_mapper_and_classes_must_have_made_is_looked_at,
@@ -78,7 +78,7 @@ adopt = ["DaemonSet/aws-node", "ServiceAccount/aws-node", "ClusterRole/aws-node-
 exists = { kind = "DaemonSet", selector = "helm.sh/chart=aws-vpc-cni-VERSION" }
 "#;
 
-fn aws_vpc_cni_is_adopted_with_values_of_what_the_cloud_made() {
+fn aws_vpc_cni_is_adopted_with_the_values_of_its_live_objects() {
     for (helm, name) in [(Helm::Four, "vpc-cni-4"), (Helm::Three, "vpc-cni-3")] {
         let lab = Lab::on(Target::shared(), helm, name);
         lab.kubectl(&["create", "namespace", name]);
