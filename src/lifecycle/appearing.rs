@@ -4,6 +4,8 @@
 //! object: under a key of the same name, or as a word that is too long to be there by chance. So
 //! that is what is told, and no more.
 
+use std::fmt::Write as _;
+
 use serde_json::Value;
 
 use crate::{
@@ -12,13 +14,13 @@ use crate::{
 };
 
 /// More are counted only.
-const NAMED: usize = 8;
+const NAMED: usize = 5;
 
 /// Longer values are cut.
 const LONGEST: usize = 40;
 
-/// A sentence about those values that appear in the object; `None` if none does. Masked values
-/// never do.
+/// A sentence about those values that appear in the object, with where they are said; `None` if
+/// none does. Masked values never do.
 pub(super) fn appearing(values: &[Leaf], object: &Value) -> Option<String> {
     let mut scalars = Vec::new();
     for (key, value) in object.as_object().into_iter().flatten() {
@@ -29,7 +31,14 @@ pub(super) fn appearing(values: &[Leaf], object: &Value) -> Option<String> {
     let mut found = Vec::new();
     for leaf in values {
         if let Some(value) = &leaf.value {
+            let first = found.len();
             look_for(value, &mut leaf.path.clone(), &scalars, &mut found);
+            if let (Some(file), Some(line)) = (&leaf.by.file, leaf.by.line) {
+                for told in &mut found[first..] {
+                    // Writing to a string cannot fail.
+                    let _ = write!(told, " ({file}:{line})");
+                }
+            }
         }
     }
     if found.is_empty() {
@@ -159,8 +168,8 @@ mod tests {
             layer: None,
             section: None,
             command: None,
-            file: None,
-            line: None,
+            file: Some("stack.toml".to_owned()),
+            line: Some(14),
             note: None,
         };
         let leaf = |(key, value): (&String, &Value)| Leaf {
@@ -214,7 +223,8 @@ mod tests {
             (json!({ "image": null }), None),
             (json!({ "greeting": "***" }), None),
         ] {
-            let expected = expected.map(|text| format!("values that appear in it: {text}"));
+            let expected =
+                expected.map(|text| format!("values that appear in it: {text} (stack.toml:14)"));
             assert_eq!(told(&values, &deployment()), expected, "{values}");
         }
     }
@@ -226,9 +236,9 @@ mod tests {
             (0..10).map(|n| (format!("k{n}"), text.into())).collect();
         let told = told(&values.into(), &json!({ "data": { "text": text } })).unwrap();
         assert!(
-            told.contains("k7 = a very long text that is not told to its…"),
+            told.contains("k4 = a very long text that is not told to its…"),
             "{told}"
         );
-        assert!(told.ends_with("and 2 more"), "{told}");
+        assert!(told.ends_with("and 5 more"), "{told}");
     }
 }

@@ -62,7 +62,11 @@ pub(super) async fn collect(cx: &Context<'_>, error: &StepError) {
     }
     // The error stands right above them.
     let said = clean(&error.message);
-    let news = lines.iter().filter(|line| !said.contains(line.as_str()));
+    let is_news = |line: &&String| {
+        let (object, why) = line.split_once(": ").unwrap_or(("", line));
+        !(said.contains(object) && said.contains(why))
+    };
+    let news = lines.iter().filter(is_news);
     let mut shown: Vec<String> = news.map(|line| cut(line)).collect();
     let file = format!("dossier-{}.txt", cx.chart.name);
     let text = format!("{}\n", text.join("\n"));
@@ -260,7 +264,7 @@ mod tests {
                 "Pod/web: log of app: line 18",
                 "Pod/web: log of app: line 19",
                 "Pod/web: log of app: no database at db:5432 with ***",
-                "Pod/web: values that appear in it: image.tag = 1.2",
+                "Pod/web: values that appear in it: image.tag = 1.2 (stack.toml:9)",
             ]
         );
         assert_eq!(shown.len(), 10, "{shown:#?}");
