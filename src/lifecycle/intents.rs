@@ -19,7 +19,7 @@ use super::StepError;
 use crate::{
     cluster::{Cluster, ClusterError},
     lock::{Intent, Operation, intent_key, read_intents},
-    name::{Namespace, ReleaseId, RunId},
+    name::{Namespace, ObjectRef, ReleaseId, RunId},
     process::mark,
 };
 
@@ -37,6 +37,19 @@ struct Inner {
     clearing: Mutex<BTreeMap<ReleaseId, JoinHandle<()>>>,
     /// None in a run without a lock: nobody else is told.
     kept: Option<Kept>,
+}
+
+/// What is announced.
+#[derive(Debug, Clone)]
+pub(super) struct Undertaking {
+    /// The helm command.
+    pub(super) operation: Operation,
+    /// The newest revision before.
+    pub(super) from_revision: Option<u32>,
+    /// It has ended by then.
+    pub(super) lasts: Duration,
+    /// See [`Intent::deletes`].
+    pub(super) deletes: Vec<ObjectRef>,
 }
 
 /// Where they are kept.
@@ -102,25 +115,24 @@ impl Intents {
         lock(&self.0.known).get(release).cloned()
     }
 
-    /// Announces an operation, that ends within `lasts`. Once this returns it may begin: the lease
-    /// was still held then.
+    /// Announces an operation. Once this returns it may begin: the lease was still held then.
     pub(super) async fn announce(
         &self,
         release: &ReleaseId,
-        operation: Operation,
-        from_revision: Option<u32>,
-        lasts: Duration,
+        undertaking: Undertaking,
     ) -> Result<(), StepError> {
         self.settled(release).await;
         let began = Timestamp::now();
+        let ends = began.saturating_add(undertaking.lasts);
         let intent = Intent {
-            operation,
-            from_revision,
+            operation: undertaking.operation,
+            from_revision: undertaking.from_revision,
             run: self.0.run.clone(),
             host: mark::host(),
             process: mark::own(),
             began,
-            deadline: began.saturating_add(lasts).unwrap_or(Timestamp::MAX),
+            deadline: ends.unwrap_or(Timestamp::MAX),
+            deletes: undertaking.deletes,
         };
         self.write(release, Some(intent)).await?;
         if self.0.kept.as_ref().is_some_and(|kept| !(kept.holds)()) {
@@ -135,6 +147,19 @@ impl Intents {
             return Ok(());
         };
         intent.deadline = Timestamp::now();
+        self.write(release, Some(intent)).await
+    }
+
+    /// Its helm has ended, and the release is gone, but these objects of it are not yet.
+    pub(super) async fn leaves(
+        &self,
+        release: &ReleaseId,
+        objects: Vec<ObjectRef>,
+    ) -> Result<(), StepError> {
+        let Some(mut intent) = self.of(release) else {
+            return Ok(());
+        };
+        intent.deletes = objects;
         self.write(release, Some(intent)).await
     }
 
@@ -298,7 +323,14 @@ mod tests {
         (intents, held)
     }
 
-    const MINUTE: Duration = Duration::from_mins(1);
+    fn upgrade(from_revision: Option<u32>) -> Undertaking {
+        Undertaking {
+            operation: Operation::Upgrade,
+            from_revision,
+            lasts: Duration::from_mins(1),
+            deletes: Vec::new(),
+        }
+    }
 
     #[tokio::test(start_paused = true)]
     async fn an_operation_is_written_down_and_forgotten_when_it_is_done() {
@@ -308,10 +340,7 @@ mod tests {
         });
         let (intents, _) = open(cluster, true).await;
         let from = Some(3);
-        intents
-            .announce(&web(), Operation::Upgrade, from, MINUTE)
-            .await
-            .unwrap();
+        intents.announce(&web(), upgrade(from)).await.unwrap();
         let intent = intents.of(&web()).unwrap();
         assert_eq!(intent.deadline.duration_since(intent.began).as_secs(), 60);
         intents.close().await;
@@ -338,7 +367,7 @@ mod tests {
         });
         let (intents, _) = open(cluster, true).await;
         let web = web();
-        let announced = intents.announce(&web, Operation::Upgrade, None, MINUTE);
+        let announced = intents.announce(&web, upgrade(None));
         announced.await.unwrap();
         let methods: Vec<_> = script.calls().into_iter().map(|call| call.method).collect();
         assert_eq!(methods, ["GET", "PATCH", "POST", "PATCH"]);
@@ -361,7 +390,7 @@ mod tests {
         let (cluster, script) = Script::cluster(|_, _| Answer::json(&json!({})));
         let (intents, held) = open(cluster, false).await;
         let web = web();
-        let announced = intents.announce(&web, Operation::Upgrade, None, MINUTE);
+        let announced = intents.announce(&web, upgrade(None));
         assert!(announced.await.unwrap_err().cancelled);
         assert_eq!(script.count(), 1, "and nothing is written");
         held.store(true, Ordering::SeqCst);
@@ -374,7 +403,7 @@ mod tests {
         let asked = Arc::clone(&held);
         let holds: Holds = Arc::new(move || asked.load(Ordering::SeqCst));
         let intents = Intents::open(cluster, place(), run, holds).await.unwrap();
-        let announced = intents.announce(&web, Operation::Upgrade, None, MINUTE);
+        let announced = intents.announce(&web, upgrade(None));
         assert!(announced.await.unwrap_err().cancelled, "lost meanwhile");
     }
 }

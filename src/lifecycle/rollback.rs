@@ -5,7 +5,9 @@
 //! says what it did.
 
 use super::{
-    Context, StepError, ready,
+    Context, StepError,
+    intents::Undertaking,
+    ready,
     recover::{self, Depth, Next},
     remove,
 };
@@ -56,8 +58,13 @@ pub(super) async fn run(cx: &Context<'_>) -> Result<String, StepError> {
         history_max: cx.chart.history_max,
     };
     let work = Box::pin(cx.helm(async |call| cx.run.helm.rollback(call, &rollback).await));
-    let (from, deadline) = (Some(newest.revision), rollback.deadline());
-    recover::announced(cx, Operation::Rollback, from, deadline, work).await??;
+    let undertaking = Undertaking {
+        operation: Operation::Rollback,
+        from_revision: Some(newest.revision),
+        lasts: rollback.deadline(),
+        deletes: Vec::new(),
+    };
+    recover::announced(cx, undertaking, work).await??;
     let objects = ready::objects_of(cx, good).await?;
     cx.park();
     match ready::wait_for(cx, &objects).await {

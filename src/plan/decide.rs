@@ -420,6 +420,7 @@ mod tests {
             process: None,
             began: "2026-11-22T10:00:00Z".parse().unwrap(),
             deadline: "2026-11-22T10:11:30Z".parse().unwrap(),
+            deletes: Vec::new(),
         };
         let until = "2026-11-22T10:12:00Z".parse().unwrap();
         let dead = Verdict::Dead(intent.clone());

@@ -119,7 +119,7 @@ impl Session {
         let outcome = engine::run(plan, Arc::new(executor), options, shutdown, &mut recorder).await;
         // Nobody needs them any more; who killed us may not wait for the cluster.
         drop(private);
-        lock.release(&self.releases).await;
+        lock.release(self).await;
         Ok(Finished {
             run: id,
             folder,

@@ -16,7 +16,6 @@ use crate::{
     lock::{Intent, lease_name, read_intents},
     name::{Direction, ReleaseId, RunId},
     process::mark,
-    release::Releases,
     shutdown::Trigger,
 };
 
@@ -32,8 +31,8 @@ pub(super) struct Taken {
 
 impl Taken {
     /// Gives it back, and forgets what earlier runs announced on releases that they finished.
-    pub(super) async fn release(self, releases: &Releases) {
-        lifecycle::forget_ended(&self.intents, releases).await;
+    pub(super) async fn release(self, session: &Session) {
+        lifecycle::forget_ended(&self.intents, &session.cluster, &session.releases).await;
         self.intents.close().await;
         if let Some(lease) = self.lease {
             lease.release().await;

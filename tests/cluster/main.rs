@@ -39,6 +39,7 @@ mod locks;
 mod offline;
 mod order;
 mod original;
+mod outages;
 mod pairs;
 mod patches;
 mod platform;
@@ -84,6 +85,7 @@ const NOT_IN_THE_SANDBOX: &[(&str, &str)] = &[
     ("who_may", "roles are not modelled"),
     ("everything_that_is_not_allowed", "roles are not modelled"),
     ("api_server", "it has no API server process to stop"),
+    ("part_of_the_api", "it has no aggregated APIs"),
     (
         "bad_clusters",
         "it steers with the control plane's own kubeconfig",
@@ -134,6 +136,7 @@ fn main() -> ExitCode {
         signals::TESTS,
         chaos::TESTS,
         faults::TESTS,
+        outages::TESTS,
         commands::TESTS,
         community::TESTS,
         original::TESTS,

@@ -171,12 +171,26 @@ impl Lab {
         running
     }
 
+    /// Starts stackctl where no file can grow beyond 1 MiB, as on a disk that is full.
+    pub(crate) fn start_on_a_full_disk(&self, args: &[&str]) -> Running {
+        let script = r#"trap "" XFSZ; ulimit -f 2048; exec "$0" "$@""#;
+        let shell = ["sh", "-c", script, env!("CARGO_BIN_EXE_stackctl")];
+        let args: Vec<&str> = shell.iter().chain(args).copied().collect();
+        self.follow(self.command_of(&[], &args), &args)
+    }
+
     fn command(&self, env: &[(&str, &str)], args: &[&str]) -> Command {
+        let stackctl = [env!("CARGO_BIN_EXE_stackctl")];
+        let words: Vec<&str> = stackctl.iter().chain(args).copied().collect();
+        self.command_of(env, &words)
+    }
+
+    fn command_of(&self, env: &[(&str, &str)], words: &[&str]) -> Command {
         // Whoever runs the tests in the background ignores Ctrl-C, and stackctl would, too.
         let mut command = Command::new("/usr/bin/env");
         command
-            .args(["--default-signal=INT,HUP", env!("CARGO_BIN_EXE_stackctl")])
-            .args(args)
+            .arg("--default-signal=INT,HUP")
+            .args(words)
             .current_dir(self.dir.path())
             .env_clear()
             .env("PATH", "/usr/bin:/bin")
