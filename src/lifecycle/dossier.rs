@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures::StreamExt as _;
 use tokio::time::{Instant, timeout_at};
 
-use super::{Context, StepError, appearing::appearing, deploy, words::in_words};
+use super::{Context, StepError, appearing::appearing, deploy, ready, words::in_words};
 use crate::{
     cluster::{self, ObjectRef, Readiness, ready::readiness},
     release::{manifest_content, manifest_objects},
@@ -44,7 +44,11 @@ struct Dossier {
 /// become a line of it.
 pub(super) async fn collect(cx: &Context<'_>, error: &StepError) {
     let clean = |line: &String| cx.run.redactor.redact(line).into_string();
-    let dossier = find_out(cx, Instant::now() + DEADLINE).await;
+    let looking = find_out(cx, Instant::now() + DEADLINE);
+    // Who interrupts the run does not want to wait for this.
+    let Ok(dossier) = ready::interruptible(cx, looking).await else {
+        return;
+    };
     let lines: Vec<String> = dossier.lines.iter().map(clean).collect();
     if lines.is_empty() {
         return;
@@ -185,6 +189,7 @@ mod tests {
     use crate::{
         cluster::testing::{Answer, Call},
         lifecycle::testing::{Lab, Ran},
+        shutdown::{Level, Reason},
     };
 
     /// What the step that fails may take.
@@ -225,11 +230,14 @@ mod tests {
         Answer::json(&json!({ "items": (0..9).map(event).collect::<Vec<_>>() }))
     }
 
-    async fn failed(answers: impl Fn(&Call) -> Option<Answer> + Send + Sync + 'static) -> Ran {
-        let lab = Lab::new(&[record(), pod()])
+    fn lab(answers: impl Fn(&Call) -> Option<Answer> + Send + Sync + 'static) -> Lab {
+        Lab::new(&[record(), pod()])
             .input("password", "hunter2".into(), true)
             .diagnosed()
-            .answers(move |call, _| answers(call));
+            .answers(move |call, _| answers(call))
+    }
+
+    async fn failed(lab: Lab) -> Ran {
         lab.run(
             r#"
             values = { image = { tag = "1.2" }, password = "${inputs.password}" }
@@ -243,7 +251,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn ten_lines_are_shown_and_all_of_it_is_kept_without_secrets() {
-        let ran = failed(|call| {
+        let server = lab(|call| {
             let path = call.path.split('?').next().unwrap_or_default();
             match path.rsplit('/').next() {
                 Some("events") => Some(events()),
@@ -254,8 +262,8 @@ mod tests {
                 }
                 _ => None,
             }
-        })
-        .await;
+        });
+        let ran = failed(server).await;
         let shown = ran.result.unwrap_err().dossier;
         assert_eq!(
             shown[1..6],
@@ -277,7 +285,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_server_that_does_not_tell_neither_holds_the_run_up_nor_hides_the_cause() {
-        let ran = failed(|_| Some(Answer::Hang)).await;
+        let ran = failed(lab(|_| Some(Answer::Hang))).await;
         assert!(ran.took <= DEADLINE + STEP, "{:?}", ran.took);
         let failure = ran.result.unwrap_err();
         assert_eq!(failure.step, "pre/equals");
@@ -287,14 +295,29 @@ mod tests {
         );
 
         // What is known already is told.
-        let ran = failed(|call| {
+        let ran = failed(lab(|call| {
             let late = call.path.contains("/events") || call.path.contains("/log");
             late.then_some(Answer::Hang)
-        })
+        }))
         .await;
         assert!(ran.took <= DEADLINE + STEP, "{:?}", ran.took);
         let shown = ran.result.unwrap_err().dossier.join("\n");
         assert!(shown.contains("CrashLoopBackOff"), "{shown}");
         assert!(shown.contains("image.tag = 1.2"), "{shown}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_interrupted_run_does_not_wait_for_it() {
+        let lab = lab(|_| Some(Answer::Hang));
+        let trigger = lab.trigger();
+        tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_secs(5)).await;
+            trigger.raise(Level::Terminate, Reason::Interrupt);
+        });
+        let ran = failed(lab).await;
+        assert_eq!(ran.took.as_secs(), 5);
+        let failure = ran.result.unwrap_err();
+        assert!(!failure.cancelled, "{failure:?}");
+        assert_eq!(failure.step, "pre/equals");
     }
 }
