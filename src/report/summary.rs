@@ -241,9 +241,7 @@ fn failure_block(chart: &NodeName, failure: &Failure, palette: &Palette) -> Stri
         let bar = paint(palette.faint, "│");
         line(&mut text, &format!("  {bar} {}", clean(cause)));
     }
-    let news = |found: &&str| !failure.error.contains(found.trim());
-    let dossier = failure.dossier.iter().flat_map(|found| found.lines());
-    for found in dossier.filter(news) {
+    for found in failure.dossier.iter().flat_map(|found| found.lines()) {
         line(&mut text, &format!("  {}", clean(found)));
     }
     for also in &failure.attached {
