@@ -44,7 +44,7 @@ pub async fn on_deploy_failure(
     error: &StepError,
     payload: Payload,
 ) -> Result<(), StepError> {
-    dossier::collect(cx, error).await;
+    dossier::collect(cx, &error.message, &error.cause).await;
     steps::run(cx, "on_failure", &cx.chart.steps.on_failure, payload)
         .await
         .map(drop)

@@ -41,8 +41,8 @@ struct Dossier {
 }
 
 /// Finds out why, as far as the cluster tells. It can only add to what is known: its own troubles
-/// become a line of it.
-pub(super) async fn collect(cx: &Context<'_>, error: &StepError) {
+/// become a line of it. `error` and `cause` are what is said of it already, and stand above it.
+pub(super) async fn collect(cx: &Context<'_>, error: &str, cause: &[String]) {
     let clean = |line: &String| cx.run.redactor.redact(line).into_string();
     let looking = find_out(cx, Instant::now() + DEADLINE);
     // Who interrupts the run does not want to wait for this.
@@ -53,10 +53,8 @@ pub(super) async fn collect(cx: &Context<'_>, error: &StepError) {
     if lines.is_empty() {
         return;
     }
-    let cause = error.cause.iter().map(|line| format!("  {line}"));
-    let mut text: Vec<String> = std::iter::once(error.message.clone())
-        .chain(cause)
-        .collect();
+    let cause = cause.iter().map(|line| format!("  {line}"));
+    let mut text: Vec<String> = std::iter::once(error.to_owned()).chain(cause).collect();
     text.push(String::new());
     text = text.iter().map(clean).collect();
     text.extend_from_slice(&lines);
@@ -65,7 +63,7 @@ pub(super) async fn collect(cx: &Context<'_>, error: &StepError) {
         text.extend(dossier.logs.iter().map(clean));
     }
     // The error stands right above them.
-    let said = clean(&error.message);
+    let said = clean(&error.to_owned());
     let is_news = |line: &&String| {
         let (object, why) = line.split_once(": ").unwrap_or(("", line));
         !(said.contains(object) && said.contains(why))

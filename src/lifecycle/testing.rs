@@ -473,7 +473,7 @@ impl Execute for Phases {
             Ok(payload) => payload,
             Err(error) => {
                 if self.diagnosed {
-                    dossier::collect(&cx, &error).await;
+                    dossier::collect(&cx, &error.message, &error.cause).await;
                 }
                 return Err(Failure {
                     dossier: cx.take_dossier(),

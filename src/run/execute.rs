@@ -1,6 +1,7 @@
 //! From a plan to an outcome: preflight, run folder, lease, engine, and cleaning up after it.
 
 use std::{
+    borrow::Cow,
     collections::BTreeMap,
     path::{Path, PathBuf},
     sync::Arc,
@@ -13,6 +14,7 @@ use super::{
     session::at_hand,
 };
 use crate::{
+    chart::Chart,
     cluster::Watches,
     engine::{self, Options, Outcome, Policy, Sink, SinkError},
     event::Event,
@@ -20,7 +22,7 @@ use crate::{
     inputs,
     journal::{self, Journal},
     lifecycle::{Executor, Implementations, LateCharts, Purge, RunContext},
-    name::{Action, Direction, RunId},
+    name::{Action, ChartName, Direction, RunId},
     plan::Plan,
     shutdown::{Level, Shutdown, Trigger},
     stack::{FailurePolicy, Schedule, Scope},
@@ -28,6 +30,12 @@ use crate::{
 
 /// Sees every event of a run, after the journal.
 pub type Watch<'a> = &'a mut (dyn FnMut(&Event) + Send);
+
+/// What a plan's charts are made of, once nothing speaks against it.
+struct Ready {
+    scope: Scope,
+    charts: BTreeMap<ChartName, Chart>,
+}
 
 /// A run that took place.
 #[derive(Debug)]
@@ -55,7 +63,6 @@ impl Session {
     ) -> Result<Finished, RunError> {
         let shutdown = trigger.shutdown();
         let helm = self.helm(&shutdown, &mut *notice).await?;
-        let scope = self.scope(plan, &shutdown).await?;
         let private = tempfile::Builder::new()
             .prefix("stackctl-")
             .tempdir()
@@ -73,16 +80,27 @@ impl Session {
             include_crds: false,
             at_once: options.concurrency,
         };
-        let charts = tokio::select! {
-            charts = preflight::run(self, plan, &scope, &renderer) => charts?,
-            () = shutdown.reached(Level::Drain) => return Err(RunError::Interrupted),
-        };
+        let mut ready = self.prepare(plan, &renderer).await?;
         let journal = Journal::create(&history::folder(&self.settings.state_dir), &id)?;
         let lock = lock::take(self, plan.direction, &id, trigger, &mut *notice).await?;
-        if let Err(error) = self.settle_rollback(plan, &lock.intents, notice).await {
-            lock.release(self).await;
-            return Err(error);
-        }
+        let settled = async {
+            self.settle_rollback(plan, &lock.intents, notice).await?;
+            let anew = self.plan_anew(lock.waited).await?;
+            if let Some(anew) = anew.filter(|_| plan.direction != Direction::Rollback) {
+                self.is_agreed(plan, &anew)?;
+                ready = self.prepare(&anew, &renderer).await?;
+                return Ok(Cow::Owned(anew));
+            }
+            Ok(Cow::Borrowed(plan))
+        };
+        let plan = match settled.await {
+            Ok(plan) => plan,
+            Err(error) => {
+                lock.release(self).await;
+                return Err(error);
+            }
+        };
+        let (plan, Ready { scope, charts }) = (&*plan, ready);
         let late = self.gathered().fetching.map(|fetching| {
             let late: Arc<dyn LateCharts> = Arc::new(Late {
                 fetching,
@@ -137,6 +155,28 @@ impl Session {
             outcome,
             rollback,
         })
+    }
+
+    /// Judges everything that can be judged before the first change.
+    async fn prepare(&self, plan: &Plan, renderer: &Renderer<'_>) -> Result<Ready, RunError> {
+        let scope = self.scope(plan, renderer.shutdown).await?;
+        let charts = tokio::select! {
+            charts = preflight::run(self, plan, &scope, renderer) => charts?,
+            () = renderer.shutdown.reached(Level::Drain) => return Err(RunError::Interrupted),
+        };
+        Ok(Ready { scope, charts })
+    }
+
+    /// Whoever was asked has agreed to one plan, and not to another.
+    fn is_agreed(&self, agreed: &Plan, anew: &Plan) -> Result<(), RunError> {
+        let actions = |plan: &Plan| -> Vec<_> {
+            let nodes = plan.nodes.iter();
+            nodes.map(|node| (node.key.clone(), node.action)).collect()
+        };
+        if self.settings.was_asked && actions(agreed) != actions(anew) {
+            return Err(RunError::Overtaken);
+        }
+        Ok(())
     }
 
     /// Values of what the plan's charts refer to; this is where commands of the file are run.
