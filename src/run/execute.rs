@@ -51,8 +51,11 @@ pub struct Finished {
 }
 
 impl Session {
-    /// Executes a plan made by [`Session::plan`]. An error means that nothing was changed. `notice`
-    /// gets what there is to say before the first event.
+    /// Executes a plan made by [`Session::plan`], or [`Session::unfinished_rollback`]. An error means
+    /// that nothing was changed. `notice` gets what there is to say before the first event.
+    ///
+    /// If the run fails and the stack says `failure_policy = "rollback"`, it is taken back by another
+    /// one, whose events follow.
     pub async fn execute(
         &self,
         plan: &Plan,

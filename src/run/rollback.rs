@@ -57,10 +57,9 @@ impl Session {
         };
         let graph = Graph::new(&self.stack);
         for (name, before) in taken_back_before(&graph, rollback.changes.keys()) {
-            let change = rollback.changes.get_mut(&name);
-            change
-                .into_iter()
-                .for_each(|change| change.after = before.clone());
+            if let Some(change) = rollback.changes.get_mut(&name) {
+                change.after = before;
+            }
         }
         failed
             .intents
