@@ -83,7 +83,7 @@ impl Session {
             include_crds: false,
             at_once: options.concurrency,
         };
-        let mut ready = self.prepare(plan, &renderer).await?;
+        let mut ready = Box::pin(self.prepare(plan, &renderer)).await?;
         let journal = Journal::create(&history::folder(&self.settings.state_dir), &id)?;
         let lock = lock::take(self, plan.direction, &id, trigger, &mut *notice).await?;
         let settled = async {
@@ -96,7 +96,7 @@ impl Session {
             }
             Ok(Cow::Borrowed(plan))
         };
-        let plan = match settled.await {
+        let plan = match Box::pin(settled).await {
             Ok(plan) => plan,
             Err(error) => {
                 lock.release(self).await;
@@ -142,7 +142,8 @@ impl Session {
             shutdown: shutdown.clone(),
         };
         let folder = journal.folder().path().to_owned();
-        let outcome = conduct(plan, &context, &implementations, options, (journal, watch)).await;
+        let work = conduct(plan, &context, &implementations, options, (journal, watch));
+        let outcome = Box::pin(work).await;
         let rollback = if self.is_taken_back(plan, &outcome, shutdown.level()) {
             let rolled_back = self.roll_back(&context, &implementations, watch).await;
             rolled_back.map(|run| run.map(Box::new)).transpose()
