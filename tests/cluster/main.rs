@@ -19,6 +19,7 @@ macro_rules! tests {
     };
 }
 
+mod alike;
 mod changes;
 mod chaos;
 mod commands;
@@ -101,6 +102,7 @@ const NOT_IN_THE_SANDBOX: &[(&str, &str)] = &[
     ),
     ("schemas", "it is compared with the control plane"),
     ("patches_mean", "it is compared with the control plane"),
+    ("same_objects", "it is compared with the control plane"),
 ];
 
 /// A named test.
@@ -144,6 +146,7 @@ fn main() -> ExitCode {
         steps::TESTS,
         rehearse::TESTS,
         patches::TESTS,
+        alike::TESTS,
         schemas::TESTS,
         unchanged::TESTS,
         values::TESTS,

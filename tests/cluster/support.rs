@@ -238,15 +238,21 @@ impl Lab {
         self.kubectl_in(&self.namespace, args)
     }
 
+    /// A kubectl command that is ready to start, in that namespace.
+    pub(crate) fn kubectl_command(&self, namespace: &str, args: &[&str]) -> Command {
+        let mut command = Command::new(self.target().kubectl());
+        command
+            .args(args)
+            .args(["--namespace", namespace])
+            .env("KUBECONFIG", &self.target().kubeconfig);
+        command
+    }
+
     /// The same in another namespace.
     #[track_caller]
     pub(crate) fn kubectl_in(&self, namespace: &str, args: &[&str]) -> String {
-        let output = Command::new(self.target().kubectl())
-            .args(args)
-            .args(["--namespace", namespace])
-            .env("KUBECONFIG", &self.target().kubeconfig)
-            .output()
-            .expect("kubectl starts");
+        let mut command = self.kubectl_command(namespace, args);
+        let output = command.output().expect("kubectl starts");
         assert!(
             output.status.success(),
             "kubectl {args:?}: {}\n{}",

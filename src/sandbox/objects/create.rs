@@ -118,16 +118,15 @@ fn begin_status(kind: &Kind, object: &mut Value) {
     if !kind.status || kind.is("", "Node") {
         return;
     }
-    let Some(fields) = object.as_object_mut() else {
-        return;
-    };
-    fields.remove("status");
+    if let Some(fields) = object.as_object_mut() {
+        fields.remove("status");
+    }
     if kind.custom.is_some() {
         return;
     }
     let status = match &*kind.kind {
         "Namespace" => json!({ "phase": "Active" }),
-        "Pod" => json!({ "phase": "Pending", "qosClass": "BestEffort" }),
+        "Pod" => json!({ "phase": "Pending", "qosClass": quality(&object["spec"]) }),
         "PersistentVolume" | "PersistentVolumeClaim" => json!({ "phase": "Pending" }),
         "Service" | "Ingress" => json!({ "loadBalancer": {} }),
         "DaemonSet" => json!({
@@ -147,7 +146,29 @@ fn begin_status(kind: &Kind, object: &mut Value) {
         }),
         _ => json!({}),
     };
-    fields.insert("status".to_owned(), status);
+    object["status"] = status;
+}
+
+/// A pod's class by what its containers ask for.
+fn quality(spec: &Value) -> &'static str {
+    let lists = ["initContainers", "containers"].map(|list| spec[list].as_array());
+    let amounts = |container: &Value, of: &str| {
+        let of = container["resources"][of].as_object().cloned();
+        let mut of = of.unwrap_or_default();
+        of.retain(|name, _| ["cpu", "memory"].contains(&&**name));
+        of
+    };
+    let (mut any, mut all) = (false, true);
+    for container in lists.into_iter().flatten().flatten() {
+        let (requests, limits) = (amounts(container, "requests"), amounts(container, "limits"));
+        any |= !requests.is_empty() || !limits.is_empty();
+        all &= limits.len() == 2 && requests == limits;
+    }
+    match (any, all) {
+        (true, true) => "Guaranteed",
+        (true, false) => "Burstable",
+        (false, _) => "BestEffort",
+    }
 }
 
 /// What single kinds get beside their defaults; whoever creates them owns it.
@@ -169,6 +190,9 @@ fn add(kind: &Kind, object: &mut Value) {
         object["spec"]["finalizers"] = json!(["kubernetes"]);
     } else if kind.is("batch", "Job") && object["spec"]["manualSelector"] != true {
         select_own_pods(object);
+        if object["metadata"]["labels"].is_null() {
+            object["metadata"]["labels"] = object["spec"]["template"]["metadata"]["labels"].clone();
+        }
     } else if crds::is_crd(kind) {
         crds::establish(object);
     } else if kind.is("", "PersistentVolumeClaim") && object["spec"]["storageClassName"].is_null() {

@@ -40,8 +40,13 @@ fn client(runtime: &Runtime, kubeconfig: &Path) -> Client {
 impl Server {
     /// The control plane of this process.
     pub(crate) fn shared() -> Self {
+        Self::of(&Target::shared())
+    }
+
+    /// That of a target.
+    pub(crate) fn of(target: &Target) -> Self {
         let runtime = Runtime::new().expect("a runtime");
-        let client = client(&runtime, &Target::shared().kubeconfig);
+        let client = client(&runtime, &target.kubeconfig);
         Self {
             client,
             runtime,
