@@ -69,6 +69,7 @@ impl Session {
             redactor: &self.redactor,
             kube_version: Some(&kube_version),
             include_crds: false,
+            rehearsal: self.settings.sandbox.as_ref(),
             at_once: options.concurrency,
         };
         let charts = tokio::select! {

@@ -339,6 +339,11 @@ fn rehearsed_failures_look_like_real_ones() {
     it.run(&["up", "--sandbox", "--rehearse-fail", "wbe=hook"])
         .exits(1)
         .says(&["wbe"]);
+    // Nothing of it could fail so.
+    it.run(&["up", "--sandbox", "--rehearse-fail", "below=hook"])
+        .exits(1)
+        .says(&["below", "runs no hook"]);
+    assert_eq!(it.status(), [""; 0]);
     it.run(&["up", "--rehearse-fail", "web=hook"])
         .exits(64)
         .says(&["--sandbox"]);

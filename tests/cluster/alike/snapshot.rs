@@ -4,7 +4,6 @@ use std::{collections::BTreeMap, io::Read as _};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use flate2::read::GzDecoder;
-use http::Method;
 use serde_json::{Value, json};
 
 use crate::patches::server::Server;
@@ -48,7 +47,7 @@ pub(super) fn collections(sandbox: &Server, namespace: &str) -> Vec<(String, Val
 }
 
 fn get(server: &Server, path: &str) -> Value {
-    let answer = server.call(Method::GET, path, "application/json", &Value::Null);
+    let answer = server.get(path);
     answer.unwrap_or_else(|(code, why)| panic!("GET {path}: {code} {why}"))
 }
 
@@ -56,11 +55,7 @@ fn get(server: &Server, path: &str) -> Value {
 pub(super) fn take(server: &Server, namespace: &str, collections: &[(String, Value)]) -> Snapshot {
     let mut objects = Vec::new();
     for (path, type_of) in collections {
-        // A kind that is just being registered or forgotten has no objects.
-        let Ok(list) = server.call(Method::GET, path, "application/json", &Value::Null) else {
-            continue;
-        };
-        for mut object in list["items"].as_array().cloned().into_iter().flatten() {
+        for mut object in server.list(path) {
             if !belongs_to(&object, namespace) {
                 continue;
             }

@@ -26,7 +26,7 @@ pub(crate) struct Server {
 }
 
 /// Why a request was refused: the code of its Status and its message.
-pub(super) type Refusal = (u16, String);
+pub(crate) type Refusal = (u16, String);
 
 fn client(runtime: &Runtime, kubeconfig: &Path) -> Client {
     runtime.block_on(async {
@@ -125,6 +125,24 @@ impl Server {
         let url = format!("{object}?fieldManager={manager}");
         let kind = format!("application/{kind}+json");
         self.call(Method::PATCH, &url, &kind, body)
+    }
+
+    /// What is at a path.
+    pub(crate) fn get(&self, path: &str) -> Result<Value, Refusal> {
+        self.call(Method::GET, path, "application/json", &Value::Null)
+    }
+
+    /// The objects at a path; none if nothing is served there.
+    pub(crate) fn list(&self, path: &str) -> Vec<Value> {
+        let mut found = match self.get(path) {
+            Ok(list) => list,
+            Err((404, _)) => return Vec::new(),
+            Err((code, why)) => panic!("GET {path}: {code} {why}"),
+        };
+        match found["items"].take() {
+            Value::Array(items) => items,
+            other => panic!("GET {path} is no list: {other}"),
+        }
     }
 
     /// Sends anything.
