@@ -169,8 +169,9 @@ const ONLY_CHARTS: [(&str, &[&str]); 1] = [(
 fn every_example_goes_up_and_down_without_a_cluster() {
     let files = fs::read_dir(repository("stacks")).expect("the examples");
     let files = files.map(|file| file.expect("a readable folder").file_name());
+    let files = files.filter(|file| Path::new(file).extension().is_some_and(|it| it == "toml"));
     let files = files.map(|file| file.into_string().expect("UTF-8"));
-    let mut examples: Vec<String> = files.filter(|file| file.ends_with(".toml")).collect();
+    let mut examples: Vec<String> = files.collect();
     examples.sort();
     for example in &examples {
         up_and_down("rehearse-4", Helm::Four, example);

@@ -178,7 +178,7 @@ async fn claims_go_with_a_stateful_set_that_says_so() {
     cluster.until("all is gone", empty).await;
 }
 
-fn job(spec: Value, exit_code: &str) -> Value {
+fn job(spec: &Value, exit_code: &str) -> Value {
     let mut job = json!({"metadata": {"name": "job"}, "spec": spec});
     job["spec"]["template"] = json!({
         "metadata": {"annotations": {"stackctl.test/exit-code": exit_code}},
@@ -191,7 +191,7 @@ fn job(spec: Value, exit_code: &str) -> Value {
 async fn a_job_fails_when_more_pods_failed_than_it_may() {
     let cluster = Cluster::new().await;
     cluster
-        .create("jobs.batch", job(json!({"backoffLimit": 1}), "3"))
+        .create("jobs.batch", job(&json!({"backoffLimit": 1}), "3"))
         .await;
     let failed = |it: &Cluster| is_true(&it.get("jobs.batch", "job").unwrap(), "Failed");
     cluster.until("it fails", failed).await;
@@ -218,7 +218,7 @@ async fn a_job_fails_when_more_pods_failed_than_it_may() {
 async fn a_job_completes_with_its_last_completion() {
     let cluster = Cluster::new().await;
     let spec = json!({"completions": 3, "parallelism": 2, "completionMode": "Indexed"});
-    cluster.create("jobs.batch", job(spec, "0")).await;
+    cluster.create("jobs.batch", job(&spec, "0")).await;
     let complete = |it: &Cluster| is_true(&it.get("jobs.batch", "job").unwrap(), "Complete");
     cluster.until("it completes", complete).await;
     let job = cluster.get("jobs.batch", "job").unwrap();

@@ -188,7 +188,9 @@ fn settle(field: &str, value: &mut Value) {
             if field == "conditions" {
                 items.sort_by_key(|it| word(it, "/type").to_owned());
             }
-            items.iter_mut().for_each(|item| settle(field, item));
+            for item in &mut *items {
+                settle(field, item);
+            }
             if field == "managedFields" {
                 // By who they are of, not by when they wrote.
                 let named = items.drain(..).map(|entry| {
@@ -221,9 +223,8 @@ fn volatile(field: &str, text: &str) -> Option<&'static str> {
     } else if text == "NewReplicaSetCreated" {
         // Which of the two is last when a rollout gets stuck is a race in the real controller.
         Some("ReplicaSetUpdated")
-    } else if text.starts_with("Created new replica set \"") {
-        Some("ReplicaSet is progressing.")
-    } else if text.starts_with("ReplicaSet \"") && text.ends_with("\" is progressing.") {
+    } else if text.starts_with("Created new replica set \"") || text.ends_with("\" is progressing.")
+    {
         Some("ReplicaSet is progressing.")
     } else if is_uid() {
         Some("<uid>")
