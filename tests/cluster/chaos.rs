@@ -232,8 +232,8 @@ fn chaos(lab: &Lab, is_in: &dyn Fn(&str) -> bool, points: usize) {
             before,
             "{what}: done twice: {again}"
         );
-        for (name, (revision, status)) in releases(&server, lab) {
-            assert_eq!(status, "deployed", "{what}: {name} {revision}");
+        for (name, release) in lab.releases() {
+            assert_eq!(release.status, "deployed", "{what}: {name}");
         }
         let found = objects(&server, lab);
         for (object, wanted) in expected {
@@ -277,7 +277,7 @@ fn finished(run: &Run) -> BTreeSet<String> {
 
 /// What would change if one of these charts were done again: its revision, and its hook's identity.
 fn marks(server: &Server, lab: &Lab, charts: &BTreeSet<String>) -> BTreeMap<String, String> {
-    let releases = releases(server, lab);
+    let releases = lab.releases();
     let jobs = server.list(&format!("/apis/batch/v1/namespaces/{}/jobs", lab.namespace));
     let mark = |chart: &String| {
         let hook = format!("{chart}-hook");
@@ -286,27 +286,6 @@ fn marks(server: &Server, lab: &Lab, charts: &BTreeSet<String>) -> BTreeMap<Stri
         (chart.clone(), format!("{:?} {uid:?}", releases.get(chart)))
     };
     charts.iter().map(mark).collect()
-}
-
-/// Newest revision of each release, and its status.
-fn releases(server: &Server, lab: &Lab) -> BTreeMap<String, (u32, String)> {
-    let mut newest = BTreeMap::new();
-    let of_helm = "labelSelector=owner%3Dhelm";
-    for record in server.list(&format!(
-        "/api/v1/namespaces/{}/secrets?{of_helm}",
-        lab.namespace
-    )) {
-        let label = |name: &str| {
-            let label = record["metadata"]["labels"][name].as_str();
-            label.expect("Helm sets its labels").to_owned()
-        };
-        let found: (u32, String) = (label("version").parse().expect("a number"), label("status"));
-        let known = newest.entry(label("name")).or_insert_with(|| found.clone());
-        if known.0 < found.0 {
-            *known = found;
-        }
-    }
-    newest
 }
 
 /// Objects as the stack's author sees them: without identities, times, versions and states. Those

@@ -11,7 +11,7 @@ use kube::{
 use serde_json::{Value, json};
 use stackctl::sandbox::{Options, Sandbox};
 use tempfile::TempDir;
-use tokio::runtime::Runtime;
+use tokio::runtime::{Builder, Runtime};
 
 use super::generate::{Change, Request, Subject};
 use crate::target::Target;
@@ -45,7 +45,8 @@ impl Server {
 
     /// That of a target.
     pub(crate) fn of(target: &Target) -> Self {
-        let runtime = Runtime::new().expect("a runtime");
+        let runtime = Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.expect("a runtime");
         let client = client(&runtime, &target.kubeconfig);
         Self {
             client,
