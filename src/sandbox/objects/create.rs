@@ -190,6 +190,7 @@ fn add(kind: &Kind, object: &mut Value) {
         object["spec"]["finalizers"] = json!(["kubernetes"]);
     } else if kind.is("batch", "Job") && object["spec"]["manualSelector"] != true {
         select_own_pods(object);
+        // One without labels has those of its pods.
         if object["metadata"]["labels"].is_null() {
             object["metadata"]["labels"] = object["spec"]["template"]["metadata"]["labels"].clone();
         }
@@ -237,4 +238,33 @@ fn review(mut object: Value) -> Value {
         "reason": "the stackctl sandbox does not model roles",
     });
     object
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pods_class_is_that_of_its_weakest_container() {
+        let container = |requests: Value, limits: Value| json!({ "resources": { "requests": requests, "limits": limits } });
+        let none = || json!({ "name": "x", "resources": {} });
+        let all = json!({ "cpu": "1", "memory": "1Gi" });
+        let whole = || container(all.clone(), all.clone());
+        let less = container(json!({ "cpu": "500m", "memory": "1Gi" }), all.clone());
+        let one = container(json!({ "cpu": "1" }), json!({ "cpu": "1" }));
+        let disk = container(json!({ "ephemeral-storage": "1Gi" }), Value::Null);
+        for (containers, class) in [
+            (vec![none()], "BestEffort"),
+            (vec![disk], "BestEffort"),
+            (vec![whole(), whole()], "Guaranteed"),
+            (vec![whole(), none()], "Burstable"),
+            (vec![less], "Burstable"),
+            (vec![one], "Burstable"),
+        ] {
+            let spec = json!({ "containers": containers });
+            assert_eq!(quality(&spec), class, "{spec}");
+        }
+        let spec = json!({ "containers": [whole()], "initContainers": [none()] });
+        assert_eq!(quality(&spec), "Burstable");
+    }
 }

@@ -13,8 +13,7 @@ pub(super) struct Known {
     needed: Mutex<BTreeSet<usize>>,
 }
 
-/// `| Kind | /path | why |`: a kind may be `*`, a part of a path, too; what is below a path is
-/// meant, too.
+/// `| Kind | /path | why |`; what is below the path is meant, too.
 struct Line {
     kind: String,
     path: Vec<String>,
@@ -88,13 +87,8 @@ impl Line {
         let kind = difference.object.split('/').next();
         // Names of fields have slashes, too.
         let path = difference.path.join("/");
-        let path: Vec<&str> = path.split('/').collect();
-        let pairs = self.path.iter().zip(&path);
-        (self.kind == "*" || Some(&*self.kind) == kind)
-            && self.path.len() <= path.len()
-            && pairs
-                .into_iter()
-                .all(|(wanted, found)| wanted == "*" || wanted == found)
+        let path: Vec<String> = path.split('/').map(str::to_owned).collect();
+        Some(&*self.kind) == kind && path.starts_with(&self.path)
     }
 }
 
