@@ -103,6 +103,7 @@ async fn would_stop(session: &Session, plan: &Plan, shutdown: &Shutdown) -> Resu
         redactor: &session.redactor,
         kube_version: Some(&kube_version),
         include_crds: false,
+        rehearsal: session.settings.sandbox.as_ref(),
         at_once: default_concurrency(),
     };
     preflight::run(session, plan, &scope, &renderer).await?;

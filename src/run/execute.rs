@@ -81,6 +81,7 @@ impl Session {
             redactor: &self.redactor,
             kube_version: Some(&kube_version),
             include_crds: false,
+            rehearsal: self.settings.sandbox.as_ref(),
             at_once: options.concurrency,
         };
         let mut ready = Box::pin(self.prepare(plan, &renderer)).await?;

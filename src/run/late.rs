@@ -70,6 +70,7 @@ impl LateCharts for Late {
             redactor: &self.redactor,
             kube_version: Some(&self.kube_version),
             include_crds: false,
+            rehearsal: self.settings.sandbox.as_ref(),
             at_once: 1,
         };
         let mut problems = renderer

@@ -124,6 +124,7 @@ async fn rendered(
         redactor,
         kube_version: request.kube_version.as_deref(),
         include_crds: request.include_crds,
+        rehearsal: None,
         at_once: stack
             .settings
             .concurrency

@@ -11,8 +11,8 @@ use futures::TryFutureExt as _;
 use tokio::{join, try_join};
 
 use super::{
-    Problem, RunError, Session, check::Library, crds, fitness, namespaces, render::Renderer,
-    rights, values::unmade,
+    Problem, RunError, Session, check::Library, crds, fitness, namespaces, rehearsal,
+    render::Renderer, rights, values::unmade,
 };
 use crate::{
     chart,
@@ -51,6 +51,14 @@ pub(super) async fn run(
     let (mut charts, findings) = Library::new(&fetched).under(scope).open_all(read);
     let installed = installed(session, deployed()).await?;
     let (sound, mut problems) = sound(deployed(), findings, (scope, &installed));
+    let unhooked = sound.iter().filter(|(entry, composed)| {
+        let chart = charts.get(&entry.name);
+        // The others are rendered, which tells it better.
+        composed.is_none() && chart.is_some_and(|chart| !chart.hooks.any)
+    });
+    let unhooked = unhooked.map(|(entry, _)| &entry.name);
+    let unhooked = unhooked.filter(|name| renderer.fails_hook_of(name));
+    problems.extend(unhooked.map(rehearsal::no_hook));
     let sound = sound.into_iter();
     let sound = sound.filter_map(|(entry, composed)| Some((entry, composed?)));
     let sound = sound.collect();

@@ -2,8 +2,10 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use super::RunError;
+use super::{Problem, RunError};
 use crate::{
+    chart::Hooks,
+    name::ChartName,
     sandbox::{Fault, FaultKind, Options, Sandbox},
     stack::Stack,
 };
@@ -25,6 +27,12 @@ impl Rehearsal {
     /// Where a sandbox is when nobody says it.
     pub const DIR: &str = ".stackctl/sandbox";
 
+    /// Is a hook of the chart to fail?
+    pub(super) fn fails_hook_of(&self, chart: &ChartName) -> bool {
+        let mut failures = self.failures.iter();
+        failures.any(|(name, kind)| name == chart.as_str() && *kind == FaultKind::Hook)
+    }
+
     /// Starts the sandbox. Failures are of charts that the stack has.
     pub(super) async fn start(&self, stack: &Stack) -> Result<Sandbox, RunError> {
         let fault = |(chart, kind): &(String, FaultKind)| {
@@ -45,5 +53,49 @@ impl Rehearsal {
             faults: faults?,
         };
         Ok(Sandbox::start(&options).await?)
+    }
+}
+
+/// Does Helm run anything of what was rendered as a hook? Hooks that are no Jobs or Pods run nothing
+/// that could fail.
+pub(super) fn runs_hook(rendered: &str) -> bool {
+    let is_run = |line: &str| matches!(line.trim_end(), "kind: Job" | "kind: Pod");
+    let mut documents = rendered.split("\n---");
+    documents.any(|document| Hooks::in_text(document).any && document.lines().any(is_run))
+}
+
+/// Nothing would fail, and nobody would say why.
+pub(super) fn no_hook(chart: &ChartName) -> Problem {
+    Problem {
+        chart: Some(chart.clone()),
+        message: format!("`--rehearse-fail {chart}=hook`, but it runs no hook"),
+        hint: Some(
+            "rehearse another failure of it: crashloop, image-pull, never-ready, api-500".into(),
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hook_that_can_fail_is_a_job_or_a_pod() {
+        let document = |kind: &str, hook: &str| {
+            format!("---\n# Source: a\nkind: {kind}\nmetadata:\n  annotations: {{{hook}}}\n")
+        };
+        let hook = "helm.sh/hook: pre-install";
+        assert!(runs_hook(&document("Job", hook)));
+        assert!(runs_hook(&format!(
+            "{}{}",
+            document("ConfigMap", ""),
+            document("Pod", hook)
+        )));
+        assert!(!runs_hook(&format!(
+            "{}{}",
+            document("ConfigMap", hook),
+            document("Job", "")
+        )));
+        assert!(!runs_hook(&document("Pod", "helm.sh/hook: test")));
     }
 }

@@ -14,7 +14,7 @@ use std::{
 
 use futures::{StreamExt as _, stream::BoxStream};
 
-use super::Problem;
+use super::{Problem, Rehearsal, rehearsal};
 use crate::{
     chart::{Chart, Hooks},
     event::Stream,
@@ -40,6 +40,8 @@ pub(super) struct Renderer<'a> {
     pub(super) include_crds: bool,
     /// Helm processes at once; 0 = no limit.
     pub(super) at_once: usize,
+    /// Whose hooks are to fail, in a rehearsal.
+    pub(super) rehearsal: Option<&'a Rehearsal>,
 }
 
 impl Renderer<'_> {
@@ -57,7 +59,12 @@ impl Renderer<'_> {
                 continue;
             };
             match result {
-                Ok(text) => chart.hooks = chart.hooks.or(Hooks::in_text(&text)),
+                Ok(text) => {
+                    chart.hooks = chart.hooks.or(Hooks::in_text(&text));
+                    if self.fails_hook_of(name) && !rehearsal::runs_hook(&text) {
+                        problems.push(rehearsal::no_hook(name));
+                    }
+                }
                 Err(error) if is_certain(&error, chart) => {
                     problems.push(self.problem(name, &error));
                 }
@@ -65,6 +72,11 @@ impl Renderer<'_> {
             }
         }
         problems
+    }
+
+    /// Is a hook of the chart to fail?
+    pub(super) fn fails_hook_of(&self, chart: &ChartName) -> bool {
+        self.rehearsal.is_some_and(|it| it.fails_hook_of(chart))
     }
 
     /// What Helm makes of the entries whose chart could be opened, in their order, several at

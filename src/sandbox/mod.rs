@@ -23,12 +23,16 @@
 //!   Helm sends. `kubectl create deployment` and its like send other kinds so and get 415; from
 //!   files (`kubectl create -f`, `apply`) they are JSON.
 //! - Defaults are filled in where Helm, kubectl or controllers look at them, not everywhere.
-//! - The namespace `default` has no Service `kubernetes`; there is one node, and neither
-//!   `EndpointSlices` nor ControllerRevisions are made; CronJobs start nothing.
+//! - The namespace `default` has no Service `kubernetes`; there is one node; CronJobs start nothing.
 //! - A CRD's versions are converted by their `apiVersion` alone; conversion webhooks are not asked.
 //!
 //! `tests/cluster` runs against it with `STACKCTL_TARGET=sandbox`; `NOT_IN_THE_SANDBOX` there names
-//! the tests that it cannot pass, each with its reason.
+//! the tests that it cannot pass, each with its reason. The same Helm commands, run against it and
+//! against a control plane of real components (with kwok as the kubelets), leave the same objects
+//! but for what follows, and for defaults that nobody sent; the test
+//! `the_sandbox_has_the_same_objects_as_a_cluster` reads this table.
+//!
+#![doc = include_str!("differences.md")]
 
 mod controllers;
 mod folder;

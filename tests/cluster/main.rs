@@ -19,6 +19,7 @@ macro_rules! tests {
     };
 }
 
+mod alike;
 mod changes;
 mod chaos;
 mod commands;
@@ -79,14 +80,26 @@ use target::{Target, control_plane, sandboxed};
 /// Tests at once: each runs a stackctl with several Helm processes, on machines with few cores.
 const THREADS: usize = 3;
 
+const NO_ROLES: &str = "roles are not modelled";
+const NO_PROCESS: &str = "it has no API server process to stop";
+const COMPARED: &str = "it is compared with the control plane";
+
 /// What the sandbox does otherwise (`STACKCTL_TARGET=sandbox`): parts of tests' names, and why. All
 /// other tests pass there, too.
 const NOT_IN_THE_SANDBOX: &[(&str, &str)] = &[
-    ("rights", "roles are not modelled"),
-    ("who_may", "roles are not modelled"),
-    ("everything_that_is_not_allowed", "roles are not modelled"),
-    ("api_server", "it has no API server process to stop"),
+    ("rights", NO_ROLES),
+    ("who_may", NO_ROLES),
+    ("everything_that_is_not_allowed", NO_ROLES),
+    ("a_hanging_api_server", NO_PROCESS),
+    ("api_server_that_hangs_during", NO_PROCESS),
+    ("api_server_that_is_down", NO_PROCESS),
+    ("api_server_that_comes_back", NO_PROCESS),
     ("part_of_the_api", "it has no aggregated APIs"),
+    ("through_the_api_server", "nobody answers behind a Service"),
+    (
+        "while_a_webhook_does_not_answer",
+        "admission webhooks are not modelled",
+    ),
     (
         "bad_clusters",
         "it steers with the control plane's own kubeconfig",
@@ -99,12 +112,9 @@ const NOT_IN_THE_SANDBOX: &[(&str, &str)] = &[
         "diagnosed_by_its_own_objects",
         "the control plane's pods have the same event whatever is wrong",
     ),
-    (
-        "whatever_helm",
-        "it answers before a killed Helm gets as far as the test wants it to",
-    ),
-    ("schemas", "it is compared with the control plane"),
-    ("patches_mean", "it is compared with the control plane"),
+    ("built_in_schemas", COMPARED),
+    ("patches_mean", COMPARED),
+    ("same_objects", COMPARED),
 ];
 
 /// A named test.
@@ -151,6 +161,7 @@ fn main() -> ExitCode {
         steps::TESTS,
         rehearse::TESTS,
         patches::TESTS,
+        alike::TESTS,
         schemas::TESTS,
         unchanged::TESTS,
         values::TESTS,

@@ -159,41 +159,64 @@ impl Drop for Served {
     }
 }
 
+/// Of these examples only some charts lie in the repository, and need nothing of the others, which
+/// come from repositories elsewhere.
+const ONLY_CHARTS: [(&str, &[&str]); 1] = [(
+    "eks-platform.toml",
+    &["qovery-priority-class", "q-storageclass"],
+)];
+
 fn every_example_goes_up_and_down_without_a_cluster() {
-    up_and_down("rehearse-4", Helm::Four);
+    let files = fs::read_dir(repository("stacks")).expect("the examples");
+    let files = files.map(|file| file.expect("a readable folder").file_name());
+    let files = files.filter(|file| Path::new(file).extension().is_some_and(|it| it == "toml"));
+    let files = files.map(|file| file.into_string().expect("UTF-8"));
+    let mut examples: Vec<String> = files.collect();
+    examples.sort();
+    for example in &examples {
+        up_and_down("rehearse-4", Helm::Four, example);
+    }
+    let only: Vec<_> = ONLY_CHARTS.iter().map(|(example, _)| *example).collect();
+    assert!(only.iter().all(|one| examples.iter().any(|it| it == one)));
 }
 
 fn without_a_cluster_helm_3_does_the_same() {
-    up_and_down("rehearse-3", Helm::Three);
+    up_and_down("rehearse-3", Helm::Three, "quickstart.toml");
 }
 
-fn up_and_down(name: &str, helm: Helm) {
+fn up_and_down(name: &str, helm: Helm, example: &str) {
     let it = Rehearsal::new(name, helm);
     it.lab.copy(&repository("stacks"), ".");
-    let file = ["-f", "quickstart.toml", "--sandbox"];
-    let with =
-        |verb: &'static str, more: &[&'static str]| it.run(&[&[verb], &file[..], more].concat());
-    let plan = with("plan", &["--detailed-exitcode"]).exits(2);
-    assert!(plan.stdout.contains("8 to install"), "{plan}");
+    let only = ONLY_CHARTS.iter().find(|(file, _)| *file == example);
+    let only = only.map_or(&[][..], |(_, charts)| charts);
+    let with = |verb: &str, more: &[&str]| {
+        let file = ["-f", example, "--sandbox"];
+        it.run(&[&[verb], only, &file, more].concat())
+    };
+    let plan = with("plan", &["--detailed-exitcode", "-o", "json"]).exits(2);
     let up = with("up", &["--yes"]).exits(0);
-    up.starts_after("web", "api", stackctl::name::Milestone::Ready);
-    let status = with("status", &["-o", "json"]).exits(0).json();
-    let rows = status.as_array().expect("a list");
-    assert_eq!(rows.len(), 8);
-    assert!(
-        rows.iter().all(|row| row["state"] == "deployed"),
-        "{status}"
-    );
-    let pods = it.serve().does(&["get", "pods", "-A", "-o", "name"]);
-    assert!(pods.contains("pod/database-0"), "{pods}");
-    with("up", &["--yes"]).exits(0).says(&["8 unchanged"]);
+    let ends = up.outcomes();
+    assert!(ends.values().all(|end| end == "succeeded"), "{plan}{up}");
+    if example == "quickstart.toml" {
+        up.starts_after("web", "api", stackctl::name::Milestone::Ready);
+        let pods = it.serve().does(&["get", "pods", "-A", "-o", "name"]);
+        assert!(pods.contains("pod/database-0"), "{pods}");
+    }
+    let status = it.run(&["status", "-f", example, "--sandbox", "-o", "json"]);
+    let rows = status.exits(0).json();
+    let rows = rows.as_array().expect("a list").iter();
+    let deployed = rows.filter(|row| row["state"] == "deployed").count();
+    let charts = ends.keys().filter(|name| !name.ends_with(":crds")).count();
+    assert_eq!(deployed, charts, "{example}: {ends:?}");
+    let again = with("up", &["--yes"]).exits(0).outcomes();
+    assert!(again.values().all(|end| end == "unchanged"), "{again:?}");
     with("down", &["--yes", "--purge"]).exits(0);
     let (kinds, left) = (
-        "pods,deployments,statefulsets,jobs,services,secrets",
+        "pods,deployments,statefulsets,daemonsets,jobs,services,secrets,priorityclasses,crds",
         it.serve(),
     );
     let left = sorted_lines(&left.does(&["get", kinds, "-A", "-o", "name"]));
-    assert_eq!(left, [""; 0]);
+    assert_eq!(left, [""; 0], "{example}");
 }
 
 fn an_upgrade_and_a_rollback_need_no_cluster_either() {
@@ -317,6 +340,11 @@ fn rehearsed_failures_look_like_real_ones() {
     it.run(&["up", "--sandbox", "--rehearse-fail", "wbe=hook"])
         .exits(1)
         .says(&["wbe"]);
+    // Nothing of it could fail so.
+    it.run(&["up", "--sandbox", "--rehearse-fail", "below=hook"])
+        .exits(1)
+        .says(&["below", "runs no hook"]);
+    assert_eq!(it.status(), [""; 0]);
     it.run(&["up", "--rehearse-fail", "web=hook"])
         .exits(64)
         .says(&["--sandbox"]);

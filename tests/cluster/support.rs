@@ -7,7 +7,7 @@ use std::{
     io::{Read, pipe},
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, OnceLock},
     thread::{self, JoinHandle},
     time::Duration,
 };
@@ -26,7 +26,10 @@ use stackctl::{
 use tempfile::TempDir;
 use tokio::time::Instant;
 
-use crate::target::{Helm, Target};
+use crate::{
+    patches::server::Server,
+    target::{Helm, Target},
+};
 
 /// No run of a test may take longer; it is killed then, and the test fails.
 const DEADLINE: Duration = Duration::from_mins(3);
@@ -42,6 +45,8 @@ pub(crate) struct Lab {
     /// Default namespace of the lab's stacks, and their name.
     pub(crate) namespace: String,
     dir: TempDir,
+    /// For what tests ask again and again: a kubectl takes a good part of a second each time.
+    server: OnceLock<Server>,
 }
 
 impl Lab {
@@ -70,6 +75,7 @@ impl Lab {
             helm,
             namespace: name.to_owned(),
             dir,
+            server: OnceLock::new(),
         };
         for folder in ["home", "tmp"] {
             fs::create_dir(lab.dir.path().join(folder)).expect("a new folder");
@@ -252,15 +258,21 @@ impl Lab {
         self.kubectl_in(&self.namespace, args)
     }
 
+    /// A kubectl command that is ready to start, in that namespace.
+    pub(crate) fn kubectl_command(&self, namespace: &str, args: &[&str]) -> Command {
+        let mut command = Command::new(self.target().kubectl());
+        command
+            .args(args)
+            .args(["--namespace", namespace])
+            .env("KUBECONFIG", &self.target().kubeconfig);
+        command
+    }
+
     /// The same in another namespace.
     #[track_caller]
     pub(crate) fn kubectl_in(&self, namespace: &str, args: &[&str]) -> String {
-        let output = Command::new(self.target().kubectl())
-            .args(args)
-            .args(["--namespace", namespace])
-            .env("KUBECONFIG", &self.target().kubeconfig)
-            .output()
-            .expect("kubectl starts");
+        let mut command = self.kubectl_command(namespace, args);
+        let output = command.output().expect("kubectl starts");
         assert!(
             output.status.success(),
             "kubectl {args:?}: {}\n{}",
@@ -272,9 +284,13 @@ impl Lab {
 
     /// Newest revision and its status of each release in the lab's namespace.
     pub(crate) fn releases(&self) -> BTreeMap<String, Release> {
-        let secrets = self.get(&["secrets", "--selector", "owner=helm"]);
+        let server = self.server.get_or_init(|| Server::of(self.target()));
+        let path = format!("/api/v1/namespaces/{}/secrets", self.namespace);
+        let records = || server.list(&format!("{path}?labelSelector=owner%3Dhelm"));
+        // Whoever asks may be in a runtime of their own.
+        let records = thread::scope(|scope| scope.spawn(records).join());
         let mut releases = BTreeMap::new();
-        for secret in secrets["items"].as_array().expect("a list") {
+        for secret in records.expect("the API server answers") {
             let label = |name: &str| {
                 secret["metadata"]["labels"][name]
                     .as_str()

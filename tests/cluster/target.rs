@@ -156,16 +156,12 @@ impl Target {
     }
 
     fn start() -> Self {
+        if sandboxed() {
+            return Self::sandbox();
+        }
         let tool = control_plane().expect("checked before the first test");
         let bin = bin();
-        let dir = tempfile::Builder::new()
-            .prefix("stackctl-control-plane-")
-            .tempdir()
-            .expect("a temporary folder")
-            .keep();
-        if sandboxed() {
-            return Self::start_sandbox(tool, bin, dir);
-        }
+        let dir = Self::folder();
         let watchdog = Command::new("sh")
             .args(["-c", r#"cat >/dev/null; "$0" down "$1"; rm -rf "$1""#])
             .args([&tool, &dir])
@@ -183,7 +179,17 @@ impl Target {
         }
     }
 
-    fn start_sandbox(tool: PathBuf, bin: PathBuf, dir: PathBuf) -> Self {
+    fn folder() -> PathBuf {
+        let folder = tempfile::Builder::new()
+            .prefix("stackctl-control-plane-")
+            .tempdir();
+        folder.expect("a temporary folder").keep()
+    }
+
+    /// A served sandbox for a single test, whatever the target of the tests is.
+    pub(crate) fn sandbox() -> Self {
+        let tool = control_plane().expect("checked before the first test");
+        let (bin, dir) = (bin(), Self::folder());
         let script = r#""$0" sandbox --dir "$1" & cat >/dev/null; kill $!; wait; rm -rf "$1""#;
         let mut watchdog = Command::new("sh")
             .args(["-c", script])

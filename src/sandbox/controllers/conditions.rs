@@ -9,18 +9,18 @@ use crate::sandbox::objects::now;
 #[derive(Debug)]
 pub(super) struct Conditions {
     all: Vec<Value>,
-    /// Deployments also say when a condition was last confirmed.
-    updated: bool,
+    /// Another time that they have, empty if none.
+    also: &'static str,
 }
 
 impl Conditions {
-    /// Those of the object.
-    pub(super) fn of(object: &Value, updated: bool) -> Self {
+    /// Those of the object. `also`: Deployments' have a `lastUpdateTime`, Jobs' a `lastProbeTime`.
+    pub(super) fn of(object: &Value, also: &'static str) -> Self {
         let all = object.pointer("/status/conditions");
         let all = all.and_then(Value::as_array).cloned();
         Self {
             all: all.unwrap_or_default(),
-            updated,
+            also,
         }
     }
 
@@ -33,7 +33,7 @@ impl Conditions {
         self.set_at(name, on, reason, message, false);
     }
 
-    /// As [`Self::set`]; `confirm` writes its update time anew even if it says the same.
+    /// As [`Self::set`]; `confirm` writes its other time anew even if it says the same.
     pub(super) fn set_at(
         &mut self,
         name: &str,
@@ -60,8 +60,8 @@ impl Conditions {
                 condition[field] = value.into();
             }
         }
-        if self.updated {
-            condition["lastUpdateTime"] = time("lastUpdateTime", same && !confirm);
+        if !self.also.is_empty() {
+            condition[self.also] = time(self.also, same && !confirm);
         }
         match self.all.iter_mut().find(|it| it["type"] == name) {
             Some(there) => *there = condition,

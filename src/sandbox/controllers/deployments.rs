@@ -21,6 +21,16 @@ const SETS: &str = "replicasets.apps";
 /// Counts a Deployment's templates.
 const REVISION: &str = "deployment.kubernetes.io/revision";
 
+/// The revisions that a ReplicaSet was before.
+const HISTORY: &str = "deployment.kubernetes.io/revision-history";
+const HISTORY_PATH: &str = "/metadata/annotations/deployment.kubernetes.io~1revision-history";
+
+/// Pods that are wanted of the Deployment.
+const DESIRED: &str = "deployment.kubernetes.io/desired-replicas";
+
+/// Pods that it may have on the way.
+const MOST: &str = "deployment.kubernetes.io/max-replicas";
+
 pub(super) async fn reconcile(world: &World, deployment: &Value) -> Result<Again, Refusal> {
     let wanted = &deployment["spec"]["template"];
     let mut sets = world.controlled(SETS, deployment);
@@ -50,14 +60,19 @@ pub(super) async fn reconcile(world: &World, deployment: &Value) -> Result<Again
         Some(set) if revision(&set) < number && !old.is_empty() => {
             // An older template is wanted again.
             let mut renewed = Value::clone(&set);
-            renewed["metadata"]["annotations"][REVISION] = number.to_string().into();
+            let annotations = &mut renewed["metadata"]["annotations"];
+            let before = [text(&set, HISTORY_PATH), &revision(&set).to_string()];
+            let before = before.into_iter().filter(|text| !text.is_empty());
+            annotations[HISTORY] = before.collect::<Vec<_>>().join(",").into();
+            annotations[REVISION] = number.to_string().into();
+            note_size(deployment, &mut renewed);
             renewed["spec"]["replicas"] = next.into();
             world.write(SETS, renewed).await?
         }
-        Some(set) => scale(world, set, next).await?,
+        Some(set) => scale(world, deployment, set, next).await?,
     };
     for (set, wanted) in old.iter_mut().zip(next_olds) {
-        *set = scale(world, Arc::clone(set), wanted).await?;
+        *set = scale(world, deployment, Arc::clone(set), wanted).await?;
     }
     let deployment = name_revision(world, deployment, revision(&set)).await?;
     forget_history(world, &deployment, &old).await?;
@@ -98,7 +113,7 @@ async fn create(
         annotations.retain(|name, _| !name.starts_with("kubectl.kubernetes.io/last-applied"));
     }
     annotations[REVISION] = revision.to_string().into();
-    let set = json!({
+    let mut set = json!({
         "metadata": {
             "name": format!("{}{hash}", template::prefix(deployment)),
             "labels": pods["metadata"]["labels"],
@@ -109,20 +124,40 @@ async fn create(
             "replicas": replicas,
             "selector": selector,
             "template": pods,
-            "minReadySeconds": integer(deployment, "/spec/minReadySeconds").unwrap_or(0),
         },
     });
+    if let Some(seconds @ 1..) = integer(deployment, "/spec/minReadySeconds") {
+        set["spec"]["minReadySeconds"] = seconds.into();
+    }
+    note_size(deployment, &mut set);
     let namespace = text(deployment, "/metadata/namespace");
     world.create(SETS, namespace, set).await
 }
 
-async fn scale(world: &World, set: Arc<Value>, replicas: i64) -> Result<Arc<Value>, Refusal> {
-    if integer(&set, "/spec/replicas") == Some(replicas) {
-        return Ok(set);
-    }
+async fn scale(
+    world: &World,
+    deployment: &Value,
+    set: Arc<Value>,
+    replicas: i64,
+) -> Result<Arc<Value>, Refusal> {
     let mut next = Value::clone(&set);
     next["spec"]["replicas"] = replicas.into();
+    if replicas > 0 || integer(&set, "/spec/replicas") != Some(0) {
+        note_size(deployment, &mut next);
+    }
+    if next == *set {
+        return Ok(set);
+    }
     world.write(SETS, next).await
+}
+
+/// A ReplicaSet says for which size of its Deployment it has been scaled.
+fn note_size(deployment: &Value, set: &mut Value) {
+    let wanted = integer(deployment, "/spec/replicas").unwrap_or(1);
+    let most = Bounds::of(deployment).most();
+    let annotations = &mut set["metadata"]["annotations"];
+    annotations[DESIRED] = wanted.to_string().into();
+    annotations[MOST] = most.to_string().into();
 }
 
 /// Users and kubectl read the revision from the Deployment.
@@ -137,7 +172,7 @@ async fn name_revision(
         return Ok(Arc::new(next));
     }
     next["metadata"]["annotations"][REVISION] = revision;
-    world.write(RESOURCE, next).await
+    world.write_by_status(RESOURCE, next).await
 }
 
 /// Deletes the oldest templates that are not used any more.
@@ -187,7 +222,8 @@ async fn status(
             (sum("/spec/replicas") - available).max(0),
         ),
     ]);
-    let mut conditions = Conditions::of(deployment, true);
+    status["terminatingReplicas"] = sum("/status/terminatingReplicas").into();
+    let mut conditions = Conditions::of(deployment, "lastUpdateTime");
     let bounds = Bounds::of(deployment);
     if available >= bounds.least() {
         let message = "Deployment has minimum availability.";
@@ -197,7 +233,7 @@ async fn status(
         conditions.set("Available", false, "MinimumReplicasUnavailable", message);
     }
     let failing = new.filter(|set| is_true(set, "ReplicaFailure"));
-    match failing.and_then(|set| Conditions::of(set, false).get("ReplicaFailure").cloned()) {
+    match failing.and_then(|set| Conditions::of(set, "").get("ReplicaFailure").cloned()) {
         Some(failure) => {
             let (reason, message) = (text(&failure, "/reason"), text(&failure, "/message"));
             conditions.set("ReplicaFailure", true, reason, message);

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{
     text,
-    world::{World, controller},
+    world::{World, top_of},
 };
 use crate::sandbox::FaultKind;
 
@@ -84,20 +84,6 @@ fn annotated(pod: &Value, name: &str) -> Option<Duration> {
     let text = pod["metadata"]["annotations"][name].as_str()?;
     let duration: SignedDuration = text.parse().ok()?;
     duration.try_into().ok()
-}
-
-/// What Helm installed the pod with: its controller's controller, or itself.
-fn top_of(world: &World, pod: &Value) -> Value {
-    let mut top = pod.clone();
-    while let Some(owner) = controller(&top).cloned() {
-        let mut above = world.owners_of(&top).into_iter();
-        let found = above.find(|(_, it)| **it == owner);
-        let Some(above) = found.and_then(|(key, _)| world.store().get(&key)) else {
-            break;
-        };
-        top = Value::clone(&above);
-    }
-    top
 }
 
 fn belongs_to(top: &Value, pod: &Value, release: &str, hook: bool) -> bool {

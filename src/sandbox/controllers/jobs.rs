@@ -46,7 +46,7 @@ pub(super) async fn reconcile(world: &World, job: &Value) -> Result<Again, Refus
     };
     if suspended {
         run.stop().await?;
-        let mut conditions = Conditions::of(job, false);
+        let mut conditions = Conditions::of(job, "lastProbeTime");
         conditions.set("Suspended", true, "JobSuspended", "Job suspended");
         return run.write(conditions, false).await.map(|()| None);
     }
@@ -120,7 +120,7 @@ impl Run<'_> {
     async fn fail(&mut self, reason: &str, message: &str) -> Result<(), Refusal> {
         self.stop().await?;
         events::warn(self.world, self.job, reason, message).await;
-        let mut conditions = Conditions::of(self.job, false);
+        let mut conditions = Conditions::of(self.job, "lastProbeTime");
         conditions.set("FailureTarget", true, reason, message);
         conditions.set("Failed", true, reason, message);
         self.write(conditions, false).await
@@ -132,7 +132,7 @@ impl Run<'_> {
             "CompletionsReached",
             "Reached expected number of succeeded pods",
         );
-        let mut conditions = Conditions::of(self.job, false);
+        let mut conditions = Conditions::of(self.job, "lastProbeTime");
         conditions.set("SuccessCriteriaMet", true, reason, message);
         conditions.set("Complete", true, reason, message);
         self.write(conditions, true).await
@@ -163,7 +163,7 @@ impl Run<'_> {
                     .push(self.world.create("pods", namespace, pod).await?);
             }
         }
-        let mut conditions = Conditions::of(job, false);
+        let mut conditions = Conditions::of(job, "lastProbeTime");
         if conditions.get("Suspended").is_some() {
             conditions.set("Suspended", false, "JobResumed", "Job resumed");
         }

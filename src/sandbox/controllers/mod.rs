@@ -230,3 +230,6 @@ fn text<'a>(object: &'a Value, pointer: &str) -> &'a str {
     let value = object.pointer(pointer).and_then(Value::as_str);
     value.unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests;

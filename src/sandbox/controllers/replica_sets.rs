@@ -10,7 +10,7 @@ use super::{
     events, integer,
     template::{self, is_active, is_available, is_ready},
     text,
-    world::{World, controller, reference_to},
+    world::{World, controller, going, reference_to},
 };
 use crate::sandbox::{objects::Propagation, refusal::Refusal};
 
@@ -18,6 +18,7 @@ const RESOURCE: &str = "replicasets.apps";
 
 pub(super) async fn reconcile(world: &World, set: &Value) -> Result<Again, Refusal> {
     let mut pods = own_pods(world, set).await?;
+    let ending = pods.iter().filter(|pod| going(pod)).count();
     pods.retain(|pod| is_active(pod));
     let wanted = integer(set, "/spec/replicas").unwrap_or(1);
     let wanted = usize::try_from(wanted).unwrap_or(0);
@@ -39,7 +40,7 @@ pub(super) async fn reconcile(world: &World, set: &Value) -> Result<Again, Refus
     for pod in pods.drain(wanted.min(pods.len())..) {
         world.delete("pods", &pod, Propagation::Background).await?;
     }
-    status(world, set, &pods, failure).await
+    status(world, set, &pods, ending, failure).await
 }
 
 /// The set's pods; those that belong to nobody and that it selects become its own.
@@ -68,6 +69,7 @@ async fn status(
     world: &World,
     set: &Value,
     pods: &[Arc<Value>],
+    ending: usize,
     failure: Option<String>,
 ) -> Result<Again, Refusal> {
     let count = |fits: &dyn Fn(&Value) -> bool| {
@@ -87,7 +89,8 @@ async fn status(
         ("availableReplicas", available),
     ]);
     status["replicas"] = all.into();
-    let mut conditions = Conditions::of(set, false);
+    status["terminatingReplicas"] = ending.into();
+    let mut conditions = Conditions::of(set, "");
     let failed = failure.is_some();
     match failure {
         Some(message) => {

@@ -54,6 +54,11 @@ impl Bounds {
         self.wanted - self.unavailable
     }
 
+    /// Replicas that there may ever be.
+    pub(super) fn most(self) -> i64 {
+        self.wanted + self.surge
+    }
+
     /// What the new ReplicaSet and each old one are to have next.
     pub(super) fn next(self, new: Replicas, old: &[Replicas]) -> (i64, Vec<i64>) {
         let mut olds: Vec<i64> = old.iter().map(|it| it.wanted).collect();
@@ -67,7 +72,7 @@ impl Bounds {
             };
             return (new, vec![0; old.len()]);
         }
-        let room = (self.wanted + self.surge - total).max(0);
+        let room = (self.most() - total).max(0);
         let missing = self.wanted - new.wanted;
         let next = new.wanted
             + if missing < 0 {

@@ -14,6 +14,11 @@ const ACCOUNT: &str = "default";
 /// Holds the certificate of the API server for pods.
 const ROOT_CA: &str = "kube-root-ca.crt";
 
+/// As the real server describes it.
+const ABOUT_CA: &str = "Contains a CA bundle that can be used to verify the kube-apiserver when \
+    using internal endpoints such as the internal service IP or kubernetes.default.svc. No other \
+    usage is guaranteed across distributions of Kubernetes clusters.";
+
 pub(super) async fn service(world: &World, service: &Value) -> Result<Again, Refusal> {
     let wanted = text(service, "/spec/type") == "LoadBalancer";
     let there = service.pointer("/status/loadBalancer/ingress").is_some();
@@ -46,7 +51,7 @@ pub(super) async fn namespace(world: &World, namespace: &Value) -> Result<Again,
     let name = text(namespace, "/metadata/name");
     let account = json!({"metadata": {"name": ACCOUNT}});
     let certificate = json!({
-        "metadata": {"name": ROOT_CA},
+        "metadata": {"name": ROOT_CA, "annotations": {"kubernetes.io/description": ABOUT_CA}},
         "data": {"ca.crt": ""},
     });
     for (resource, own, object) in [

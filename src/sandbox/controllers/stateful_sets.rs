@@ -163,6 +163,7 @@ async fn create(
     if let Some(service) = set["spec"].get("serviceName") {
         pod["spec"]["subdomain"] = service.clone();
     }
+    pod["metadata"]["generateName"] = template::prefix(set).into();
     pod["metadata"]["name"] = name.into();
     world.create("pods", namespace, pod).await
 }

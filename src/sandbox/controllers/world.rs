@@ -162,8 +162,20 @@ impl World {
 
     /// Replaces an object that was read before; refused if somebody wrote it since.
     pub(super) async fn write(&self, resource: &str, next: Value) -> Result<Arc<Value>, Refusal> {
-        self.update(resource, next, "", "kube-controller-manager")
-            .await
+        self.update(resource, next, "", Writing::SERVER).await
+    }
+
+    /// As [`Self::write`], for what a real controller writes along with the status.
+    pub(super) async fn write_by_status(
+        &self,
+        resource: &str,
+        next: Value,
+    ) -> Result<Arc<Value>, Refusal> {
+        let writing = Writing {
+            through: Some("status"),
+            ..Writing::SERVER
+        };
+        self.update(resource, next, "", writing).await
     }
 
     /// Replaces the status of an object that was read before, if it is another one.
@@ -182,7 +194,11 @@ impl World {
         };
         let mut next = live.clone();
         next["status"] = status;
-        self.update(resource, next, "status", manager).await?;
+        let writing = Writing {
+            manager,
+            ..Writing::SERVER
+        };
+        self.update(resource, next, "status", writing).await?;
         Ok(())
     }
 
@@ -191,7 +207,7 @@ impl World {
         resource: &str,
         mut next: Value,
         subresource: &str,
-        manager: &str,
+        writing: Writing<'_>,
     ) -> Result<Arc<Value>, Refusal> {
         let kind = self.objects.kinds().of_object(resource, &next);
         let kind = kind.ok_or_else(Refusal::no_such_path)?;
@@ -205,10 +221,6 @@ impl World {
             namespace: &namespace,
             name: &name,
             subresource,
-        };
-        let writing = Writing {
-            manager,
-            ..Writing::SERVER
         };
         let written = self.objects.update(&place, next, &writing).await?;
         Ok(written.object)
@@ -259,6 +271,20 @@ impl World {
 pub(super) fn controller(object: &Value) -> Option<&Value> {
     let owners = object.pointer("/metadata/ownerReferences")?.as_array()?;
     owners.iter().find(|owner| owner["controller"] == true)
+}
+
+/// Whoever controls what controls the pod; else the pod itself.
+pub(super) fn top_of(world: &World, pod: &Value) -> Value {
+    let mut top = pod.clone();
+    while let Some(owner) = controller(&top).cloned() {
+        let mut above = world.owners_of(&top).into_iter();
+        let found = above.find(|(_, it)| **it == owner);
+        let Some(above) = found.and_then(|(key, _)| world.store().get(&key)) else {
+            break;
+        };
+        top = Value::clone(&above);
+    }
+    top
 }
 
 /// A reference to the owner that manages the object.

@@ -343,6 +343,7 @@ impl Server {
 
 fn writing<'a>(asked: &'a Asked<'_>) -> Result<Writing<'a>, Refusal> {
     Ok(Writing {
+        through: None,
         manager: &asked.manager,
         dry_run: asked.query.dry_run()?,
         validation: asked.query.validation()?,

@@ -30,7 +30,6 @@ pub(super) fn establish(object: &mut Value) {
         condition("NamesAccepted", "NoConflicts", "no conflicts found"),
         condition("Established", "InitialNamesAccepted", "the initial names have been accepted"),
     ] });
-    object["metadata"]["finalizers"] = json!([CLEANUP]);
     follow(object);
 }
 

@@ -118,16 +118,15 @@ fn begin_status(kind: &Kind, object: &mut Value) {
     if !kind.status || kind.is("", "Node") {
         return;
     }
-    let Some(fields) = object.as_object_mut() else {
-        return;
-    };
-    fields.remove("status");
+    if let Some(fields) = object.as_object_mut() {
+        fields.remove("status");
+    }
     if kind.custom.is_some() {
         return;
     }
     let status = match &*kind.kind {
         "Namespace" => json!({ "phase": "Active" }),
-        "Pod" => json!({ "phase": "Pending", "qosClass": "BestEffort" }),
+        "Pod" => json!({ "phase": "Pending", "qosClass": quality(&object["spec"]) }),
         "PersistentVolume" | "PersistentVolumeClaim" => json!({ "phase": "Pending" }),
         "Service" | "Ingress" => json!({ "loadBalancer": {} }),
         "DaemonSet" => json!({
@@ -147,7 +146,29 @@ fn begin_status(kind: &Kind, object: &mut Value) {
         }),
         _ => json!({}),
     };
-    fields.insert("status".to_owned(), status);
+    object["status"] = status;
+}
+
+/// A pod's class by what its containers ask for.
+fn quality(spec: &Value) -> &'static str {
+    let lists = ["initContainers", "containers"].map(|list| spec[list].as_array());
+    let amounts = |container: &Value, of: &str| {
+        let of = container["resources"][of].as_object().cloned();
+        let mut of = of.unwrap_or_default();
+        of.retain(|name, _| ["cpu", "memory"].contains(&&**name));
+        of
+    };
+    let (mut any, mut all) = (false, true);
+    for container in lists.into_iter().flatten().flatten() {
+        let (requests, limits) = (amounts(container, "requests"), amounts(container, "limits"));
+        any |= !requests.is_empty() || !limits.is_empty();
+        all &= limits.len() == 2 && requests == limits;
+    }
+    match (any, all) {
+        (true, true) => "Guaranteed",
+        (true, false) => "Burstable",
+        (false, _) => "BestEffort",
+    }
 }
 
 /// What single kinds get beside their defaults; whoever creates them owns it.
@@ -169,6 +190,10 @@ fn add(kind: &Kind, object: &mut Value) {
         object["spec"]["finalizers"] = json!(["kubernetes"]);
     } else if kind.is("batch", "Job") && object["spec"]["manualSelector"] != true {
         select_own_pods(object);
+        // One without labels has those of its pods.
+        if object["metadata"]["labels"].is_null() {
+            object["metadata"]["labels"] = object["spec"]["template"]["metadata"]["labels"].clone();
+        }
     } else if crds::is_crd(kind) {
         crds::establish(object);
     } else if kind.is("", "PersistentVolumeClaim") && object["spec"]["storageClassName"].is_null() {
@@ -213,4 +238,33 @@ fn review(mut object: Value) -> Value {
         "reason": "the stackctl sandbox does not model roles",
     });
     object
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pods_class_is_that_of_its_weakest_container() {
+        let container = |requests: Value, limits: Value| json!({ "resources": { "requests": requests, "limits": limits } });
+        let none = || json!({ "name": "x", "resources": {} });
+        let all = json!({ "cpu": "1", "memory": "1Gi" });
+        let whole = || container(all.clone(), all.clone());
+        let less = container(json!({ "cpu": "500m", "memory": "1Gi" }), all.clone());
+        let one = container(json!({ "cpu": "1" }), json!({ "cpu": "1" }));
+        let disk = container(json!({ "ephemeral-storage": "1Gi" }), Value::Null);
+        for (containers, class) in [
+            (vec![none()], "BestEffort"),
+            (vec![disk], "BestEffort"),
+            (vec![whole(), whole()], "Guaranteed"),
+            (vec![whole(), none()], "Burstable"),
+            (vec![less], "Burstable"),
+            (vec![one], "Burstable"),
+        ] {
+            let spec = json!({ "containers": containers });
+            assert_eq!(quality(&spec), class, "{spec}");
+        }
+        let spec = json!({ "containers": [whole()], "initContainers": [none()] });
+        assert_eq!(quality(&spec), "Burstable");
+    }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::{Objects, Place, admission, meta};
+use super::{Objects, Place, admission, crds, meta};
 use crate::sandbox::{
     refusal::Refusal,
     store::{WriteError, version_of},
@@ -75,7 +75,11 @@ impl Objects {
         live: &Arc<Value>,
         options: &DeleteOptions,
     ) -> Result<Deleted, WriteError> {
-        let held = held_by(live, options.propagation);
+        let mut held = held_by(live, options.propagation);
+        // Its objects go first.
+        if crds::is_crd(place.kind) && !meta::going(live) && !held.contains(&crds::CLEANUP) {
+            held.push(crds::CLEANUP);
+        }
         let namespace = place.kind.is("", "Namespace");
         let grace = grace(place, live, options);
         if held.is_empty() && !namespace && grace == 0 {

@@ -7,11 +7,12 @@ use crate::sandbox::{kinds::Kind, random, refusal::Refusal};
 
 /// Built-in kinds whose `metadata.generation` counts changes of their spec; those of CRDs all have
 /// it.
-const COUNTED: [&str; 13] = [
+const COUNTED: [&str; 14] = [
     "CronJob",
     "CustomResourceDefinition",
     "DaemonSet",
     "Deployment",
+    "HorizontalPodAutoscaler",
     "Ingress",
     "Job",
     "MutatingWebhookConfiguration",

@@ -61,6 +61,8 @@ impl Place<'_> {
 pub(super) struct Writing<'a> {
     /// `fieldManager`, never empty.
     pub(super) manager: &'a str,
+    /// The subresource that `managedFields` is to name, where the object itself is written.
+    pub(super) through: Option<&'a str>,
     /// Judge and answer, but write nothing.
     pub(super) dry_run: bool,
     pub(super) validation: Validation,
@@ -70,6 +72,7 @@ impl Writing<'_> {
     /// What a cluster does by itself.
     pub(super) const SERVER: Self = Self {
         manager: "kube-controller-manager",
+        through: None,
         dry_run: false,
         validation: Validation::Ignore,
     };

@@ -4,6 +4,7 @@ use super::*;
 use crate::sandbox::store::version_of;
 
 const WRITING: Writing<'static> = Writing {
+    through: None,
     manager: "test",
     dry_run: false,
     validation: Validation::Strict,

@@ -113,7 +113,11 @@ impl Objects {
             }
             Ok((next, true))
         };
-        let mut written = self.change(&whole, writing, compute).await?;
+        let writing = Writing {
+            through: Some(place.subresource),
+            ..*writing
+        };
+        let mut written = self.change(&whole, &writing, compute).await?;
         written.object = Arc::new(scale::of(place.kind, &written.object)?);
         Ok(written)
     }
@@ -169,7 +173,7 @@ fn next(
         let manager = Manager {
             name: writing.manager,
             api_version: &api_version,
-            subresource: place.subresource,
+            subresource: writing.through.unwrap_or(place.subresource),
             time: &time,
         };
         patch::track_update(schema, Some(live), &mut object, &manager);

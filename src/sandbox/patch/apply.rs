@@ -203,7 +203,11 @@ fn own_changes(
     after: &Value,
     manager: &Manager<'_>,
 ) {
-    let part = Part::of(schema, manager.subresource);
+    let part = match Part::of(schema, manager.subresource) {
+        // The rest is as it was, but for what our controllers write along with the status.
+        Part::Status => Part::Whole,
+        part => part,
+    };
     let changes = compare(schema.map(Schema::root), before, after);
     let touched = part.of_fields(changes.modified.union(&changes.added));
     managers.take_from_others(None, &touched);

@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Place, Schema};
+use super::{Place, Schema, quantity};
 
 type Fields = Map<String, Value>;
 
@@ -46,6 +46,9 @@ impl Schema {
                         self.default_value(below, item);
                     }
                 }
+            }
+            value if self.built_in && place.definition() == Some(quantity::DEFINITION) => {
+                quantity::settle(value);
             }
             _ => {}
         }
@@ -181,7 +184,23 @@ fn of_apps(name: &str, fields: &mut Fields) {
                     [("whenDeleted", retain.clone()), ("whenScaled", retain)],
                 );
             }
-            rolling(fields, "updateStrategy", &json!({"partition": 0}));
+            rolling(
+                fields,
+                "updateStrategy",
+                &json!({"partition": 0, "maxUnavailable": 1}),
+            );
+            let claims = fields.get_mut("volumeClaimTemplates");
+            for claim in claims.and_then(Value::as_array_mut).into_iter().flatten() {
+                if let Some(claim) = claim.as_object_mut() {
+                    fill(
+                        claim,
+                        [
+                            ("apiVersion", json!("v1")),
+                            ("kind", json!("PersistentVolumeClaim")),
+                        ],
+                    );
+                }
+            }
         }
         "v1.DaemonSetSpec" => {
             fill(fields, [("revisionHistoryLimit", json!(10))]);
@@ -226,6 +245,7 @@ fn of_batch(name: &str, fields: &mut Fields) {
                     ("parallelism", json!(1)),
                     ("backoffLimit", json!(6)),
                     ("completionMode", json!("NonIndexed")),
+                    ("manualSelector", json!(false)),
                     ("suspend", json!(false)),
                     ("podReplacementPolicy", json!("TerminatingOrFailed")),
                 ],

@@ -2,7 +2,8 @@
 //! them, and those of CRDs.
 //!
 //! Pure. `node` is a schema as it is written; `check` finds what is wrong with an object, `prune`
-//! drops what its kind does not have, `defaults` fills in what was left out. `patch` asks a
+//! drops what its kind does not have, `defaults` fills in what was left out, `quantity` writes
+//! amounts. `patch` asks a
 //! [`Place`] how lists and maps are merged.
 //!
 //! `builtin.json.gz` holds what a Kubernetes 1.37 server answers under `/openapi/v3`, without
@@ -16,6 +17,7 @@ mod check;
 mod defaults;
 mod node;
 mod prune;
+mod quantity;
 
 use std::{
     collections::HashMap,

@@ -11,7 +11,7 @@ use kube::{
 use serde_json::{Value, json};
 use stackctl::sandbox::{Options, Sandbox};
 use tempfile::TempDir;
-use tokio::runtime::Runtime;
+use tokio::runtime::{Builder, Runtime};
 
 use super::generate::{Change, Request, Subject};
 use crate::target::Target;
@@ -26,7 +26,7 @@ pub(crate) struct Server {
 }
 
 /// Why a request was refused: the code of its Status and its message.
-pub(super) type Refusal = (u16, String);
+pub(crate) type Refusal = (u16, String);
 
 fn client(runtime: &Runtime, kubeconfig: &Path) -> Client {
     runtime.block_on(async {
@@ -40,8 +40,14 @@ fn client(runtime: &Runtime, kubeconfig: &Path) -> Client {
 impl Server {
     /// The control plane of this process.
     pub(crate) fn shared() -> Self {
-        let runtime = Runtime::new().expect("a runtime");
-        let client = client(&runtime, &Target::shared().kubeconfig);
+        Self::of(&Target::shared())
+    }
+
+    /// That of a target.
+    pub(crate) fn of(target: &Target) -> Self {
+        let runtime = Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.expect("a runtime");
+        let client = client(&runtime, &target.kubeconfig);
         Self {
             client,
             runtime,
@@ -120,6 +126,24 @@ impl Server {
         let url = format!("{object}?fieldManager={manager}");
         let kind = format!("application/{kind}+json");
         self.call(Method::PATCH, &url, &kind, body)
+    }
+
+    /// What is at a path.
+    pub(crate) fn get(&self, path: &str) -> Result<Value, Refusal> {
+        self.call(Method::GET, path, "application/json", &Value::Null)
+    }
+
+    /// The objects at a path; none if nothing is served there.
+    pub(crate) fn list(&self, path: &str) -> Vec<Value> {
+        let mut found = match self.get(path) {
+            Ok(list) => list,
+            Err((404, _)) => return Vec::new(),
+            Err((code, why)) => panic!("GET {path}: {code} {why}"),
+        };
+        match found["items"].take() {
+            Value::Array(items) => items,
+            other => panic!("GET {path} is no list: {other}"),
+        }
     }
 
     /// Sends anything.
