@@ -18,6 +18,7 @@ tests![
     an_interrupt_does_not_wait_for_a_check_that_hangs,
     a_run_interrupted_while_it_waits_for_another_one_changes_nothing,
     of_two_runs_of_one_stack_the_second_is_refused_and_told_by_whom,
+    of_two_runs_of_one_stack_that_waits_the_second_finds_all_done,
     a_hanging_api_server_is_one_clear_message_in_bounded_time,
     an_api_server_that_hangs_during_a_run_fails_it_in_bounded_time,
     an_api_server_that_is_down_is_one_clear_message,
@@ -188,6 +189,31 @@ fn of_two_runs_of_one_stack_the_second_is_refused_and_told_by_whom() {
         "{:?} {down}",
         down.elapsed
     );
+}
+
+fn of_two_runs_of_one_stack_that_waits_the_second_finds_all_done() {
+    let lab = Lab::new("two-in-turn");
+    lab.stack(
+        r#"
+[charts.web]
+chart = "./charts/app"
+values = { kind = "none" }
+[[charts.web.post]]
+run = { command = ["sh", "-c", "echo at work; until [ -e free ]; do sleep 0.05; done"] }
+"#,
+    );
+    let mut first = lab.start(&["up"]);
+    first.until_event(
+        "the step's line",
+        |event| matches!(&event.kind, EventKind::StepOutput { line, .. } if line == "at work"),
+    );
+    let second = lab.start(&["up", "--lock-timeout", "5m"]);
+    let told = "waiting for it";
+    eventually(told, BOUND, || second.stderr().contains(told));
+    lab.write("free", "");
+    first.end().exits(0);
+    second.end().exits(0).ended(&[("web", "unchanged")]);
+    lab.has_releases(&["web 1 deployed"]);
 }
 
 /// Longest time until a run gives up on an API server that does not answer.
