@@ -309,7 +309,7 @@ Examples:
   stackctl check --strict                also keys of values that no chart knows")]
 pub(super) struct CheckArgs {
     /// A value that its chart does not know is an error: neither its values.yaml nor its schema has
-    /// such a key
+    /// such a key. Values files are judged, too; of several charts that read one, one must know it
     #[arg(long)]
     pub(super) strict: bool,
     /// Form of the findings

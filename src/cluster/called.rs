@@ -56,13 +56,21 @@ impl Served {
     }
 }
 
+/// The one of Kubernetes' own groups that a word means. They have an order: that of the server.
+pub(super) fn built_in<'a>(all: &'a [Served], word: &str) -> Option<&'a Kind> {
+    let mut own = all
+        .iter()
+        .filter(|served| is_built_in(&served.kind.resource.group));
+    own.find(|served| served.is_called(word))
+        .map(|served| &served.kind)
+}
+
 /// The one that a word means; `None` if nothing is called so.
 pub(super) fn pick<'a>(all: &'a [Served], word: &str) -> Result<Option<&'a Kind>, ClusterError> {
-    let called = || all.iter().filter(|served| served.is_called(word));
-    let built_in = called().find(|served| is_built_in(&served.kind.resource.group));
-    if let Some(served) = built_in {
-        return Ok(Some(&served.kind));
+    if let Some(kind) = built_in(all, word) {
+        return Ok(Some(kind));
     }
+    let called = || all.iter().filter(|served| served.is_called(word));
     let Some(first) = called().next() else {
         return Ok(None);
     };
@@ -173,14 +181,20 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn any_word_of_kubectl_finds_its_kind() {
         let (cluster, script) = cluster();
+        for (word, expected) in [
+            ("podmetrics", "metrics.k8s.io/v1beta1 PodMetrics"),
+            ("gw", "a.io/v1 Gateway"),
+        ] {
+            let (other, _) = self::cluster();
+            let found = other.resolve_kind(word, None).await.unwrap();
+            assert_eq!(format!("{} {}", found.api_version, found.kind), expected);
+        }
         for (word, api_version, expected) in [
             ("Pod", None, "v1 Pod"),
             ("pods", None, "v1 Pod"),
             ("po", None, "v1 Pod"),
-            ("podmetrics", None, "metrics.k8s.io/v1beta1 PodMetrics"),
             ("service", None, "v1 Service"),
             ("HPA", None, "autoscaling/v2 HorizontalPodAutoscaler"),
-            ("gw", None, "a.io/v1 Gateway"),
             (
                 "ksvc",
                 Some("serving.knative.dev/v1"),
@@ -205,6 +219,26 @@ mod tests {
         };
         assert_eq!((asked("/api"), asked("/apis")), (1, 1));
         assert!(script.calls()[0].accept.contains("APIGroupDiscoveryList"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_second_meaning_that_comes_later_is_not_missed() {
+        let (cluster, script) = Script::cluster(|nth, call| {
+            let gateways =
+                |name| group(name, &[("v1", vec![resource("Gateway", "gateways", &[])])]);
+            list(&match call.path.as_str() {
+                "/apis" if nth < 3 => vec![gateways("a.io")],
+                "/apis" => vec![gateways("a.io"), gateways("b.io")],
+                _ => Vec::new(),
+            })
+        });
+        let first = cluster.resolve_kind("gateway", None).await.unwrap();
+        assert_eq!(first.api_version, "a.io/v1");
+        // By now a chart has brought another one.
+        let error = cluster.resolve_kind("gateway", None).await.unwrap_err();
+        let said = "several groups have a kind gateway: a.io/v1, b.io/v1";
+        assert_eq!(error.to_string(), said);
+        assert_eq!(script.count(), 4);
     }
 
     #[tokio::test(start_paused = true)]

@@ -47,7 +47,7 @@ impl Kind {
 pub(super) struct Kinds {
     /// By apiVersion and kind.
     met: Mutex<HashMap<(String, String), Kind>>,
-    /// Everything, once somebody asked for a kind without its group.
+    /// What was offered when somebody last asked for a kind without its group.
     served: tokio::sync::Mutex<Option<Arc<Vec<Served>>>>,
 }
 
@@ -86,11 +86,13 @@ impl Kinds {
         found.ok_or_else(|| unknown(Some(api_version), word))
     }
 
-    /// The kind that a word means, whatever its group.
+    /// The kind that a word means, whatever its group. Only what Kubernetes itself serves is taken
+    /// from memory: of any other word a chart of this very run may have brought a second meaning,
+    /// and which one is found must not depend on who asked first.
     pub(super) async fn of_any_group(&self, gate: &Gate, word: &str) -> Result<Kind, ClusterError> {
         let mut known = self.served.lock().await;
         if let Some(known) = &*known
-            && let Some(found) = called::pick(known, word)?
+            && let Some(found) = called::built_in(known, word)
         {
             return Ok(found.clone());
         }

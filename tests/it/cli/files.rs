@@ -35,30 +35,6 @@ fn the_example_of_the_readme_is_sound() {
 }
 
 #[test]
-fn the_keys_of_the_readme_are_keys() {
-    let readme = include_str!("../../../README.md");
-    let (_, rest) = readme.split_once("| `[charts.NAME]` |").unwrap();
-    let (table, _) = rest.split_once("\n\n").unwrap();
-    let rows = table.lines().filter_map(|row| row.strip_prefix("| `"));
-    let keys: Vec<&str> = rows
-        .flat_map(|row| row.split('|').next().unwrap().split(','))
-        .map(|key| key.trim().trim_matches('`'))
-        .collect();
-    assert!(keys.len() > 20, "{keys:?}");
-    let shell = Shell::new();
-    for key in keys {
-        // Whatever it takes, it is not a date: what is no key is called unknown.
-        let text = format!("[stack]\nname = \"x\"\n[charts.x]\n{key} = 2026-01-01\n");
-        shell.file("stack.toml", text);
-        let said = shell.run("check");
-        assert!(
-            said.contains("exit 65") && !said.contains("unknown key"),
-            "{said}"
-        );
-    }
-}
-
-#[test]
 fn every_problem_is_told_in_one_go_under_its_line() {
     let shell = Shell::with_shop();
     shell.file(
