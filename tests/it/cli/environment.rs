@@ -25,7 +25,7 @@ fn a_wrong_command_line_exits_64() {
     stderr:
     error: unrecognized subcommand 'chekc'
 
-      tip: a similar subcommand exists: 'check'
+      tip: some similar subcommands exist: 'schema', 'check'
 
     Usage: stackctl [OPTIONS] <COMMAND>
 
