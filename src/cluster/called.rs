@@ -60,12 +60,13 @@ impl Served {
 pub(super) fn built_in<'a>(all: &'a [Served], word: &str) -> Option<&'a Kind> {
     let mut own = all
         .iter()
-        .filter(|served| is_built_in(&served.kind.resource.group));
+        .filter(|served| !served.stale && is_built_in(&served.kind.resource.group));
     own.find(|served| served.is_called(word))
         .map(|served| &served.kind)
 }
 
-/// The one that a word means; `None` if nothing is called so.
+/// The one that a word means; `None` if nothing is called so. A group that cannot be reached just
+/// now has its meaning all the same: it is none, but leaves no choice either.
 pub(super) fn pick<'a>(all: &'a [Served], word: &str) -> Result<Option<&'a Kind>, ClusterError> {
     if let Some(kind) = built_in(all, word) {
         return Ok(Some(kind));
@@ -85,7 +86,8 @@ pub(super) fn pick<'a>(all: &'a [Served], word: &str) -> Result<Option<&'a Kind>
             served_as,
         });
     }
-    Ok(called().next().map(|served| &served.kind))
+    let mut usable = called().filter(|served| !served.stale);
+    Ok(usable.next().map(|served| &served.kind))
 }
 
 #[cfg(test)]
@@ -239,6 +241,26 @@ mod tests {
         let said = "several groups have a kind gateway: a.io/v1, b.io/v1";
         assert_eq!(error.to_string(), said);
         assert_eq!(script.count(), 4);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_meaning_whose_server_is_down_is_not_forgotten() {
+        let (cluster, _script) = Script::cluster(|_, call| {
+            let versions = |kind, plural| vec![("v1", vec![resource(kind, plural, &[])])];
+            let mut down = group("down.io", &versions("Gateway", "gateways"));
+            down["versions"][0]["freshness"] = json!("Stale");
+            let mut gone = group("gone.io", &versions("Widget", "widgets"));
+            gone["versions"][0]["freshness"] = json!("Stale");
+            list(&match call.path.as_str() {
+                "/apis" => vec![group("a.io", &versions("Gateway", "gateways")), down, gone],
+                _ => Vec::new(),
+            })
+        });
+        let error = cluster.resolve_kind("gateway", None).await.unwrap_err();
+        let said = "several groups have a kind gateway: a.io/v1, down.io/v1";
+        assert_eq!(error.to_string(), said);
+        let error = cluster.resolve_kind("widget", None).await.unwrap_err();
+        assert_eq!(error.to_string(), "the cluster knows no kind widget");
     }
 
     #[tokio::test(start_paused = true)]

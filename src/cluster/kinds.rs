@@ -31,6 +31,9 @@ pub(super) struct Served {
     pub(super) kind: Kind,
     pub(super) singular: String,
     pub(super) short_names: Vec<String>,
+    /// What an `APIService` said before it became unreachable: there is such a kind, but nothing
+    /// can be done with it just now.
+    pub(super) stale: bool,
 }
 
 impl Kind {
@@ -177,6 +180,7 @@ pub(super) async fn serve(
             },
             singular: served.singular_name,
             short_names: served.short_names.unwrap_or_default(),
+            stale: false,
         }
     });
     Ok(Some(kinds.collect()))

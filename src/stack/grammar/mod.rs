@@ -6,16 +6,17 @@
 //! worded, where it is read.
 //!
 //! - this file: the language; `words`: what may be said where only a few words may;
-//! - `file`: everything but charts; `chart`; `steps`: the frame of a step, and how objects are
-//!   named; `verbs`: what each verb says.
+//! - `file`: everything but charts; `chart`, and the `tables` that its keys hold;
+//! - `steps`: the frame of a step, and how objects are named; `verbs`: what each verb says.
 
 mod chart;
 mod file;
 mod steps;
+mod tables;
 mod verbs;
 mod words;
 
-pub(crate) use self::{chart::*, file::*, steps::*, verbs::*, words::*};
+pub(crate) use self::{chart::*, file::*, steps::*, tables::*, verbs::*, words::*};
 
 /// A table with known keys.
 #[derive(Debug)]

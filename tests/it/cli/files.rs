@@ -35,6 +35,27 @@ fn the_example_of_the_readme_is_sound() {
 }
 
 #[test]
+fn the_shape_of_a_stack_file_is_printed_for_editors_and_people() {
+    let shell = Shell::new();
+    let printed = |line: &str| {
+        let output = shell.command(line).output().unwrap();
+        assert!(
+            output.status.success() && output.stderr.is_empty(),
+            "{output:?}"
+        );
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let schema: serde_json::Value = serde_json::from_str(&printed("schema")).unwrap();
+    assert_eq!(schema["$schema"], "http://json-schema.org/draft-07/schema#");
+    let timeout = &schema["definitions"]["chart"]["properties"]["timeout"];
+    assert_eq!(
+        timeout["description"],
+        "For Helm, and again for getting ready."
+    );
+    assert!(printed("schema -o markdown") == include_str!("../../../docs/stack-file.md"));
+}
+
+#[test]
 fn every_problem_is_told_in_one_go_under_its_line() {
     let shell = Shell::with_shop();
     shell.file(
