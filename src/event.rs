@@ -46,12 +46,15 @@ pub enum EventKind {
         /// Its environment, when one was chosen.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         environment: Option<EnvironmentName>,
-        /// Up or down.
+        /// Up, down, or rollback.
         direction: Direction,
         /// Context of the kubeconfig, if any.
         context: Option<String>,
         /// Every node of the plan, in plan order.
         charts: Vec<NodeName>,
+        /// Of a rollback: what it takes back. Nobody could make this plan again later.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        rollback: Option<Rollback>,
     },
     /// A chart's lifecycle begins.
     ChartStarted {
@@ -106,6 +109,26 @@ pub enum EventKind {
         /// How long it took.
         duration_ms: u64,
     },
+}
+
+/// What a rollback is about to do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rollback {
+    /// The run that failed, whose changes are taken back.
+    pub of: RunId,
+    /// Its plan: every chart, in plan order.
+    pub plan: Vec<Planned>,
+}
+
+/// What is planned for one chart.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Planned {
+    /// The chart.
+    pub chart: NodeName,
+    /// What is to be done to it.
+    pub action: Action,
+    /// Why, in words.
+    pub reason: String,
 }
 
 /// Where a line of output comes from.

@@ -35,7 +35,7 @@
 //! | [`journal`] | the run folder and its write-ahead events; the runs there were, and what they teach | – |
 //! | [`lifecycle`] | one node's run: a chart's trait, phases and steps; CRDs; recovery | `engine`, `plan`, `stack`, `helm`, `cluster`, `release`, `chart`, `process`, `http`, `journal`, `lock` |
 //! | [`sandbox`] | the embedded Kubernetes API server | – |
-//! | [`run`] | the application: session, up, down, status, runs, check, values, render, preflight | everything but `cli` and `report` |
+//! | [`run`] | the application: session, up, down, rollback, status, runs, check, values, render, preflight | everything but `cli` and `report` |
 //! | [`report`] | events to eyes | – |
 //! | [`cli`] | arguments, settings, exit codes, signals | `run`, `report`, `plan`, `graph`, `stack`, `sandbox`; nobody uses it |
 //!

@@ -138,6 +138,7 @@ Examples:
   stackctl up --dry-run --detailed-exitcode
                                         only say whether anything would change
   stackctl up --validate all            also look whether what is unchanged still works
+  stackctl up --failure-policy rollback as it was before, if a chart fails
   stackctl up --yes --log-format json   in CI: no question, every event on standard output
 
 Without a terminal, --yes is needed only if a release would be removed or reinstalled."
@@ -151,6 +152,9 @@ pub(super) struct UpArgs {
     /// Deploy charts of which nothing has changed, too
     #[arg(long, help_heading = "Run options")]
     pub(super) no_skip: bool,
+    /// Leave what an interrupted rollback has not taken back as it is, instead of finishing it first
+    #[arg(long, help_heading = "Run options")]
+    pub(super) no_rollback: bool,
     /// Whose `validate` steps are run: of the charts that change, of all, or of none
     #[arg(
         long,
@@ -600,7 +604,7 @@ pub(super) struct RunArgs {
     )]
     pub(super) concurrency: Option<usize>,
     /// What happens to charts that do not need a failed one: `stop` starts nothing new, `continue`
-    /// lets them go on
+    /// lets them go on, `rollback` stops and takes back what the run has changed (`down`: as `stop`)
     #[arg(long, value_name = "POLICY", value_parser = values::failure_policy)]
     pub(super) failure_policy: Option<FailurePolicy>,
     /// When a chart may start

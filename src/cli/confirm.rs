@@ -6,7 +6,7 @@ use anyhow::Context;
 
 use super::console::{Console, UsageError};
 use crate::{
-    name::{Action, Part},
+    name::{Action, Direction, Part},
     plan::{Node, Plan},
 };
 
@@ -33,7 +33,7 @@ enum Answerer {
 }
 
 /// Settles whether a plan may be carried out, asking if it must be; false is a person's no.
-pub(super) fn confirm(plan: &Plan, yes: bool, console: &Console) -> anyhow::Result<bool> {
+pub(super) async fn confirm(plan: &Plan, yes: bool, console: &Console) -> anyhow::Result<bool> {
     let answerer = match (yes, console.interactive) {
         (true, _) => Answerer::Flag,
         (false, true) => Answerer::Person,
@@ -41,8 +41,12 @@ pub(super) fn confirm(plan: &Plan, yes: bool, console: &Console) -> anyhow::Resu
     };
     match consent(plan, answerer) {
         Consent::Granted => Ok(true),
-        Consent::Ask(question) => ask(&question, &mut io::stdin().lock(), &mut io::stderr().lock())
-            .context("could not ask"),
+        Consent::Ask(question) => {
+            let asked = move || ask(&question, &mut io::stdin().lock(), &mut io::stderr().lock());
+            // Nobody who waits for something else beside the answer is held up.
+            let answer = tokio::task::spawn_blocking(asked).await?;
+            answer.context("could not ask")
+        }
         Consent::Refused(why) => Err(UsageError(why).into()),
     }
 }
@@ -60,7 +64,8 @@ pub(super) fn confirm_text(text: &str, yes: bool, console: &Console) -> anyhow::
 }
 
 /// Decides about a plan. A plan that changes nothing needs no consent. Nobody being there, a plan
-/// may add and change releases, but not remove any.
+/// may add and change releases, but not remove any, unless it takes back what a run has installed:
+/// whoever began that run has agreed.
 fn consent(plan: &Plan, answerer: Answerer) -> Consent {
     let changes = changes(plan);
     if changes.is_empty() {
@@ -69,6 +74,7 @@ fn consent(plan: &Plan, answerer: Answerer) -> Consent {
     match answerer {
         Answerer::Flag => Consent::Granted,
         Answerer::Person => Consent::Ask(question(plan, &changes)),
+        Answerer::Nobody if plan.direction == Direction::Rollback => Consent::Granted,
         Answerer::Nobody => match removed(plan).as_slice() {
             [] => Consent::Granted,
             removed => Consent::Refused(format!(
@@ -86,6 +92,7 @@ fn changes(plan: &Plan) -> Vec<String> {
         (Action::Upgrade, "upgrade"),
         (Action::Reinstall, "remove and reinstall"),
         (Action::Uninstall, "uninstall"),
+        (Action::Rollback, "roll back"),
         (Action::Decide, "deploy"),
         (Action::Validate, "validate"),
     ];
@@ -160,7 +167,7 @@ fn ask(question: &str, input: &mut impl BufRead, output: &mut impl Write) -> io:
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::name::{Direction, NodeName, StackName};
+    use crate::name::{NodeName, StackName};
 
     fn plan(direction: Direction, actions: &[(&str, Action)]) -> Plan {
         let nodes = actions
@@ -181,6 +188,7 @@ mod tests {
             stack: StackName::new("platform").unwrap(),
             environment: None,
             direction,
+            rollback_of: None,
             context: Some("prod-eu".to_owned()),
             offline: false,
             selection: "all charts".to_owned(),
@@ -240,13 +248,17 @@ mod tests {
             ],
         );
         let down = plan(Direction::Down, &[("a", Action::Uninstall)]);
-        let questions = [up, down].map(|plan| match consent(&plan, Answerer::Person) {
+        let actions = [("a", Action::Rollback), ("b", Action::Uninstall)];
+        let rollback = plan(Direction::Rollback, &actions);
+        assert_eq!(consent(&rollback, Answerer::Nobody), Consent::Granted);
+        let questions = [up, down, rollback].map(|plan| match consent(&plan, Answerer::Person) {
             Consent::Ask(question) => question,
             other => panic!("{other:?}"),
         });
         insta::assert_snapshot!(questions.join("\n"), @r"
         up platform in prod-eu: install 2, remove and reinstall 1?
         down platform in prod-eu: uninstall 1?
+        rollback platform in prod-eu: uninstall 1, roll back 1?
         ");
     }
 

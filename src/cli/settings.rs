@@ -145,6 +145,8 @@ pub(super) struct RunSettings {
     /// How long to wait for another run of the stack to end; zero = not at all.
     pub(super) lock_timeout: Duration,
     pub(super) no_lock: bool,
+    /// What an interrupted rollback has left is not taken back.
+    pub(super) no_rollback: bool,
     /// Releases of other stacks become this one's.
     pub(super) take_over: bool,
     /// From SIGTERM to SIGKILL of children when nobody is there to decide.
@@ -168,6 +170,8 @@ pub(super) struct RunSettings {
 pub(super) enum FailurePolicy {
     Stop,
     Continue,
+    /// What was done to them is taken back.
+    Rollback,
 }
 
 /// When a chart may start.
@@ -371,6 +375,7 @@ impl Settings {
             args::Command::Up(up) => Self::Up(RunSettings {
                 frozen: up.frozen,
                 no_skip: up.no_skip,
+                no_rollback: up.no_rollback,
                 validate: up.validate,
                 ..run(up.run, file)
             }),
@@ -539,6 +544,7 @@ fn run(args: args::RunArgs, file: StackFile) -> RunSettings {
         schedule: args.schedule,
         lock_timeout: args.lock_timeout,
         no_lock: args.no_lock,
+        no_rollback: false,
         take_over: args.take_over,
         grace: args.grace,
         helm_binary: args.helm_binary,

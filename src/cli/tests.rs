@@ -296,10 +296,10 @@ fn a_wrong_command_line_exits_64_and_says_what_is_wrong() {
         ("up Web", "chart name `Web` is not valid"),
         ("up -j many", "many"),
         (
-            "up --failure-policy rollback",
-            "`rollback` is not supported yet",
+            "up --failure-policy never",
+            "expected `stop`, `continue` or `rollback`",
         ),
-        ("up --failure-policy never", "expected `stop` or `continue`"),
+        ("down --no-rollback", "unexpected argument"),
         ("up --set web=1", "expected CHART:PATH=VALUE"),
         ("up --input a", "expected NAME=VALUE"),
         ("up --lock-timeout soon", "such as `90s`"),
@@ -323,7 +323,7 @@ fn a_wrong_variable_is_named() {
     for (variable, value) in [
         ("STACKCTL_CONCURRENCY", "many"),
         ("STACKCTL_YES", "perhaps"),
-        ("STACKCTL_FAILURE_POLICY", "rollback"),
+        ("STACKCTL_FAILURE_POLICY", "never"),
         ("STACKCTL_COLOR", "red"),
         ("STACKCTL_INPUT", "a=1\nb"),
     ] {

@@ -82,8 +82,8 @@ pub(super) fn failure_policy(text: &str) -> Result<FailurePolicy, String> {
     match text {
         "stop" => Ok(FailurePolicy::Stop),
         "continue" => Ok(FailurePolicy::Continue),
-        "rollback" => Err("`rollback` is not supported yet; use `stop` or `continue`".to_owned()),
-        _ => Err("expected `stop` or `continue`".to_owned()),
+        "rollback" => Ok(FailurePolicy::Rollback),
+        _ => Err("expected `stop`, `continue` or `rollback`".to_owned()),
     }
 }
 

@@ -59,11 +59,12 @@ pub use kubeconfig::Options;
 pub use lease::Lease;
 pub use marks::Owner;
 pub use namespaces::{Ensured, LiveNamespace, Standing};
-pub use objects::ObjectRef;
 pub use ready::Readiness;
 pub use remains::{Contents, Remaining};
 pub use service_proxy::ProxyAnswer;
 pub use watches::{NotReady, Progress, Watches};
+
+pub use crate::name::ObjectRef;
 
 /// One cluster, as one user, for one run. Cheap to clone.
 #[derive(Clone)]

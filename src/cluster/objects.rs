@@ -1,6 +1,6 @@
 //! References to objects of any kind, and reading, listing and replacing them.
 
-use std::{collections::BTreeMap, fmt};
+use std::collections::BTreeMap;
 
 use kube::core::{
     Request,
@@ -10,33 +10,13 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Cluster, ClusterError};
+use crate::name::ObjectRef;
 
 /// Objects per page of a LIST.
 const PAGE: u32 = 500;
 
 /// How often a LIST starts again because the server forgot where it was.
 const RESTARTS: usize = 3;
-
-/// Names one object of any kind.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ObjectRef {
-    /// `apps/v1`.
-    pub api_version: String,
-    /// `Deployment`.
-    pub kind: String,
-    /// Its namespace. Ignored for cluster-scoped kinds, so that the namespace of a release may be
-    /// given for objects whose scope is not known yet; `None` for a namespaced kind means the
-    /// default namespace of the context.
-    pub namespace: Option<String>,
-    /// Its name.
-    pub name: String,
-}
-
-impl fmt::Display for ObjectRef {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.kind, self.name)
-    }
-}
 
 /// A page of a LIST.
 #[derive(Debug, Deserialize)]

@@ -10,9 +10,9 @@ use super::{
     slots::Slots,
 };
 use crate::{
-    event::{ChartOutcome, EventKind, Failure, RunOutcome},
+    event::{ChartOutcome, EventKind, Failure, Planned, Rollback, RunOutcome},
     name::Milestone,
-    plan::{NodeIx, Plan},
+    plan::{Node, NodeIx, Plan},
     shutdown::{Level, Shutdown},
 };
 
@@ -53,6 +53,10 @@ impl<'a> State<'a> {
             direction: plan.direction,
             context: plan.context.clone(),
             charts: plan.nodes.iter().map(|node| node.key.clone()).collect(),
+            rollback: plan.rollback_of.clone().map(|of| Rollback {
+                of,
+                plan: plan.nodes.iter().map(planned).collect(),
+            }),
         });
         Self {
             plan,
@@ -294,6 +298,14 @@ impl<'a> State<'a> {
 
     fn event(&mut self, node: NodeIx, kind: EventKind) {
         self.log.chart(&self.plan.node(node).key, kind);
+    }
+}
+
+fn planned(node: &Node) -> Planned {
+    Planned {
+        chart: node.key.clone(),
+        action: node.action,
+        reason: node.reason.clone(),
     }
 }
 

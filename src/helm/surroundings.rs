@@ -6,8 +6,6 @@ use std::{
     path::PathBuf,
 };
 
-use crate::process::mark;
-
 /// What every helm child of a run shares: the private kubeconfig and folders, and the rest of the
 /// environment it may see.
 #[derive(Debug, Clone)]
@@ -37,9 +35,6 @@ impl Surroundings {
         let mut env = scrubbed(&self.env);
         env.insert("KUBECONFIG".into(), self.kubeconfig.clone().into());
         env.insert("KUBECACHEDIR".into(), self.cache.clone().into());
-        if let Some(own) = mark::own() {
-            env.insert(mark::PARENT.into(), own.into());
-        }
         env
     }
 }
@@ -94,7 +89,7 @@ mod tests {
             kubeconfig: "/run/kubeconfig".into(),
             cache: "/run/cache".into(),
         };
-        let mut expected = env(&[
+        let expected = env(&[
             ("KUBECONFIG", "/run/kubeconfig"),
             ("KUBECACHEDIR", "/run/cache"),
             ("HELM_BURST_LIMIT", "7"),
@@ -105,8 +100,6 @@ mod tests {
             ("HTTPS_PROXY", "http://proxy"),
             ("PATH", "/bin"),
         ]);
-        // So that a run after us can tell when our helms are gone.
-        expected.extend(mark::own().map(|own| (mark::PARENT.into(), own.into())));
         assert_eq!(surroundings.environment(), expected);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 
-use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
+use jiff::{SignedDuration, Timestamp, civil::DateTime, tz::TimeZone};
 
 use crate::name::RunId;
 
@@ -17,6 +17,13 @@ pub fn new_run_id(now: Timestamp) -> RunId {
     // The standard library seeds every `RandomState` differently, from the system's randomness.
     let random = RandomState::new().build_hasher().finish() & 0x00ff_ffff;
     RunId::new(&format!("{time}-{random:06x}")).expect("digits, `t`, `-` and hex digits are valid")
+}
+
+/// A new identity for a run that follows another one at once: it sorts after it, though both may
+/// start within the same second.
+pub fn following_run_id(before: &RunId, now: Timestamp) -> RunId {
+    let next_second = begun(before).map(|begun| begun + SignedDuration::from_secs(1));
+    new_run_id(next_second.map_or(now, |next| now.max(next)))
 }
 
 /// When the run of this identity was begun, to the second. `None` for one that was not made here:
@@ -45,6 +52,11 @@ mod tests {
         assert!(id.as_str().starts_with("20261122t163501-"), "{id}");
         assert_eq!(id.as_str().len(), "20261122t163501-ab12cd".len());
         assert!(new_run_id(later) > id);
+        for _ in 0..100 {
+            let id = new_run_id(now);
+            assert!(following_run_id(&id, now) > id);
+        }
+        assert_eq!(begun(&following_run_id(&id, later)), Some(later));
         let ids: BTreeSet<_> = (0..100).map(|_| new_run_id(now)).collect();
         assert!(ids.len() > 95, "only {} of 100 differ", ids.len());
     }

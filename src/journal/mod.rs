@@ -15,7 +15,7 @@ mod read;
 mod write;
 
 pub use history::{KEPT_RUNS, PastRun, past_runs};
-pub use id::new_run_id;
+pub use id::{following_run_id, new_run_id};
 pub use learn::learned;
 pub use read::{Recorded, read_events};
 pub use write::{Journal, RunFolder};

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    event::{ChartOutcome, Event, EventKind, Failure, RunOutcome, Stream},
+    event::{ChartOutcome, Event, EventKind, Failure, Planned, Rollback, RunOutcome, Stream},
     name::{Action, Direction, Milestone, NodeName, RunId, StackName},
 };
 
@@ -26,6 +26,14 @@ fn event(seq: u64) -> Event {
             outcome: RunOutcome::Succeeded,
             duration_ms: 7,
         },
+    }
+}
+
+fn planned(chart: NodeName) -> Planned {
+    Planned {
+        chart,
+        action: Action::Rollback,
+        reason: "to revision 3".to_owned(),
     }
 }
 
@@ -141,6 +149,7 @@ fn ran(stack: &str, charts: &[(&str, Action, ChartOutcome, u64)]) -> Vec<Event> 
             direction: Direction::Up,
             context: None,
             charts: Vec::new(),
+            rollback: None,
         },
     )];
     for &(name, action, outcome, duration_ms) in charts {
@@ -368,7 +377,7 @@ fn kind() -> impl Strategy<Value = EventKind> {
     prop_oneof![
         (
             name(),
-            select(vec![Direction::Up, Direction::Down]),
+            select(vec![Direction::Up, Direction::Down, Direction::Rollback]),
             prop::option::of(text()),
             prop::collection::vec(node_name(), 0..4)
         )
@@ -378,6 +387,10 @@ fn kind() -> impl Strategy<Value = EventKind> {
                     environment: None,
                     direction,
                     context,
+                    rollback: (direction == Direction::Rollback).then(|| Rollback {
+                        of: run_id(),
+                        plan: charts.iter().cloned().map(planned).collect(),
+                    }),
                     charts,
                 }
             ),

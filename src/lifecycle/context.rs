@@ -12,7 +12,7 @@ use std::{
 use tokio::{sync::OnceCell, time::Instant};
 
 use super::{
-    Intents, LateCharts, Purge, StepError, ready::Limit, unchanged::Left, words::in_words,
+    Changes, Intents, LateCharts, Purge, StepError, ready::Limit, unchanged::Left, words::in_words,
 };
 use crate::{
     chart,
@@ -34,6 +34,7 @@ const LAST_WORDS: Duration = Duration::from_secs(3);
 const ONE_SECOND: Duration = Duration::from_secs(1);
 
 /// What all charts of one run share.
+#[derive(Clone)]
 pub struct RunContext {
     /// The stack.
     pub stack: Arc<Stack>,
@@ -63,7 +64,9 @@ pub struct RunContext {
     /// are none.
     pub late: Option<Arc<dyn LateCharts>>,
     /// A run down that also removes what stackctl made around the charts (`--purge`).
-    pub purge: Option<Purge>,
+    pub purge: Option<Arc<Purge>>,
+    /// What the run has done to releases so far.
+    pub changes: Arc<Changes>,
     /// Which charts are validated.
     pub validation: Validation,
     /// The run folder.
@@ -132,6 +135,8 @@ pub(super) struct Before {
     pub good_revision: Option<u32>,
     /// The newest revision, whatever its status.
     pub last_revision: Option<u32>,
+    /// Whether the release was there at all. A history that was kept is none.
+    pub is_installed: bool,
 }
 
 impl<'a> Context<'a> {

@@ -70,6 +70,7 @@ async fn apply_all(cx: &Context<'_>, names: &[String]) -> Result<(), StepError> 
     let deadline = Instant::now() + cx.chart.timeout;
     let crds = wanted(cx, names)?;
     await_leaving(cx, names, deadline).await?;
+    cx.run.changes.note_crds(&cx.chart.name);
     let applied = apply_each(cx, &crds).await?;
     await_served(cx, &crds, applied, deadline).await
 }

@@ -6,6 +6,7 @@ use std::{borrow::Cow, collections::BTreeMap, path::PathBuf};
 use super::{
     Context, StepError,
     context::Before,
+    intents::Undertaking,
     ready,
     recover::{self, Depth, Next},
     remove, unchanged,
@@ -103,7 +104,13 @@ async fn run(
     upgrade: &Upgrade,
 ) -> Result<Result<Upgraded, HelmError>, StepError> {
     let work = Box::pin(cx.helm(async |call| cx.run.helm.upgrade(call, upgrade).await));
-    recover::announced(cx, Operation::Upgrade, last, upgrade.deadline(), work).await
+    let undertaking = Undertaking {
+        operation: Operation::Upgrade,
+        from_revision: last,
+        lasts: upgrade.deadline(),
+        deletes: Vec::new(),
+    };
+    recover::announced(cx, undertaking, work).await
 }
 
 /// Helm's words for a release that somebody else works on: seen when it began, or met in a race
@@ -156,6 +163,9 @@ async fn remember(cx: &Context<'_>, history: &[Revision]) -> Result<(), StepErro
     let before = Before {
         good_revision: good(cx, history).await?,
         last_revision: history.last().map(|revision| revision.revision),
+        is_installed: history
+            .last()
+            .is_some_and(|last| last.status != ReleaseStatus::Uninstalled),
     };
     // Of the first attempt: what later ones find is what it left.
     cx.remember(|memory| {

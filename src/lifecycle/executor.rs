@@ -2,11 +2,13 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::{CommonChart, Context, HelmChart, RunContext, StepError, crds, late, unchanged};
+use super::{
+    CommonChart, Context, HelmChart, RunContext, StepError, crds, late, take_back, unchanged,
+};
 use crate::{
     engine::{Done, Execute, Progress},
     event::Failure,
-    name::{Action, ChartName, NodeName, Part},
+    name::{Action, ChartName, Direction, NodeName, Part},
     plan::{Node, NodeIx, Plan},
 };
 
@@ -17,6 +19,7 @@ pub type Implementations = BTreeMap<ChartName, Arc<dyn HelmChart>>;
 pub struct Executor {
     run: Arc<RunContext>,
     nodes: Vec<Task>,
+    is_rollback: bool,
     implementations: Implementations,
 }
 
@@ -50,6 +53,7 @@ impl Executor {
         };
         Self {
             run,
+            is_rollback: plan.direction == Direction::Rollback,
             nodes: plan.nodes.iter().zip(relied_on).map(task).collect(),
             implementations,
         }
@@ -68,6 +72,9 @@ impl Execute for Executor {
                     ..Failure::default()
                 });
             }
+            Action::Skip if self.is_rollback => {
+                return Ok(take_back::skip(&self.run, &task.node).await);
+            }
             _ => {}
         }
         let chart = &self.run.stack.charts[&task.node.chart];
@@ -82,16 +89,15 @@ impl Execute for Executor {
             let failure = |error: StepError| error.into_failure("ready", &self.run.redactor);
             cx.left = Some(left.map_err(failure)?);
         }
+        let implementation: &dyn HelmChart = match self.implementations.get(&chart.name) {
+            Some(own) => &**own,
+            None => &CommonChart,
+        };
         match (task.node.part, task.action) {
             (Part::Crds, Action::Uninstall) => crds::remove(&cx, &task.crds).await,
             (Part::Crds, _) => crds::apply(&cx, &task.crds).await,
-            (Part::Chart, _) => {
-                let implementation: &dyn HelmChart = match self.implementations.get(&chart.name) {
-                    Some(own) => &**own,
-                    None => &CommonChart,
-                };
-                implementation.run(&cx).await
-            }
+            (Part::Chart, _) if self.is_rollback => take_back::run(&cx, implementation).await,
+            (Part::Chart, _) => implementation.run(&cx).await,
         }
     }
 }

@@ -1,7 +1,10 @@
-//! The announced operations of a stack: a ConfigMap beside its lease, one key a release.
+//! The announced operations of a stack: a ConfigMap beside its lease, one key a release. A rollback
+//! that is not done has a key there, too.
 //!
 //! Only the run that holds the lease writes them, so what was read at the start and announced since
 //! is what there is.
+
+mod rollback;
 
 use std::{
     collections::BTreeMap,
@@ -18,8 +21,8 @@ use tokio::task::JoinHandle;
 use super::StepError;
 use crate::{
     cluster::{Cluster, ClusterError},
-    lock::{Intent, Operation, intent_key, read_intents},
-    name::{Namespace, ReleaseId, RunId},
+    lock::{Intent, Operation, StackRollback, intent_key, read_intents},
+    name::{Namespace, ObjectRef, ReleaseId, RunId},
     process::mark,
 };
 
@@ -35,8 +38,23 @@ struct Inner {
     known: Mutex<BTreeMap<ReleaseId, Intent>>,
     /// What is being cleared.
     clearing: Mutex<BTreeMap<ReleaseId, JoinHandle<()>>>,
+    /// What is still to be taken back of a failed run.
+    rollback: tokio::sync::Mutex<Option<StackRollback>>,
     /// None in a run without a lock: nobody else is told.
     kept: Option<Kept>,
+}
+
+/// What is announced.
+#[derive(Debug, Clone)]
+pub(super) struct Undertaking {
+    /// The helm command.
+    pub(super) operation: Operation,
+    /// The newest revision before.
+    pub(super) from_revision: Option<u32>,
+    /// It has ended by then.
+    pub(super) lasts: Duration,
+    /// See [`Intent::deletes`].
+    pub(super) deletes: Vec<ObjectRef>,
 }
 
 /// Where they are kept.
@@ -73,11 +91,12 @@ impl Intents {
         } = &place;
         let found = cluster.get_config_map(namespace, name).await?;
         let is_there = AtomicBool::new(found.is_some());
-        let known = found.map_or_else(BTreeMap::new, |map| read_intents(&map.data));
+        let data = found.map_or_else(BTreeMap::new, |map| map.data);
         Ok(Self(Arc::new(Inner {
             run,
-            known: Mutex::new(known),
+            known: Mutex::new(read_intents(&data)),
             clearing: Mutex::default(),
+            rollback: tokio::sync::Mutex::new(StackRollback::read(&data)),
             kept: Some(Kept {
                 cluster,
                 place,
@@ -93,6 +112,7 @@ impl Intents {
             run,
             known: Mutex::default(),
             clearing: Mutex::default(),
+            rollback: tokio::sync::Mutex::default(),
             kept: None,
         }))
     }
@@ -102,25 +122,24 @@ impl Intents {
         lock(&self.0.known).get(release).cloned()
     }
 
-    /// Announces an operation, that ends within `lasts`. Once this returns it may begin: the lease
-    /// was still held then.
+    /// Announces an operation. Once this returns it may begin: the lease was still held then.
     pub(super) async fn announce(
         &self,
         release: &ReleaseId,
-        operation: Operation,
-        from_revision: Option<u32>,
-        lasts: Duration,
+        undertaking: Undertaking,
     ) -> Result<(), StepError> {
         self.settled(release).await;
         let began = Timestamp::now();
+        let ends = began.saturating_add(undertaking.lasts);
         let intent = Intent {
-            operation,
-            from_revision,
+            operation: undertaking.operation,
+            from_revision: undertaking.from_revision,
             run: self.0.run.clone(),
             host: mark::host(),
             process: mark::own(),
             began,
-            deadline: began.saturating_add(lasts).unwrap_or(Timestamp::MAX),
+            deadline: ends.unwrap_or(Timestamp::MAX),
+            deletes: undertaking.deletes,
         };
         self.write(release, Some(intent)).await?;
         if self.0.kept.as_ref().is_some_and(|kept| !(kept.holds)()) {
@@ -135,6 +154,19 @@ impl Intents {
             return Ok(());
         };
         intent.deadline = Timestamp::now();
+        self.write(release, Some(intent)).await
+    }
+
+    /// Its helm has ended, and the release is gone, but these objects of it are not yet.
+    pub(super) async fn leaves(
+        &self,
+        release: &ReleaseId,
+        objects: Vec<ObjectRef>,
+    ) -> Result<(), StepError> {
+        let Some(mut intent) = self.of(release) else {
+            return Ok(());
+        };
+        intent.deletes = objects;
         self.write(release, Some(intent)).await
     }
 
@@ -274,7 +306,7 @@ mod tests {
         name::ReleaseName,
     };
 
-    fn web() -> ReleaseId {
+    pub(super) fn web() -> ReleaseId {
         ReleaseId {
             namespace: Namespace::new("shop").unwrap(),
             name: ReleaseName::new("web").unwrap(),
@@ -289,7 +321,7 @@ mod tests {
         }
     }
 
-    async fn open(cluster: Cluster, holds: bool) -> (Intents, Arc<AtomicBool>) {
+    pub(super) async fn open(cluster: Cluster, holds: bool) -> (Intents, Arc<AtomicBool>) {
         let held = Arc::new(AtomicBool::new(holds));
         let asked = Arc::clone(&held);
         let holds: Holds = Arc::new(move || asked.load(Ordering::SeqCst));
@@ -298,7 +330,14 @@ mod tests {
         (intents, held)
     }
 
-    const MINUTE: Duration = Duration::from_mins(1);
+    fn upgrade(from_revision: Option<u32>) -> Undertaking {
+        Undertaking {
+            operation: Operation::Upgrade,
+            from_revision,
+            lasts: Duration::from_mins(1),
+            deletes: Vec::new(),
+        }
+    }
 
     #[tokio::test(start_paused = true)]
     async fn an_operation_is_written_down_and_forgotten_when_it_is_done() {
@@ -308,10 +347,7 @@ mod tests {
         });
         let (intents, _) = open(cluster, true).await;
         let from = Some(3);
-        intents
-            .announce(&web(), Operation::Upgrade, from, MINUTE)
-            .await
-            .unwrap();
+        intents.announce(&web(), upgrade(from)).await.unwrap();
         let intent = intents.of(&web()).unwrap();
         assert_eq!(intent.deadline.duration_since(intent.began).as_secs(), 60);
         intents.close().await;
@@ -338,7 +374,7 @@ mod tests {
         });
         let (intents, _) = open(cluster, true).await;
         let web = web();
-        let announced = intents.announce(&web, Operation::Upgrade, None, MINUTE);
+        let announced = intents.announce(&web, upgrade(None));
         announced.await.unwrap();
         let methods: Vec<_> = script.calls().into_iter().map(|call| call.method).collect();
         assert_eq!(methods, ["GET", "PATCH", "POST", "PATCH"]);
@@ -361,7 +397,7 @@ mod tests {
         let (cluster, script) = Script::cluster(|_, _| Answer::json(&json!({})));
         let (intents, held) = open(cluster, false).await;
         let web = web();
-        let announced = intents.announce(&web, Operation::Upgrade, None, MINUTE);
+        let announced = intents.announce(&web, upgrade(None));
         assert!(announced.await.unwrap_err().cancelled);
         assert_eq!(script.count(), 1, "and nothing is written");
         held.store(true, Ordering::SeqCst);
@@ -374,7 +410,7 @@ mod tests {
         let asked = Arc::clone(&held);
         let holds: Holds = Arc::new(move || asked.load(Ordering::SeqCst));
         let intents = Intents::open(cluster, place(), run, holds).await.unwrap();
-        let announced = intents.announce(&web, Operation::Upgrade, None, MINUTE);
+        let announced = intents.announce(&web, upgrade(None));
         assert!(announced.await.unwrap_err().cancelled, "lost meanwhile");
     }
 }

@@ -19,6 +19,9 @@
 //! changes a release is announced first ([`Intents`]), and what one left unfinished is recovered
 //! before the next begins (`recover`).
 //!
+//! What a run does to releases is remembered (`changes`), so that a stack that says so gets it taken
+//! back when the run fails: that is a plan of its own, whose nodes are run by `take_back`.
+//!
 //! # What was decided about the seed's open questions
 //!
 //! | seed | question | here |
@@ -41,6 +44,7 @@
 //! | B38 | an empty validate | the workloads are always awaited; `validate` steps come on top |
 //! | B45 | Helm's own features | history, manual rollback and release lock stay Helm's: same records, same names |
 
+mod changes;
 mod class;
 pub mod common;
 mod context;
@@ -63,11 +67,13 @@ pub mod remove;
 mod retry;
 mod rollback;
 mod steps;
+mod take_back;
 #[cfg(test)]
 pub(crate) mod testing;
 mod unchanged;
 mod words;
 
+pub use changes::{Changes, Standing, ToTakeBack, standing};
 pub use context::{Context, RunContext, Validation};
 pub use error::StepError;
 pub use executor::{Executor, Implementations};

@@ -12,14 +12,15 @@ use jiff::Timestamp;
 
 use super::{
     Context, Intents, StepError,
+    intents::Undertaking,
     ready::{FAILED, Limit},
     remove,
     words::in_words,
 };
 use crate::{
-    cluster::ClusterError,
+    cluster::{Cluster, ClusterError},
     helm::{self, HelmError},
-    lock::{Intent, Newest, Operation, Verdict, is_unfinished, judge},
+    lock::{Intent, Newest, Verdict, is_unfinished, judge},
     name::ReleaseStatus,
     plan::remedy,
     process::mark,
@@ -93,7 +94,7 @@ pub(super) async fn clear_way(
     limit: &Limit,
 ) -> Result<Vec<Revision>, StepError> {
     let releases = &cx.run.releases;
-    let mut parked = false;
+    let (mut parked, mut awaited) = (false, false);
     loop {
         let history = releases.history(&cx.chart.release).await?;
         let found = match find(cx, &history, depth).await? {
@@ -101,6 +102,16 @@ pub(super) async fn clear_way(
             Err(Changed) => continue,
         };
         let verdict = judge_found(cx, found.as_ref());
+        let left = left_leaving(cx).filter(|_| !awaited);
+        if let (Verdict::Free, None, Some(intent)) = (&verdict, &found, left) {
+            cx.status(&format!(
+                "run {} uninstalled it; not all of it is gone yet",
+                intent.run
+            ));
+            remove::gone(cx, intent.deletes).await?;
+            (parked, awaited) = (true, true);
+            continue;
+        }
         let recovered = match (&verdict, found) {
             (Verdict::Free, found) if parked => {
                 // A slot may be long in coming: look again then.
@@ -193,6 +204,12 @@ async fn find<'a>(
         newest: newest(revision, record.as_ref().map(|record| &record.payload)),
         record,
     })))
+}
+
+/// What an earlier run announced, whose objects may still be on their way out.
+fn left_leaving(cx: &Context<'_>) -> Option<Intent> {
+    let intent = cx.run.intents.of(&cx.chart.release);
+    intent.filter(|intent| !intent.deletes.is_empty())
 }
 
 fn judge_found(cx: &Context<'_>, found: Option<&Found<'_>>) -> Verdict {
@@ -322,22 +339,22 @@ async fn reinstall(cx: &Context<'_>, found: Found<'_>) -> Result<(), StoreError>
     cx.run.releases.forget(&record).await
 }
 
-/// Runs helm with its operation announced, from the revision that is the newest now. What it left
-/// unfinished is recovered at once: nobody knows better that it is dead.
+/// Runs helm with its operation announced. What it left unfinished is recovered at once: nobody
+/// knows better that it is dead. It stays announced while what it deletes may be there.
 pub(super) async fn announced<T>(
     cx: &Context<'_>,
-    operation: Operation,
-    from_revision: Option<u32>,
-    deadline: Duration,
+    mut undertaking: Undertaking,
     work: impl Future<Output = Result<T, HelmError>>,
 ) -> Result<Result<T, HelmError>, StepError> {
     let (intents, release) = (&cx.run.intents, &cx.chart.release);
-    let lasts = deadline.saturating_add(helm::GRACE);
-    intents
-        .announce(release, operation, from_revision, lasts)
-        .await?;
+    let deletes = !undertaking.deletes.is_empty();
+    let operation = undertaking.operation;
+    undertaking.lasts = undertaking.lasts.saturating_add(helm::GRACE);
+    intents.announce(release, undertaking).await?;
+    cx.run.changes.note(cx, operation);
     let result = work.await;
     let settled = match &result {
+        Ok(_) if deletes => Ok(()),
         Ok(_) => {
             intents.clear_soon(release);
             Ok(())
@@ -381,13 +398,14 @@ async fn settle(cx: &Context<'_>) -> Result<(), StepError> {
 /// death, and nothing was left to do for this run. To be called before [`Intents::close`].
 ///
 /// Whatever cannot be read stays announced.
-pub async fn forget_ended(intents: &Intents, releases: &Releases) {
+pub async fn forget_ended(intents: &Intents, cluster: &Cluster, releases: &Releases) {
     for (release, intent) in intents.of_others() {
         let ended = async {
             let history = releases.history(&release).await?;
             let newest = history.last().map(|revision| newest(revision, None));
             let verdict = judge(newest.as_ref(), Some(&intent), Timestamp::now(), is_gone);
-            if verdict == Verdict::Free {
+            let left = remove::leaving(cluster, intent.deletes).await.leaving;
+            if verdict == Verdict::Free && left.is_empty() {
                 intents.clear(&release).await?;
             }
             Ok::<_, StepError>(())

@@ -1,14 +1,15 @@
 //! Uninstall.
 
 use futures::StreamExt as _;
-use serde_json::Value;
 
 use super::{
-    Context, StepError, ready,
+    Context, StepError,
+    intents::Undertaking,
+    ready,
     recover::{self, Depth, Next},
 };
 use crate::{
-    cluster::ObjectRef,
+    cluster::{Cluster, ObjectRef},
     helm::Uninstall,
     lock::Operation,
     name::ReleaseStatus,
@@ -50,33 +51,67 @@ pub(super) async fn finish(cx: &Context<'_>, history: &[Revision]) -> Result<(),
         .map(|record| deleted_by(cx, record))
         .transpose()?;
     let work = Box::pin(cx.helm(async |call| cx.run.helm.uninstall(call, &uninstall).await));
-    let (from, deadline) = (Some(last.revision), uninstall.deadline());
-    recover::announced(cx, Operation::Uninstall, from, deadline, work).await??;
-    cx.park();
-    let leaving = leaving(cx, going.unwrap_or_default()).await;
-    ready::wait_gone(cx, &leaving).await
+    let undertaking = Undertaking {
+        operation: Operation::Uninstall,
+        from_revision: Some(last.revision),
+        lasts: uninstall.deadline(),
+        deletes: going.clone().unwrap_or_default(),
+    };
+    recover::announced(cx, undertaking, work).await??;
+    gone(cx, going.unwrap_or_default()).await
 }
 
-/// Of the objects that Helm was to delete: those on their way out. Helm has asked for each
-/// deletion by now, so one that is there without is not ours to wait for: Helm 4 leaves what
-/// belongs to another release (helm.md section 4), or a controller made it anew.
-async fn leaving(cx: &Context<'_>, objects: Vec<ObjectRef>) -> Vec<ObjectRef> {
+/// Waits until the objects of a release that is gone are gone, too. If they are not in time, they
+/// stay announced, for whoever comes next. The chart holds no slot then.
+pub(super) async fn gone(cx: &Context<'_>, deleted: Vec<ObjectRef>) -> Result<(), StepError> {
+    cx.park();
+    if deleted.is_empty() {
+        return Ok(());
+    }
+    let (intents, release) = (&cx.run.intents, &cx.chart.release);
+    let found = leaving(&cx.run.cluster, deleted).await;
+    for object in &found.staying {
+        cx.warn(&format!(
+            "{object} is there and not being deleted: it belongs to somebody else, or was made anew"
+        ));
+    }
+    if !found.leaving.is_empty() {
+        intents.leaves(release, found.leaving.clone()).await?;
+        ready::wait_gone(cx, &found.leaving).await?;
+    }
+    intents.clear_soon(release);
+    Ok(())
+}
+
+/// What is there of the objects that Helm was to delete.
+pub(super) struct Left {
+    /// Those on their way out, and those that could not be read: that is for the wait to find out.
+    pub(super) leaving: Vec<ObjectRef>,
+    /// Helm has asked for each deletion by now, so one that is there without is not ours to wait
+    /// for: Helm 4 leaves what belongs to another release (helm.md section 4), or a controller made
+    /// it anew.
+    staying: Vec<ObjectRef>,
+}
+
+pub(super) async fn leaving(cluster: &Cluster, objects: Vec<ObjectRef>) -> Left {
     let looked_at = futures::stream::iter(objects)
-        .map(|object| async move { (cx.run.cluster.get(&object).await, object) })
+        .map(|object| async move { (cluster.get(&object).await, object) })
         .buffered(AT_ONCE);
     let found: Vec<_> = looked_at.collect().await;
-    let is_leaving = |(found, object): (Result<Option<Value>, _>, _)| match found {
-        Ok(None) => None,
-        Ok(Some(there)) if there["metadata"]["deletionTimestamp"].is_null() => {
-            cx.warn(&format!(
-                "{object} is there and not being deleted: it belongs to somebody else, or was made anew"
-            ));
-            None
-        }
-        // What cannot be read now is for the wait to find out.
-        Ok(Some(_)) | Err(_) => Some(object),
+    let mut left = Left {
+        leaving: Vec::new(),
+        staying: Vec::new(),
     };
-    found.into_iter().filter_map(is_leaving).collect()
+    for (found, object) in found {
+        match found {
+            Ok(None) => {}
+            Ok(Some(there)) if there["metadata"]["deletionTimestamp"].is_null() => {
+                left.staying.push(object);
+            }
+            Ok(Some(_)) | Err(_) => left.leaving.push(object),
+        }
+    }
+    left
 }
 
 fn has_post_delete_hooks(record: &Payload) -> bool {

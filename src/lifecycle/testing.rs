@@ -364,6 +364,7 @@ impl Lab {
             charts: BTreeMap::new(),
             late: None,
             purge: None,
+            changes: Arc::default(),
             folder: journal.folder().clone(),
             redactor: redactor.clone(),
             shutdown: self.trigger.shutdown(),

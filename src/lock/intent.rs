@@ -10,7 +10,7 @@ use std::{collections::BTreeMap, fmt};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::name::{Namespace, ReleaseId, ReleaseName, RunId};
+use crate::name::{Namespace, ObjectRef, ReleaseId, ReleaseName, RunId};
 
 /// A helm command that changes a release.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -53,6 +53,9 @@ pub struct Intent {
     pub began: Timestamp,
     /// When its Helm has ended for sure, unless its machine stood still.
     pub deadline: Timestamp,
+    /// What it deletes. Its record is gone before they are: who comes next waits for them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deletes: Vec<ObjectRef>,
 }
 
 /// The key of a release among the intents: `NAMESPACE.NAME`. A namespace holds no dot, a release's
@@ -89,6 +92,7 @@ mod tests {
             process: None,
             began: "2026-11-22T10:00:00Z".parse().unwrap(),
             deadline: "2026-11-22T10:11:30Z".parse().unwrap(),
+            deletes: Vec::new(),
         };
         let release = ReleaseId {
             namespace: Namespace::new("shop").unwrap(),

@@ -135,6 +135,7 @@ mod tests {
             process: None,
             began: at(BEGAN),
             deadline: at(DEADLINE),
+            deletes: Vec::new(),
         }
     }
 

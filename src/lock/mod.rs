@@ -15,13 +15,15 @@
 //! One run at a time is not all: a run that died, or lost its lease, may have left an operation on
 //! a release half done, and somebody may work on it by hand. [`Intent`] is what a run announces
 //! before each operation, [`judge`](judge()) tells from it and from Helm's record whose an unfinished
-//! operation is and whether it may still be alive.
+//! operation is and whether it may still be alive. [`StackRollback`] is what a failed run has changed
+//! and takes back, so that the next one can finish that.
 
 mod intent;
 mod judge;
 mod machine;
 #[cfg(test)]
 mod model;
+mod rollback;
 
 use std::time::Duration;
 
@@ -29,6 +31,7 @@ pub use intent::{Intent, Operation, intent_key, read_intents};
 use jiff::Timestamp;
 pub use judge::{Newest, SKEW, Verdict, is_unfinished, judge};
 pub use machine::{Input, Lock, Output};
+pub use rollback::{Change, ROLLBACK_KEY, StackRollback};
 
 use crate::name::{EnvironmentName, RunId, StackName};
 

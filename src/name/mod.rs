@@ -5,6 +5,7 @@
 //! constructor, so that whoever holds one need not check again.
 
 mod node;
+mod object;
 mod status;
 mod words;
 
@@ -13,6 +14,7 @@ use std::{borrow::Borrow, fmt, str::FromStr, sync::Arc};
 use serde::{Deserialize, Serialize};
 
 pub use node::{NodeName, Part};
+pub use object::ObjectRef;
 pub use status::ReleaseStatus;
 pub use words::{Action, Direction, Milestone};
 

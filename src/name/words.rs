@@ -53,6 +53,9 @@ pub enum Direction {
     Up,
     /// `down`: dependents first.
     Down,
+    /// What an `up` that failed has changed is taken back (`failure_policy = "rollback"`):
+    /// dependents first, as on the way down.
+    Rollback,
 }
 
 impl fmt::Display for Direction {
@@ -60,6 +63,7 @@ impl fmt::Display for Direction {
         f.pad(match self {
             Self::Up => "up",
             Self::Down => "down",
+            Self::Rollback => "rollback",
         })
     }
 }
@@ -76,6 +80,8 @@ pub enum Action {
     Reinstall,
     /// Remove the release, or finish the clean-up of one that is already gone.
     Uninstall,
+    /// Go back to the revision that was deployed before the run that is taken back.
+    Rollback,
     /// Nothing to do, proved.
     Unchanged,
     /// Deployed as wanted, but not validated yet: only what comes after exec is done.
@@ -96,6 +102,7 @@ impl Action {
             Self::Upgrade => "upgrade",
             Self::Reinstall => "reinstall",
             Self::Uninstall => "uninstall",
+            Self::Rollback => "rollback",
             Self::Unchanged => "unchanged",
             Self::Validate => "validate",
             Self::Skip => "skip",

@@ -17,8 +17,8 @@ pub struct CyclicPlan {
 impl Plan {
     /// A plan of these nodes, whose waits point into the list as given. They are put in order (by
     /// wave, then as given); their `wave` and `priority` are found here. What a plan says about
-    /// selection, environment, cluster, CRDs and time is left neutral: all charts, none, offline, none,
-    /// not known.
+    /// selection, environment, cluster, CRDs, time and a run taken back is left neutral: all charts,
+    /// none, offline, none, not known, none.
     pub fn from_nodes(
         stack: StackName,
         direction: Direction,
@@ -42,6 +42,7 @@ impl Plan {
             stack,
             environment: None,
             direction,
+            rollback_of: None,
             context: None,
             offline: true,
             selection: format!("all {} charts", nodes.len()),

@@ -48,7 +48,9 @@ impl Desired<'_> {
         match (self.chart.intent, direction) {
             (Intent::Skip, _) => Wish::Skip,
             (Intent::Deploy, Direction::Up) => Wish::Deploy,
-            (Intent::Destroy, Direction::Up) | (_, Direction::Down) => Wish::Remove,
+            (Intent::Destroy, Direction::Up) | (_, Direction::Down | Direction::Rollback) => {
+                Wish::Remove
+            }
         }
     }
 
@@ -420,6 +422,7 @@ mod tests {
             process: None,
             began: "2026-11-22T10:00:00Z".parse().unwrap(),
             deadline: "2026-11-22T10:11:30Z".parse().unwrap(),
+            deletes: Vec::new(),
         };
         let until = "2026-11-22T10:12:00Z".parse().unwrap();
         let dead = Verdict::Dead(intent.clone());

@@ -6,7 +6,8 @@
 //!
 //! `decide` says what is done to one chart, `crds` which chart brings which CRD, `make` turns the
 //! graph's edges into waits between `nodes` and refuses what cannot work, `arrange` finds waves,
-//! priorities and the critical path; `text` and `json` print the result.
+//! priorities and the critical path; `text` and `json` print the result. The plan that takes a failed
+//! run back is made by `rollback`, of what that run has changed.
 
 mod arrange;
 mod crds;
@@ -18,6 +19,7 @@ mod make;
 mod model;
 mod nodes;
 mod observed;
+mod rollback;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -29,4 +31,5 @@ pub use json::json;
 pub use known::{Contents, CrdContent, Known, Removal, Wanted};
 pub use model::{KeptCrd, Node, NodeIx, Plan, Wait};
 pub use observed::{Marks, Observed, ObservedCrd, ObservedRelease};
+pub use rollback::Reversal;
 pub use text::{counts, text};

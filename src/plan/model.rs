@@ -2,7 +2,7 @@
 
 use crate::name::{
     Action, ChartName, Direction, EnvironmentName, Milestone, Namespace, NodeName, ReleaseId,
-    ReleaseName, StackName,
+    ReleaseName, RunId, StackName,
 };
 
 /// Index of a [`Node`] in its [`Plan`].
@@ -16,8 +16,10 @@ pub struct Plan {
     pub stack: StackName,
     /// The environment of the stack, when one was chosen.
     pub environment: Option<EnvironmentName>,
-    /// Up or down.
+    /// Up, down, or rollback.
     pub direction: Direction,
+    /// The run that a rollback takes back.
+    pub rollback_of: Option<RunId>,
     /// Context of the cluster; `None` offline or in a cluster.
     pub context: Option<String>,
     /// Made without looking at a cluster: every action is a guess.

@@ -87,7 +87,9 @@ impl Plan {
 fn header(plan: &Plan) -> Vec<String> {
     let cluster = match (plan.offline, plan.direction, &plan.context) {
         (true, Direction::Up, _) => "not looked at (offline): as if nothing were installed",
-        (true, Direction::Down, _) => "not looked at (offline): as if everything were installed",
+        (true, Direction::Down | Direction::Rollback, _) => {
+            "not looked at (offline): as if everything were installed"
+        }
         (false, _, Some(context)) => context,
         (false, _, None) => "the one this runs in",
     };
@@ -152,10 +154,9 @@ fn explanation(plan: &Plan, node: &Node) -> String {
 fn waited(plan: &Plan, on: NodeIx, until: Milestone) -> String {
     let name = &plan.node(on).key;
     match (plan.direction, until) {
-        (Direction::Up, Milestone::Validated) | (Direction::Down, Milestone::Gone) => {
-            name.to_string()
-        }
-        (_, Milestone::Crds) => name.to_string(),
+        (Direction::Up, Milestone::Validated)
+        | (Direction::Down | Direction::Rollback, Milestone::Gone)
+        | (_, Milestone::Crds) => name.to_string(),
         _ => format!("{name}:{until}"),
     }
 }
@@ -178,6 +179,7 @@ fn counts_of(plan: &Plan, part: Part) -> String {
         (Action::Upgrade, "to upgrade"),
         (Action::Reinstall, "to reinstall"),
         (Action::Uninstall, "to uninstall"),
+        (Action::Rollback, "to roll back"),
         (Action::Decide, "to be decided"),
         (Action::Validate, "to validate"),
         (Action::Unchanged, "unchanged"),

@@ -19,7 +19,8 @@ pub struct Command {
     pub program: PathBuf,
     /// Arguments. Never secrets: any user of the machine can read them.
     pub args: Vec<OsString>,
-    /// The whole environment of the child: nothing is inherited.
+    /// The whole environment of the child, but for our mark ([`PARENT`](super::mark::PARENT)):
+    /// nothing is inherited.
     pub env: BTreeMap<OsString, OsString>,
     /// Working folder; ours if absent.
     pub dir: Option<PathBuf>,

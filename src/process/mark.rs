@@ -7,8 +7,8 @@
 
 use std::fs;
 
-/// Variable with the mark of the stackctl that started a process. A child gets SIGTERM when we
-/// die, but it does not die at once: this is how it is found until then.
+/// Variable with the mark of the stackctl that started a process: every child has it. One gets
+/// SIGTERM when we die, but it does not die at once: this is how it is found until then.
 pub const PARENT: &str = "STACKCTL_PARENT";
 
 /// The mark of this process.

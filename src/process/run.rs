@@ -20,7 +20,7 @@ use super::{
     Command, KEPT_OUTPUT, Output, ProcessError,
     ending::Ending,
     group::Group,
-    guard,
+    guard, mark,
     output::{Lines, Tail},
     path::resolve,
     spawn,
@@ -79,6 +79,7 @@ async fn start(command: &Command) -> io::Result<spawn::Started> {
         .args(&command.args)
         .env_clear()
         .envs(&command.env)
+        .envs(mark::own().map(|own| (mark::PARENT, own)))
         .stdin(match command.stdin {
             Some(_) => Stdio::piped(),
             None => Stdio::null(),

@@ -13,7 +13,7 @@ use crate::{
 const STACK: &str = "stackctl.io/stack";
 const ENVIRONMENT: &str = "stackctl.io/environment";
 const RUN: &str = "stackctl.io/run";
-const REVISION: &str = "stackctl.io/rev";
+pub(super) const REVISION: &str = "stackctl.io/rev";
 const DIGEST: &str = "stackctl.io/digest";
 /// Written by us after validation, not through Helm.
 pub(super) const DONE: &str = "stackctl.io/done";

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::{
     Marks, Payload, PayloadError,
     codec::{decode_base64, encode_base64},
-    marks::DONE,
+    marks::{DONE, REVISION},
 };
 use crate::{
     cluster::{Cluster, ClusterError, Deletion, ObjectRef},
@@ -203,6 +203,22 @@ impl Releases {
         done: &Done,
     ) -> Result<(), StoreError> {
         let labels = [(DONE.to_owned(), done.to_string())].into();
+        let object = object(release, revision.revision);
+        let marked = self
+            .cluster
+            .set_labels(&object, &revision.resource_version, &labels);
+        Ok(marked.await?)
+    }
+
+    /// Says of a revision that our marks on it are about this very one, if Helm has copied them there
+    /// with all that they tell of: it went back to one that they were written for.
+    /// [`ClusterError::Conflict`] if someone else wrote its record since it was listed.
+    pub async fn mark_copied(
+        &self,
+        release: &ReleaseId,
+        revision: &Revision,
+    ) -> Result<(), StoreError> {
+        let labels = [(REVISION.to_owned(), revision.revision.to_string())].into();
         let object = object(release, revision.revision);
         let marked = self
             .cluster

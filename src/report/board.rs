@@ -30,8 +30,10 @@ pub(super) struct Head {
 /// One chart.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Chart {
-    /// Known once it started.
+    /// Known once it started; of a rollback, from the beginning.
     pub(super) action: Option<Action>,
+    /// Why, in a rollback.
+    pub(super) reason: Option<String>,
     /// Steps under way, the innermost last.
     pub(super) steps: Vec<String>,
     /// Every step that was begun, in that order.
@@ -88,18 +90,31 @@ impl Board {
                     environment,
                     direction,
                     charts,
+                    rollback,
                     ..
                 },
                 _,
             ) => {
-                self.head = Some(Head {
-                    stack: identity(stack, environment.as_ref()),
-                    direction: *direction,
+                let planned = rollback.iter().flat_map(|rollback| &rollback.plan);
+                let planned = planned.map(|planned| {
+                    let chart = Chart {
+                        action: Some(planned.action),
+                        reason: Some(planned.reason.clone()),
+                        ..Chart::default()
+                    };
+                    (planned.chart.clone(), chart)
                 });
-                self.charts = charts
-                    .iter()
-                    .map(|chart| (chart.clone(), Chart::default()))
-                    .collect();
+                let charts = charts.iter().map(|chart| (chart.clone(), Chart::default()));
+                // A run that follows another one is told from its beginning.
+                *self = Self {
+                    head: Some(Head {
+                        stack: identity(stack, environment.as_ref()),
+                        direction: *direction,
+                    }),
+                    charts: charts.chain(planned).collect(),
+                    end: None,
+                    elapsed_ms: event.elapsed_ms,
+                };
             }
             (
                 EventKind::RunFinished {

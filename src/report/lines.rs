@@ -11,7 +11,10 @@ use super::{
     text::{Palette, clock},
     wording::{self, Place},
 };
-use crate::{event::Event, name::NodeName};
+use crate::{
+    event::{Event, EventKind},
+    name::NodeName,
+};
 
 /// A chart nothing was said about for so long is mentioned again, with what it waits for: a log
 /// that stands still looks like a run that hangs, and some CI systems end it.
@@ -84,6 +87,9 @@ impl<W: Write + Send> Lines<W> {
 impl<W: Write + Send> Reporter for Lines<W> {
     fn event(&mut self, event: &Event) -> io::Result<()> {
         self.board.apply(event);
+        if matches!(event.kind, EventKind::RunStarted { .. }) {
+            self.mentioned.clear();
+        }
         let line = wording::line(&self.board, event, self.detail, Place::Log, &self.palette);
         if let Some(line) = line {
             self.push(&line);

@@ -25,6 +25,7 @@ impl Script {
                 direction,
                 context: Some("kind-dev".to_owned()),
                 charts,
+                rollback: None,
             },
         );
         script

@@ -172,7 +172,7 @@ fn chart_row(name: &NodeName, chart: &Chart, live: bool, palette: &Palette) -> [
             let note = match (because, failure) {
                 (Some(because), _) => format!("because of {because}"),
                 (None, Some(failure)) => format!("at {}", clean(&failure.step)),
-                (None, None) => String::new(),
+                (None, None) => chart.reason.as_deref().map(clean).unwrap_or_default(),
             };
             (paint(style, outcome.as_str()), time, note)
         }

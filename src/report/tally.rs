@@ -7,11 +7,12 @@ use crate::{
 };
 
 /// Ends of a chart: what was done first, what was not done last.
-const WORDS: [&str; 11] = [
+const WORDS: [&str; 12] = [
     "installed",
     "upgraded",
     "reinstalled",
     "uninstalled",
+    "rolled back",
     "deployed",
     "unchanged",
     "skipped",
@@ -59,6 +60,7 @@ fn ending(chart: &Chart) -> &'static str {
         (ChartOutcome::Succeeded, Some(Action::Upgrade)) => "upgraded",
         (ChartOutcome::Succeeded, Some(Action::Reinstall)) => "reinstalled",
         (ChartOutcome::Succeeded, Some(Action::Uninstall)) => "uninstalled",
+        (ChartOutcome::Succeeded, Some(Action::Rollback)) => "rolled back",
         (ChartOutcome::Succeeded, _) => "deployed",
         (other, _) => other.as_str(),
     }

@@ -113,6 +113,7 @@ fn run_line(event: &Event, palette: &Palette) -> Option<String> {
         direction,
         context,
         charts,
+        rollback,
     } = &event.kind
     else {
         return None;
@@ -121,12 +122,40 @@ fn run_line(event: &Event, palette: &Palette) -> Option<String> {
         Some(context) => format!(" in {}", clean(context)),
         None => String::new(),
     };
-    Some(format!(
-        "{}: {direction}, {}{place}, run {}",
+    let of = match rollback {
+        Some(rollback) => format!(" of run {}", rollback.of),
+        None => String::new(),
+    };
+    let head = format!(
+        "{}: {direction}{of}, {}{place}, run {}",
         paint(palette.strong, &identity(stack, environment.as_ref())),
         nodes(charts),
         event.run
-    ))
+    );
+    let planned = rollback.iter().flat_map(|rollback| &rollback.plan);
+    let planned: Vec<[String; 2]> = planned
+        .map(|one| {
+            [
+                one.chart.to_string(),
+                format!("{}: {}", one.action, clean(&one.reason)),
+            ]
+        })
+        .collect();
+    let columns = planned
+        .iter()
+        .map(|[name, _]| width(name))
+        .max()
+        .unwrap_or(0);
+    let columns = columns.min(WIDEST_NAME);
+    let lines = planned
+        .iter()
+        .map(|[name, what]| format!("  {}  {what}", pad(&paint(palette.strong, name), columns)));
+    Some(
+        std::iter::once(head)
+            .chain(lines)
+            .collect::<Vec<_>>()
+            .join("\n"),
+    )
 }
 
 /// `4 charts`, `4 charts and the CRDs of 2`.

@@ -10,7 +10,7 @@ use crate::{
     helm::DetectError,
     inputs::InputsError,
     journal::JournalError,
-    name::{ChartName, Namespace},
+    name::{ChartName, Namespace, RunId},
     plan::PlanError,
     provide::ProvideError,
     release::{ManifestError, StoreError},
@@ -108,6 +108,18 @@ pub enum RunError {
         /// Who holds it, since when.
         message: String,
     },
+    /// A run that failed was not taken back to the end.
+    #[error("run {of} failed, and what it has changed is not all taken back yet")]
+    UnfinishedRollback {
+        /// That run.
+        of: RunId,
+    },
+    /// What is to be taken back cannot be written down.
+    #[error("what there is to take back could not be written down: {message}")]
+    RollbackRecord {
+        /// The cause.
+        message: String,
+    },
     /// The user may not hold the stack's lock.
     #[error("the stack's lock in namespace {namespace} cannot be used: {source}")]
     NoLock {
@@ -171,6 +183,9 @@ impl RunError {
             Self::Connect(ConnectError::NoKubeconfig { .. }) => {
                 Some("`check`, `graph` and `plan --offline` need no cluster".into())
             }
+            Self::UnfinishedRollback { .. } => Some(
+                "the same command finishes that first; --no-rollback leaves it as it is".into(),
+            ),
             Self::Locked { .. } => Some("wait for it with --lock-timeout 10m".into()),
             Self::NoLock { namespace, .. } => Some(format!(
                 "ask for the rights to get, create, update, patch and delete leases \

@@ -20,7 +20,7 @@ use crate::{
     inputs,
     journal::{self, Journal},
     lifecycle::{Executor, Implementations, LateCharts, Purge, RunContext},
-    name::RunId,
+    name::{Action, Direction, RunId},
     plan::Plan,
     shutdown::{Level, Shutdown, Trigger},
     stack::{FailurePolicy, Schedule, Scope},
@@ -38,6 +38,8 @@ pub struct Finished {
     pub folder: PathBuf,
     /// What became of it.
     pub outcome: Outcome,
+    /// The run that took it back, if the stack says so and it failed; or why that could not begin.
+    pub rollback: Option<Result<Box<Self>, RunError>>,
 }
 
 impl Session {
@@ -59,7 +61,7 @@ impl Session {
             .tempdir()
             .map_err(RunError::Private)?;
         let surroundings = self.surroundings(private.path())?;
-        let options = self.options(journal::new_run_id(Timestamp::now()));
+        let options = self.options(journal::new_run_id(Timestamp::now()), plan.direction);
         let id = options.run.clone();
         let kube_version = self.version.git.clone();
         let renderer = Renderer {
@@ -76,7 +78,11 @@ impl Session {
             () = shutdown.reached(Level::Drain) => return Err(RunError::Interrupted),
         };
         let journal = Journal::create(&history::folder(&self.settings.state_dir), &id)?;
-        let lock = lock::take(self, plan.direction, &id, trigger, notice).await?;
+        let lock = lock::take(self, plan.direction, &id, trigger, &mut *notice).await?;
+        if let Err(error) = self.settle_rollback(plan, &lock.intents, notice).await {
+            lock.release(self).await;
+            return Err(error);
+        }
         let late = self.gathered().fetching.map(|fetching| {
             let late: Arc<dyn LateCharts> = Arc::new(Late {
                 fetching,
@@ -107,23 +113,29 @@ impl Session {
             watches: Watches::new(self.cluster.clone()),
             charts,
             late,
-            purge: plan.purge.then(|| Purge::of(&plan.nodes)),
+            purge: plan.purge.then(|| Arc::new(Purge::of(&plan.nodes))),
+            changes: Arc::default(),
             validation: self.settings.validation,
             folder: journal.folder().clone(),
             redactor: self.redactor.clone(),
             shutdown: shutdown.clone(),
         };
-        let executor = Executor::new(Arc::new(context), plan, implementations);
         let folder = journal.folder().path().to_owned();
-        let mut recorder = Recorder { journal, watch };
-        let outcome = engine::run(plan, Arc::new(executor), options, shutdown, &mut recorder).await;
+        let outcome = conduct(plan, &context, &implementations, options, (journal, watch)).await;
+        let rollback = if self.is_taken_back(plan, &outcome, shutdown.level()) {
+            let rolled_back = self.roll_back(&context, &implementations, watch).await;
+            rolled_back.map(|run| run.map(Box::new)).transpose()
+        } else {
+            None
+        };
         // Nobody needs them any more; who killed us may not wait for the cluster.
         drop(private);
-        lock.release(&self.releases).await;
+        lock.release(self).await;
         Ok(Finished {
             run: id,
             folder,
             outcome,
+            rollback,
         })
     }
 
@@ -135,7 +147,15 @@ impl Session {
             .filter(|node| !node.key.is_crds())
             .map(|node| (&node.key.chart, node.action))
             .collect();
-        let uses = self.stack.uses(|chart| actions.get(chart).copied());
+        let mut uses = self.stack.uses(|chart| actions.get(chart).copied());
+        if self.may_take_back(plan) {
+            // Nothing more is asked for once it has failed.
+            let taken_back = self.stack.uses(|chart| {
+                let action = actions.get(chart)?;
+                action.executes().then_some(Action::Uninstall)
+            });
+            uses.references.extend(taken_back.references);
+        }
         let given = self.settings.given(&self.redactor, shutdown);
         Ok(inputs::resolve(&self.stack, &uses, given).await?)
     }
@@ -153,14 +173,15 @@ impl Session {
         })
     }
 
-    fn options(&self, run: RunId) -> Options {
+    pub(super) fn options(&self, run: RunId, direction: Direction) -> Options {
         let settings = &self.stack.settings;
         Options {
             run,
             concurrency: settings.concurrency.unwrap_or_else(default_concurrency),
-            policy: match settings.failure_policy {
-                FailurePolicy::Stop => Policy::Stop,
-                FailurePolicy::Continue => Policy::Continue,
+            policy: match (settings.failure_policy, direction) {
+                // What can be taken back is.
+                (_, Direction::Rollback) | (FailurePolicy::Continue, _) => Policy::Continue,
+                (FailurePolicy::Stop | FailurePolicy::Rollback, _) => Policy::Stop,
             },
             waves: settings.schedule == Schedule::Waves,
             redactor: self.redactor.clone(),
@@ -172,6 +193,20 @@ impl Session {
 /// and each takes some 70 MiB. Small machines still overlap four, for slow API servers.
 pub(super) fn default_concurrency() -> usize {
     std::thread::available_parallelism().map_or(4, |cores| (cores.get() * 2).max(4))
+}
+
+/// Runs a plan, on record.
+pub(super) async fn conduct(
+    plan: &Plan,
+    context: &RunContext,
+    implementations: &Implementations,
+    options: Options,
+    (journal, watch): (Journal, Watch<'_>),
+) -> Outcome {
+    let shutdown = context.shutdown.clone();
+    let executor = Executor::new(Arc::new(context.clone()), plan, implementations.clone());
+    let mut recorder = Recorder { journal, watch };
+    engine::run(plan, Arc::new(executor), options, shutdown, &mut recorder).await
 }
 
 /// Write-ahead: whoever watches sees only what the journal holds.

@@ -106,8 +106,7 @@ pub(super) async fn acquire(
                     return Err(keeper.held_by_other());
                 }
                 if told.as_ref() != Some(&holder) {
-                    let awaited = if ending { "what it left behind" } else { "it" };
-                    notice(&format!("{}; waiting for {awaited}", keeper.other()));
+                    notice(&format!("{}; waiting for it", keeper.other()));
                     told = Some(holder);
                 }
                 retry
@@ -343,7 +342,9 @@ impl Keeper {
         let seen = self.seen.as_ref();
         let info = seen.map_or_else(String::new, |lease| LockInfo::new(lease).to_string());
         if self.holder_is_dead() {
-            return format!("another run of this stack died, its helm is still ending: {info}");
+            return format!(
+                "another run of this stack died, what it started is still ending: {info}"
+            );
         }
         format!("another run of this stack is at work: {info}")
     }

@@ -13,16 +13,18 @@ use super::{
 use crate::{
     cluster::{ClusterError, Lease},
     lifecycle::{self, Intents, Place},
-    lock::{Intent, lease_name, read_intents},
+    lock::{Intent, StackRollback, lease_name, read_intents},
     name::{Direction, ReleaseId, RunId},
     process::mark,
-    release::Releases,
     shutdown::Trigger,
 };
 
 /// Labels of the intents: whose they are.
 const STACK: &str = "stackctl.io/stack";
 const ENVIRONMENT: &str = "stackctl.io/environment";
+
+/// What is kept beside the lease.
+pub(super) type Beside = (BTreeMap<ReleaseId, Intent>, Option<StackRollback>);
 
 /// The lock of a run that has begun.
 pub(super) struct Taken {
@@ -32,8 +34,8 @@ pub(super) struct Taken {
 
 impl Taken {
     /// Gives it back, and forgets what earlier runs announced on releases that they finished.
-    pub(super) async fn release(self, releases: &Releases) {
-        lifecycle::forget_ended(&self.intents, releases).await;
+    pub(super) async fn release(self, session: &Session) {
+        lifecycle::forget_ended(&self.intents, &session.cluster, &session.releases).await;
         self.intents.close().await;
         if let Some(lease) = self.lease {
             lease.release().await;
@@ -159,6 +161,9 @@ pub struct LockState {
     pub held: Option<LockInfo>,
     /// What was announced and is not known to be done, by release.
     pub intents: Vec<Announced>,
+    /// What is still to be taken back of a run that failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rollback: Option<StackRollback>,
 }
 
 impl Session {
@@ -175,23 +180,24 @@ impl Session {
         }
     }
 
-    /// What is announced for the stack's releases.
-    pub(super) async fn intents(&self) -> Result<BTreeMap<ReleaseId, Intent>, ClusterError> {
+    /// What is announced for the stack's releases, and what is to be taken back of a run that failed.
+    async fn beside_lease(&self) -> Result<Beside, ClusterError> {
         let Place {
             namespace, name, ..
         } = self.place_of_intents();
         let found = self.cluster.get_config_map(&namespace, &name).await?;
-        Ok(found.map_or_else(BTreeMap::new, |map| read_intents(&map.data)))
+        let data = found.map_or_else(BTreeMap::new, |map| map.data);
+        Ok((read_intents(&data), StackRollback::read(&data)))
     }
 
-    /// As [`Self::intents`], for a plan. Whoever may not see them, or runs without a lock, takes
+    /// As [`Self::beside_lease`], for a plan. Whoever may not see it, or runs without a lock, takes
     /// every operation under way for somebody else's.
-    pub(super) async fn known_intents(&self) -> Result<BTreeMap<ReleaseId, Intent>, RunError> {
+    pub(super) async fn announced(&self) -> Result<Beside, RunError> {
         if self.settings.no_lock {
-            return Ok(BTreeMap::new());
+            return Ok(Beside::default());
         }
-        match self.intents().await {
-            Err(ClusterError::Forbidden { .. }) => Ok(BTreeMap::new()),
+        match self.beside_lease().await {
+            Err(ClusterError::Forbidden { .. }) => Ok(Beside::default()),
             result => Ok(result?),
         }
     }
@@ -212,13 +218,14 @@ impl Session {
 
     /// Who holds the stack's lock, and what is under way.
     pub async fn lock(&self) -> Result<LockState, RunError> {
-        let (lease, intents) = tokio::try_join!(self.lease(), self.intents())?;
+        let (lease, (intents, rollback)) = tokio::try_join!(self.lease(), self.beside_lease())?;
         let intents = intents.into_iter();
         Ok(LockState {
             held: lease.as_ref().map(LockInfo::new),
             intents: intents
                 .map(|(release, intent)| Announced { release, intent })
                 .collect(),
+            rollback,
         })
     }
 

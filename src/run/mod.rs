@@ -28,6 +28,7 @@ mod preflight;
 mod rehearsal;
 mod render;
 mod rights;
+mod rollback;
 mod session;
 mod settings;
 mod status;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Finished, PlanRequest, RunError, Session, Settings};
 use crate::{
-    event::Event,
+    event::{Event, RunOutcome},
     lifecycle::{HelmChart, Implementations},
     name::Direction,
     secret::Redactor,
@@ -61,7 +61,18 @@ impl Operation {
             self.request.coded.insert(known.clone());
             implementations.insert(known.clone(), chart);
         }
+        let finishes_first = self.request.direction == Direction::Up && !self.settings.no_rollback;
         let session = Session::open(self.stack, self.settings, Redactor::default()).await?;
+        if finishes_first && let Some(plan) = session.unfinished_rollback().await? {
+            let (trigger, watch) = (&self.trigger, &mut *self.watch);
+            let implementations = implementations.clone();
+            let finished = session
+                .execute(&plan, implementations, trigger, watch, &mut |_| ())
+                .await?;
+            if finished.outcome.outcome != RunOutcome::Succeeded {
+                return Ok(finished);
+            }
+        }
         let (shutdown, mut nobody) = (self.trigger.shutdown(), |_| ());
         let mut unheard = |_: &str| ();
         let (plan, _) = tokio::try_join!(
@@ -117,7 +128,8 @@ macro_rules! builder {
                 self
             }
 
-            /// Plans and runs.
+            /// Plans and runs. What an interrupted rollback has left to do comes first on the way
+            /// up; if that fails, it is the run that is returned.
             pub async fn run(self) -> Result<Finished, RunError> {
                 self.0.run().await
             }

@@ -46,7 +46,7 @@ fn say(node: &mut Node, direction: Direction, whose: &str) {
         return;
     }
     let then = match (direction, node.action) {
-        (Direction::Up, Action::Uninstall) | (Direction::Down, _) => "",
+        (Direction::Up, Action::Uninstall) | (Direction::Down | Direction::Rollback, _) => "",
         (Direction::Up, _) => ", and is taken over",
     };
     node.reason = format!("{}; {whose}{then}", node.reason);

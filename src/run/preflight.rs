@@ -17,7 +17,7 @@ use super::{
 use crate::{
     chart,
     diagnostic::Diagnostic,
-    name::{Action, ChartName, ReleaseStatus},
+    name::{Action, ChartName, Direction, ReleaseStatus},
     plan::{Node, Plan},
     release::manifest_objects,
     stack::{self, Composed, ExpandError, FailurePolicy, Scope, ValuesError},
@@ -68,7 +68,9 @@ pub(super) async fn run(
     let (denied, obstructed, at_risk) = answers?;
     problems.extend(unfit);
     problems.extend(fitness::problems(deployed(), renderer.helm));
-    if stack.settings.failure_policy == FailurePolicy::Stop {
+    let goes_on = stack.settings.failure_policy == FailurePolicy::Continue
+        || plan.direction == Direction::Rollback;
+    if !goes_on {
         problems.extend(charts_of(plan).filter_map(blocked));
     }
     problems.extend(crds::problems(stack, plan, scope, &charts));
@@ -158,7 +160,7 @@ pub(super) fn values(
     Err(problems)
 }
 
-/// With `stop`, a chart that is known to fail would only leave the run half done.
+/// Unless others go on, a chart that is known to fail would only leave the run half done.
 fn blocked(node: &Node) -> Option<Problem> {
     (node.action == Action::Blocked).then(|| Problem {
         chart: Some(node.key.chart.clone()),

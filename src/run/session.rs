@@ -129,7 +129,7 @@ impl Session {
                 let with = (redactor, watch);
                 fetch::for_run(stack, settings, entries, &|_| false, with).await?
             }
-            Direction::Down => Gathered {
+            Direction::Down | Direction::Rollback => Gathered {
                 local: fetch::cached(stack, settings, entries, redactor).await,
                 ..Gathered::default()
             },
@@ -148,7 +148,7 @@ impl Session {
         )?;
         let namespaces = self.namespaces();
         let listed = async { Ok(self.releases.list(&namespaces).await?) };
-        let (listed, intents) = tokio::try_join!(listed, self.known_intents())?;
+        let (listed, (intents, unfinished)) = tokio::try_join!(listed, self.announced())?;
         let (crds, unseen) = self.crds(request, &charts).await?;
         let observed = Observed {
             crds,
@@ -167,6 +167,19 @@ impl Session {
         )?;
         say_late(&mut plan, &gathered.late);
         plan.warnings.extend(unseen);
+        if let Some(unfinished) = unfinished.filter(|_| is_in_the_way(settings, request)) {
+            plan.warnings.push(format!(
+                "run {} failed, and what it has changed is not all taken back yet ({}): `up` does \
+                 that first, and plans anew then; with --no-rollback it leaves it as it is",
+                unfinished.of,
+                unfinished
+                    .changes
+                    .keys()
+                    .map(ChartName::as_str)
+                    .collect::<Vec<_>>()
+                    .join(", ")
+            ));
+        }
         ownership::settle(&self.stack, &listed, request.take_over, &mut plan);
         Ok(plan)
     }
@@ -238,6 +251,11 @@ pub async fn offline_plan(
     Ok(plan)
 }
 
+/// Whether a rollback that is not done comes before the run.
+fn is_in_the_way(settings: &Settings, request: &PlanRequest) -> bool {
+    request.direction == Direction::Up && !settings.no_rollback
+}
+
 /// Says of the charts that are fetched late what is known of their version.
 fn say_late(plan: &mut Plan, late: &BTreeMap<ChartName, Option<String>>) {
     for node in &mut plan.nodes {
@@ -276,7 +294,7 @@ fn open(
     let (charts, _) = Library::new(fetched).under(scope).open_all(entries());
     let missing = match direction {
         Direction::Up => check::missing_crds(entries(), &charts),
-        Direction::Down => Vec::new(),
+        Direction::Down | Direction::Rollback => Vec::new(),
     };
     if missing.is_empty() {
         Ok(charts)
@@ -348,7 +366,7 @@ fn make(
     let plan: Result<Plan, PlanError> = match (observed, request.direction) {
         (None, direction) => Plan::offline(graph, selection, direction, removal, &known),
         (Some(observed), Direction::Up) => Plan::up(graph, selection, observed, &known),
-        (Some(observed), Direction::Down) => {
+        (Some(observed), Direction::Down | Direction::Rollback) => {
             Plan::down(graph, selection, observed, &known, removal)
         }
     };

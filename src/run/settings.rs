@@ -37,6 +37,8 @@ pub struct Settings {
     pub lock_timeout: Duration,
     /// `--no-lock`: neither the lease nor announced operations; nothing keeps another run away.
     pub no_lock: bool,
+    /// `--no-rollback`: an `up` leaves what an interrupted rollback has not taken back as it is.
+    pub no_rollback: bool,
     /// Whose `validate` steps are run.
     pub validation: Validation,
     /// `--frozen`: a chart that the lock file does not hold is an error.
@@ -55,6 +57,7 @@ impl Default for Settings {
             state_dir: PathBuf::from(".stackctl"),
             lock_timeout: Duration::ZERO,
             no_lock: false,
+            no_rollback: false,
             validation: Validation::default(),
             frozen: false,
         }

@@ -79,6 +79,8 @@ pub enum FailurePolicy {
     Stop,
     /// Branches that do not depend on the failed chart go on.
     Continue,
+    /// As `Stop`; then what the run has changed is taken back. On the way down only `Stop`.
+    Rollback,
 }
 
 /// `schedule`.

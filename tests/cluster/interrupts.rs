@@ -21,6 +21,7 @@ tests![
     a_hanging_api_server_is_one_clear_message_in_bounded_time,
     an_api_server_that_hangs_during_a_run_fails_it_in_bounded_time,
     an_api_server_that_is_down_is_one_clear_message,
+    what_a_killed_down_deleted_is_waited_for_by_the_next_run,
 ];
 
 /// Helm is at work for longer than any test: it waits for a hook.
@@ -238,5 +239,37 @@ fn an_api_server_that_is_down_is_one_clear_message() {
             .says(&[&lab.target().server()]);
         assert!(run.elapsed < BOUND, "{:?} {run}", run.elapsed);
         assert_eq!(run.errors(), 1, "errors of {run}");
+    }
+}
+
+/// The release is gone, an object of it is not: nobody may take it for gone, or install over it.
+fn what_a_killed_down_deleted_is_waited_for_by_the_next_run() {
+    for again in ["down", "up"] {
+        let lab = Lab::new(&format!("leaving-{again}"));
+        lab.stack("[charts.web]\nchart = \"./charts/app\"\nvalues = { kind = \"none\" }\n");
+        lab.stackctl(&["up"]).exits(0);
+        let finalizers = |list: &str| {
+            let patch = format!(r#"{{"metadata":{{"finalizers":{list}}}}}"#);
+            lab.kubectl(&["patch", "configmap", "web", "--type=merge", "-p", &patch]);
+        };
+        finalizers(r#"["stackctl.test/held"]"#);
+        let mut down = lab.start(&["down", "--yes"]);
+        down.until("the release is gone", || lab.releases().is_empty());
+        down.signal(Signal::SIGKILL);
+        down.end();
+        let mut run = lab.start(&[again, "--yes"]);
+        run.until_event("it waits", |event| {
+            matches!(&event.kind, EventKind::StepOutput { line, .. }
+                if line == "ConfigMap/web: it is being deleted")
+        });
+        finalizers("null");
+        run.end().exits(0).ended(&[("web", "succeeded")]);
+        let expected: &[&str] = if again == "up" {
+            &["web 1 deployed"]
+        } else {
+            &[]
+        };
+        lab.has_releases(expected);
+        lab.stackctl(&["lock", "show"]).exits(0).says(&["nobody"]);
     }
 }

@@ -9,6 +9,8 @@ use jiff::{SignedDuration, Timestamp};
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
+use stackctl::event::EventKind;
+
 use crate::{
     support::{Lab, eventually},
     target::{Helm, Target},
@@ -16,6 +18,7 @@ use crate::{
 
 tests![
     a_run_that_was_killed_with_its_helms_is_finished_by_the_next,
+    what_a_killed_run_left_at_work_is_waited_for,
     a_helm_that_dies_leaves_nothing_pending,
     an_operation_of_another_machine_is_waited_for_until_its_deadline,
     an_operation_of_somebody_else_is_waited_for,
@@ -141,6 +144,32 @@ fn a_run_that_was_killed_with_its_helms_is_finished_by_the_next() {
         assert_eq!(hook["status"]["succeeded"], 1, "{up}");
         assert_eq!(intents(&lab), Value::Null, "nothing is under way");
     }
+}
+
+fn what_a_killed_run_left_at_work_is_waited_for() {
+    let lab = Lab::new("left-at-work");
+    lab.stack(
+        r#"
+[charts.web]
+chart = "./charts/app"
+values = { kind = "none" }
+[[charts.web.pre]]
+run = { command = ["sh", "-c", "trap '' TERM; echo at work; until [ -e free ]; do sleep 0.05; done"] }
+"#,
+    );
+    let mut killed = lab.start(&["up"]);
+    killed.until_event(
+        "the step's line",
+        |event| matches!(&event.kind, EventKind::StepOutput { line, .. } if line == "at work"),
+    );
+    killed.signal(Signal::SIGKILL);
+    killed.end();
+    // However short its patience with runs that live.
+    let up = lab.start(&["up"]);
+    let told = "died, what it started is still ending";
+    eventually(told, SOON, || up.stderr().contains(told));
+    lab.write("free", "");
+    up.end().exits(0).ended(&[("web", "succeeded")]);
 }
 
 fn a_helm_that_dies_leaves_nothing_pending() {

@@ -38,6 +38,7 @@ mod late;
 mod locks;
 mod offline;
 mod order;
+mod outages;
 mod pairs;
 mod patches;
 mod platform;
@@ -62,6 +63,7 @@ mod signals;
 mod sources;
 mod steps;
 mod support;
+mod take_back;
 mod target;
 mod unchanged;
 mod values;
@@ -83,6 +85,7 @@ const NOT_IN_THE_SANDBOX: &[(&str, &str)] = &[
     ("who_may", "roles are not modelled"),
     ("everything_that_is_not_allowed", "roles are not modelled"),
     ("api_server", "it has no API server process to stop"),
+    ("part_of_the_api", "it has no aggregated APIs"),
     (
         "bad_clusters",
         "it steers with the control plane's own kubeconfig",
@@ -124,6 +127,7 @@ fn main() -> ExitCode {
         failures::TESTS,
         rights::TESTS,
         rollback::TESTS,
+        take_back::TESTS,
         changes::TESTS,
         order::TESTS,
         interrupts::TESTS,
@@ -133,6 +137,7 @@ fn main() -> ExitCode {
         signals::TESTS,
         chaos::TESTS,
         faults::TESTS,
+        outages::TESTS,
         commands::TESTS,
         community::TESTS,
         seed::TESTS,

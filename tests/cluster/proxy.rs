@@ -36,6 +36,8 @@ use crate::target::Target;
 pub(crate) struct Seen {
     pub(crate) method: Method,
     pub(crate) path: String,
+    /// Its bearer token, if it has one.
+    pub(crate) token: Option<String>,
     /// Its number among the writes that the proxy has seen, from 1; 0 if it is none.
     pub(crate) write: usize,
 }
@@ -129,6 +131,17 @@ impl Proxy {
     pub(crate) fn env(&self) -> [(&str, &str); 1] {
         let path = self.kubeconfig.to_str();
         [("KUBECONFIG", path.expect("temporary folders are UTF-8"))]
+    }
+
+    /// Credentials from a program: `sh -c SCRIPT`, an exec plugin.
+    pub(crate) fn credentials_from(&self, script: &str) {
+        let text = fs::read_to_string(&self.kubeconfig).expect("it is ours");
+        let exec = serde_json::json!({
+            "apiVersion": "client.authentication.k8s.io/v1", "command": "sh",
+            "args": ["-c", script], "interactiveMode": "Never",
+        });
+        let text = text.replace("user: {}", &format!("user: {{exec: {exec}}}"));
+        fs::write(&self.kubeconfig, text).expect("the folder is ours");
     }
 
     /// From now on writes are counted anew; requests have the fates that this says.
@@ -253,7 +266,10 @@ impl Shared {
         } else {
             0
         };
+        let token = request.headers().get(header::AUTHORIZATION);
+        let token = token.and_then(|value| value.to_str().ok());
         Seen {
+            token: token.and_then(|value| Some(value.strip_prefix("Bearer ")?.to_owned())),
             method,
             path,
             write,
@@ -264,6 +280,7 @@ impl Shared {
         let (mut head, body) = request.into_parts();
         let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
         head.headers.remove(header::HOST);
+        head.headers.remove(header::AUTHORIZATION);
         let request = Request::from_parts(head, Body::from(body));
         self.client.send(request).await.map_err(io::Error::other)
     }
@@ -280,6 +297,7 @@ fn is_write(method: &Method, path: &str) -> bool {
 /// As the API server refuses: a `Status`.
 fn refusal(code: u16) -> Response<Body> {
     let reason = match code {
+        401 => "Unauthorized",
         429 => "TooManyRequests",
         _ => "InternalError",
     };

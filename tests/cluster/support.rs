@@ -171,12 +171,26 @@ impl Lab {
         running
     }
 
+    /// Starts stackctl where no file can grow beyond 1 MiB, as on a disk that is full.
+    pub(crate) fn start_on_a_full_disk(&self, args: &[&str]) -> Running {
+        let script = r#"trap "" XFSZ; ulimit -f 2048; exec "$0" "$@""#;
+        let shell = ["sh", "-c", script, env!("CARGO_BIN_EXE_stackctl")];
+        let args: Vec<&str> = shell.iter().chain(args).copied().collect();
+        self.follow(self.command_of(&[], &args), &args)
+    }
+
     fn command(&self, env: &[(&str, &str)], args: &[&str]) -> Command {
+        let stackctl = [env!("CARGO_BIN_EXE_stackctl")];
+        let words: Vec<&str> = stackctl.iter().chain(args).copied().collect();
+        self.command_of(env, &words)
+    }
+
+    fn command_of(&self, env: &[(&str, &str)], words: &[&str]) -> Command {
         // Whoever runs the tests in the background ignores Ctrl-C, and stackctl would, too.
         let mut command = Command::new("/usr/bin/env");
         command
-            .args(["--default-signal=INT,HUP", env!("CARGO_BIN_EXE_stackctl")])
-            .args(args)
+            .arg("--default-signal=INT,HUP")
+            .args(words)
             .current_dir(self.dir.path())
             .env_clear()
             .env("PATH", "/usr/bin:/bin")
@@ -391,11 +405,11 @@ impl Running {
         kill(pid, signal).expect("it still runs");
     }
 
-    /// Waits until its journal holds such an event. Panics if it ends before.
+    /// Waits until a journal of it holds such an event. Panics if it ends before.
     #[track_caller]
     pub(crate) fn until_event(&mut self, what: &str, is: impl Fn(&Event) -> bool) {
         let (runs, known) = (self.runs.clone(), self.known.clone());
-        self.until(what, || journal(&runs, &known).iter().any(&is));
+        self.until(what, || journals(&runs, &known).iter().flatten().any(&is));
     }
 
     /// Waits until its journal holds so many events. Panics if it ends before.
@@ -451,12 +465,14 @@ impl Running {
             }
             thread::sleep(POLL);
         };
+        let mut journals = journals(&self.runs, &self.known).into_iter();
         Run {
             status,
             elapsed: self.started.elapsed(),
             stdout: self.stdout.end(),
             stderr: self.stderr.end(),
-            events: journal(&self.runs, &self.known),
+            events: journals.next().unwrap_or_default(),
+            following: journals.collect(),
             args: self.args,
         }
     }
@@ -471,6 +487,8 @@ pub(crate) struct Run {
     pub(crate) stderr: String,
     /// Its journal; empty if it made none.
     pub(crate) events: Vec<Event>,
+    /// Journals of the runs that came after its first one.
+    following: Vec<Vec<Event>>,
 }
 
 impl fmt::Display for Run {
@@ -505,6 +523,29 @@ impl Run {
                 "nothing about `{text}` from {self}"
             );
         }
+        self
+    }
+
+    /// The run that came after its first one, and no other.
+    #[track_caller]
+    pub(crate) fn second(&self) -> Self {
+        let [events] = self.following.as_slice() else {
+            panic!("{} more runs of {self}", self.following.len());
+        };
+        Self {
+            args: self.args.clone(),
+            stdout: self.stdout.clone(),
+            stderr: self.stderr.clone(),
+            events: events.clone(),
+            following: Vec::new(),
+            ..*self
+        }
+    }
+
+    /// Asserts that it was a single run.
+    #[track_caller]
+    pub(crate) fn alone(self) -> Self {
+        assert!(self.following.is_empty(), "one run of {self}");
         self
     }
 
@@ -705,15 +746,24 @@ impl Drain {
     }
 }
 
-/// Events of the run whose folder is not among the known ones. A line that is still being written
-/// is left out.
+/// Events of the first run whose folder is not among the known ones.
 fn journal(runs: &Path, known: &[PathBuf]) -> Vec<Event> {
+    journals(runs, known).into_iter().next().unwrap_or_default()
+}
+
+/// Events of each run whose folder is not among the known ones.
+fn journals(runs: &Path, known: &[PathBuf]) -> Vec<Vec<Event>> {
     folders(runs)
         .into_iter()
-        .find(|folder| !known.contains(folder))
-        .and_then(|folder| fs::read_to_string(folder.join("events.jsonl")).ok())
-        .unwrap_or_default()
-        .split_inclusive('\n')
+        .filter(|folder| !known.contains(folder))
+        .map(|folder| fs::read_to_string(folder.join("events.jsonl")).unwrap_or_default())
+        .map(|text| events(&text))
+        .collect()
+}
+
+/// The events of a journal. A line that is still being written is left out.
+fn events(text: &str) -> Vec<Event> {
+    text.split_inclusive('\n')
         .filter(|line| line.ends_with('\n'))
         .map(|line| {
             serde_json::from_str(line).unwrap_or_else(|error| panic!("{error} in event {line}"))

@@ -137,6 +137,11 @@ impl Target {
         self.control("kill", component);
     }
 
+    /// Starts a component that was killed, with all its data.
+    pub(crate) fn revive(&self, component: &str) {
+        self.control("start", component);
+    }
+
     fn control(&self, verb: &str, component: &str) {
         let status = Command::new(&self.tool)
             .arg(verb)

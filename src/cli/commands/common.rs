@@ -117,6 +117,7 @@ pub(super) async fn open_for_run(
         state_dir: run.state_dir.clone(),
         lock_timeout: run.lock_timeout,
         no_lock: run.no_lock,
+        no_rollback: run.no_rollback,
         frozen: run.frozen,
         validation: match run.validate {
             Validate::Changed => Validation::Changed,

@@ -38,7 +38,7 @@ async fn show(session: &Session, format: OutputFormat) -> anyhow::Result<ExitCod
     Ok(ExitCode::Success)
 }
 
-/// One line about the holder, one for each announced operation.
+/// One line about the holder, one for each announced operation and each change to be taken back.
 fn text(stack: &str, state: &LockState) -> String {
     let mut text = match &state.held {
         None => format!("{stack}: nobody holds the lock\n"),
@@ -57,6 +57,16 @@ fn text(stack: &str, state: &LockState) -> String {
             intent.began,
             intent.deadline
         );
+    }
+    if let Some(rollback) = &state.rollback {
+        for change in rollback.changes.values() {
+            let how = match change.before {
+                Some(before) => format!("rollback of {} to revision {before}", change.release),
+                None => format!("uninstall of {}", change.release),
+            };
+            let of = &rollback.of;
+            let _ = writeln!(text, "  {how} is to be done, since run {of} failed");
+        }
     }
     text
 }

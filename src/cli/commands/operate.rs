@@ -1,6 +1,6 @@
 //! What `up` and `down` share: plan, consent, run, summary.
 
-use std::{collections::BTreeSet, io};
+use std::{collections::BTreeSet, future::Future, io};
 
 use super::{common, fetch, plan::changes_pending};
 use crate::{
@@ -12,12 +12,12 @@ use crate::{
         settings::{FailurePolicy, LogFormat, RunSettings, Schedule, Verbosity},
         signals,
     },
-    event::{Event, RunOutcome},
+    event::{Event, EventKind, RunOutcome},
     name::Direction,
     plan::{self, Plan, Removal},
     report::{Closing, Detail, JsonLines, Lines, Look, Reporter, Summary, Terminal, Watcher},
     run::{Finished, Implementations, PlanRequest, Session},
-    shutdown::{Reason, Shutdown},
+    shutdown::{Level, Reason, Shutdown},
     stack::Overrides,
 };
 
@@ -32,6 +32,7 @@ pub(super) async fn run(
         failure_policy: settings.failure_policy.map(|policy| match policy {
             FailurePolicy::Stop => "stop".into(),
             FailurePolicy::Continue => "continue".into(),
+            FailurePolicy::Rollback => "rollback".into(),
         }),
         schedule: settings.schedule.map(|schedule| match schedule {
             Schedule::Eager => "eager".into(),
@@ -51,10 +52,56 @@ pub(super) async fn run(
         output::print(&plan::text(&plan))?;
         return Ok(changes_pending(&plan, settings.detailed_exitcode));
     }
+    let finishes_first = direction == Direction::Up && !settings.no_rollback;
+    let unfinished = if finishes_first {
+        session.unfinished_rollback().await?
+    } else {
+        None
+    };
+    let planned = Box::pin(agreed_plan(&session, &request, &settings, console));
+    let plan = match unfinished {
+        None => planned.await?,
+        Some(unfinished) => {
+            console.say(
+                "an earlier run failed, and what it has changed is not all taken back yet: that \
+                 comes first (--no-rollback leaves it as it is)",
+            );
+            if !is_agreed_to(&unfinished, &settings, console).await? {
+                return Ok(nothing_changed(console));
+            }
+            let code = Box::pin(execute(&session, &unfinished, &settings, console)).await?;
+            if code != ExitCode::Success {
+                return Ok(code);
+            }
+            match unless_told_to_stop(&settings, console, planned).await? {
+                Ok(plan) => plan?,
+                Err(code) => return Ok(code),
+            }
+        }
+    };
+    match plan {
+        Some(plan) => Box::pin(execute(&session, &plan, &settings, console)).await,
+        None => Ok(nothing_changed(console)),
+    }
+}
+
+fn nothing_changed(console: &Console) -> ExitCode {
+    console.say("nothing was changed");
+    ExitCode::Failure
+}
+
+/// The plan of the run; `None` if a person does not want it.
+async fn agreed_plan(
+    session: &Session,
+    request: &PlanRequest,
+    settings: &RunSettings,
+    console: &Console,
+) -> anyhow::Result<Option<Plan>> {
     let nobody_stops_it = Shutdown::never();
+    let mut watch = |progress| fetch::show(&progress, console);
     let mut notice = |text: &str| console.say(text);
     let (plan, helm) = tokio::join!(
-        Box::pin(session.plan(&request, &mut watch)),
+        Box::pin(session.plan(request, &mut watch)),
         session.helm(&nobody_stops_it, &mut notice)
     );
     let plan = plan?;
@@ -62,18 +109,48 @@ pub(super) async fn run(
         // Nobody is asked to agree to a run that Helm is missing for.
         helm?;
     }
+    let is_agreed = is_agreed_to(&plan, settings, console).await?;
+    Ok(is_agreed.then_some(plan))
+}
+
+/// Shows a plan to whoever is asked about it, and asks.
+async fn is_agreed_to(
+    plan: &Plan,
+    settings: &RunSettings,
+    console: &Console,
+) -> anyhow::Result<bool> {
     if console.interactive && !settings.yes {
-        console.say(&plan::text(&plan));
+        console.say(&plan::text(plan));
     } else if console.verbosity != Verbosity::Quiet {
         for warning in &plan.warnings {
             console.say(&format!("warning: {warning}"));
         }
     }
-    if !confirm(&plan, settings.yes, console)? {
-        console.say("nothing was changed");
-        return Ok(ExitCode::Failure);
+    confirm(plan, settings.yes, console).await
+}
+
+/// Does something between two runs: the one before has taken the signals away from the system, and
+/// the one after does not listen yet. The exit code if one comes: nothing is under way.
+async fn unless_told_to_stop<T>(
+    settings: &RunSettings,
+    console: &Console,
+    work: impl Future<Output = T>,
+) -> io::Result<Result<T, ExitCode>> {
+    let (trigger, shutdown) = Shutdown::new();
+    let listening = signals::listen(trigger, manner(settings, console), |_| ())?;
+    let result = tokio::select! {
+        result = work => Ok(result),
+        () = shutdown.reached(Level::Drain) => Err(ExitCode::interrupted(shutdown.reason())),
+    };
+    listening.abort();
+    Ok(result)
+}
+
+fn manner(settings: &RunSettings, console: &Console) -> signals::Manner {
+    signals::Manner {
+        attended: console.attended,
+        grace: settings.grace,
     }
-    execute(&session, &plan, &settings, console).await
 }
 
 async fn execute(
@@ -85,16 +162,19 @@ async fn execute(
     let (trigger, shutdown) = Shutdown::new();
     let watcher = Watcher::start(vec![reporter(settings, console)])?;
     let notices = watcher.notices();
-    let manner = signals::Manner {
-        attended: console.attended,
-        grace: settings.grace,
-    };
-    signals::listen(trigger.clone(), manner, move |text| {
+    let manner = manner(settings, console);
+    let listening = signals::listen(trigger.clone(), manner, move |text| {
         notices.say(text);
     })?;
-    let mut summary = Summary::default();
+    // One for each run: that of the plan, and the one that takes it back.
+    let mut summaries: Vec<Summary> = Vec::new();
     let mut watch = |event: &Event| {
-        summary.event(event);
+        if matches!(event.kind, EventKind::RunStarted { .. }) {
+            summaries.push(Summary::default());
+        }
+        if let Some(summary) = summaries.last_mut() {
+            summary.event(event);
+        }
         watcher.event(event);
     };
     let mut notice = |text: &str| console.say(text);
@@ -109,9 +189,8 @@ async fn execute(
         .await;
     // Waits until all was shown: the summary comes after it.
     drop(watcher);
-    let Finished {
-        folder, outcome, ..
-    } = match result {
+    listening.abort();
+    let finished = match result {
         Ok(finished) => finished,
         // Whatever else went wrong on the way: it ended because it was told to.
         Err(error) if shutdown.reason().is_some() => {
@@ -121,18 +200,51 @@ async fn execute(
         }
         Err(error) => return Err(error.into()),
     };
-    if let Some(error) = &outcome.sink_error {
-        console.say(&format!("error: the run was stopped: {error}"));
-    }
     if shutdown.reason() == Some(Reason::LeaseLost) {
         console.say(
             "error: the run was ended, since it no longer holds the stack's lock: see `stackctl lock show`",
         );
     }
+    let rolled_back = finished.rollback.as_ref();
+    let runs = std::iter::once(&finished);
+    let runs = runs.chain(rolled_back.and_then(|rollback| rollback.as_deref().ok()));
+    for (run, summary) in runs.zip(&summaries) {
+        tell(run, summary, console);
+    }
+    if let Some(Err(error)) = rolled_back {
+        console.say(&format!(
+            "error: what the run has changed could not be taken back: {error}"
+        ));
+    }
+    let ended_well = |run: &Finished| run.outcome.outcome == RunOutcome::Succeeded;
+    let is_back = match rolled_back {
+        Some(rollback) => rollback.as_deref().is_ok_and(ended_well),
+        None => plan.direction != Direction::Rollback || ended_well(&finished),
+    };
+    if !is_back {
+        console.say(
+            "what is not taken back yet the next `up` takes back first; `up --no-rollback` leaves it as it is",
+        );
+    }
+    if plan.direction == Direction::Down && console.verbosity != Verbosity::Quiet {
+        console.say(&kept(plan));
+    }
+    Ok(match finished.outcome.outcome {
+        RunOutcome::Succeeded => ExitCode::Success,
+        RunOutcome::Failed => ExitCode::Failure,
+        RunOutcome::Cancelled => ExitCode::interrupted(shutdown.reason()),
+    })
+}
+
+/// Tells what became of a run.
+fn tell(run: &Finished, summary: &Summary, console: &Console) {
+    if let Some(error) = &run.outcome.sink_error {
+        console.say(&format!("error: the run was stopped: {error}"));
+    }
     let again = console.command_line.as_str();
     let closing = Closing {
-        run_folder: Some(&folder),
-        go_on: (outcome.outcome != RunOutcome::Succeeded).then_some(again),
+        run_folder: Some(&run.folder),
+        go_on: (run.outcome.outcome != RunOutcome::Succeeded).then_some(again),
         quiet: console.verbosity == Verbosity::Quiet,
         color: console.color_stderr,
         ..Closing::default()
@@ -142,14 +254,6 @@ async fn execute(
         console.say("");
     }
     console.say(summary.trim_end());
-    if plan.direction == Direction::Down && console.verbosity != Verbosity::Quiet {
-        console.say(&kept(plan));
-    }
-    Ok(match outcome.outcome {
-        RunOutcome::Succeeded => ExitCode::Success,
-        RunOutcome::Failed => ExitCode::Failure,
-        RunOutcome::Cancelled => ExitCode::interrupted(shutdown.reason()),
-    })
 }
 
 fn reporter(settings: &RunSettings, console: &Console) -> Box<dyn Reporter> {

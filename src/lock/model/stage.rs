@@ -317,6 +317,7 @@ impl Stage {
             process: None,
             began,
             deadline: began + SignedDuration::from_millis(HELM_DEADLINE.cast_signed()),
+            deletes: Vec::new(),
         }
     }
 

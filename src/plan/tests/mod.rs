@@ -1,6 +1,7 @@
 //! Plans from stacks, as a user sees them.
 
 mod crds;
+mod rollback;
 
 use super::*;
 use crate::{
@@ -164,7 +165,7 @@ fn offline_says_so() {
         assert!(plan.offline);
         let expected = match direction {
             Direction::Up => Action::Install,
-            Direction::Down => Action::Uninstall,
+            Direction::Down | Direction::Rollback => Action::Uninstall,
         };
         assert!(plan.nodes.iter().all(|node| node.action == expected));
         assert!(text(&plan).contains("not looked at (offline)"));

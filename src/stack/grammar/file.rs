@@ -188,7 +188,8 @@ pub(crate) static SETTINGS: Shape = Shape {
             "failure_policy",
             Holds::Word(|| said(&FAILURE_POLICIES)),
             "What a failure does to the rest: `stop` starts nothing new and lets what runs finish; \
-             with `continue` charts that do not need the failed one go on.",
+             with `continue` charts that do not need the failed one go on; `rollback` is `stop`, and \
+             then what the run has changed is taken back.",
         )
         .or(r#""stop""#),
         Key::new(

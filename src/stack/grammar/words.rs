@@ -11,9 +11,10 @@ use crate::{
 /// Words a key accepts, and what they mean.
 pub(crate) type Words<T> = [(&'static str, T)];
 
-pub(crate) const FAILURE_POLICIES: [(&str, FailurePolicy); 2] = [
+pub(crate) const FAILURE_POLICIES: [(&str, FailurePolicy); 3] = [
     ("stop", FailurePolicy::Stop),
     ("continue", FailurePolicy::Continue),
+    ("rollback", FailurePolicy::Rollback),
 ];
 
 pub(crate) const SCHEDULES: [(&str, Schedule); 2] =

@@ -181,28 +181,13 @@ fn read_settings(node: &Node, raw: &mut RawSettings, f: &mut Findings) {
         f,
     );
     raw.failure_policy = settings
-        .text("failure_policy", f)
-        .and_then(|said| failure_policy(said, f))
+        .word("failure_policy", &grammar::FAILURE_POLICIES, f)
         .unwrap_or_default();
     raw.schedule = settings
         .word("schedule", &grammar::SCHEDULES, f)
         .unwrap_or_default();
     raw.history_max = history_max(&mut settings, f);
     settings.finish(f);
-}
-
-fn failure_policy(said: Text<'_>, f: &mut Findings) -> Option<FailurePolicy> {
-    if said.value == "rollback" {
-        f.add(
-            Finding::error(
-                "failure policy `rollback` is not supported by this version of stackctl",
-            )
-            .at(said.origin, "")
-            .help("use `stop` or `continue`; `rollback_on_failure` rolls back single charts"),
-        );
-        return None;
-    }
-    reader::word(said, "failure_policy", &grammar::FAILURE_POLICIES, f)
 }
 
 fn read_input<'a>(name: Text<'a>, node: &'a Node, f: &mut Findings) -> Option<RawInput<'a>> {

@@ -17,7 +17,7 @@ requires = ">=9"
 
 [settings]
 concurrency = "many"
-failure_policy = "rollback"
+failure_policy = "rolback"
 
 [defaults]
 timeuot = "5m"
@@ -52,13 +52,13 @@ retry = { attempts = 3, on = ["schema"] }
     8 | concurrency = "many"
       |               ^^^^^^
 
-    error: failure policy `rollback` is not supported by this version of stackctl
+    error: `rolback` is not a value of `failure_policy`
      --> stack.toml:9:18
       |
-    9 | failure_policy = "rollback"
-      |                  ^^^^^^^^^^
+    9 | failure_policy = "rolback"
+      |                  ^^^^^^^^^ expected one of `stop`, `continue` and `rollback`
       |
-      = help: use `stop` or `continue`; `rollback_on_failure` rolls back single charts
+      = help: did you mean `rollback`?
 
     error: unknown key `timeuot`
       --> stack.toml:12:1
@@ -219,7 +219,7 @@ fn the_command_line_is_checked_like_the_file() {
             ("web".into(), root.path().join("nope.yaml")),
         ],
         overrides: Overrides {
-            failure_policy: Some("rollback".into()),
+            failure_policy: Some("rolback".into()),
             schedule: Some("wave".into()),
             concurrency: Some(3),
         },
@@ -230,13 +230,13 @@ fn the_command_line_is_checked_like_the_file() {
         "values of the command line are not shown"
     );
     insta::assert_snapshot!(shown, @r#"
-    error: failure policy `rollback` is not supported by this version of stackctl
+    error: `rolback` is not a value of `failure_policy`
      --> command line:2:18
       |
-    2 | --failure-policy rollback
-      |                  ^^^^^^^^
+    2 | --failure-policy rolback
+      |                  ^^^^^^^ expected one of `stop`, `continue` and `rollback`
       |
-      = help: use `stop` or `continue`; `rollback_on_failure` rolls back single charts
+      = help: did you mean `rollback`?
 
     error: `wave` is not a value of `schedule`
      --> command line:3:12
