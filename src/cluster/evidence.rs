@@ -1,5 +1,5 @@
-//! What speaks about an object that is not ready: its conditions, its pods, its events. Pure: from
-//! their JSON to what matters of them.
+//! What speaks about an object that is not ready: its conditions, its pods with their logs, its
+//! events. Pure: from their JSON to what matters of them.
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -19,6 +19,10 @@ pub struct Finding {
     pub pods: Vec<PodState>,
     /// The events of exactly this object, its `ReplicaSet`s and its pods, oldest first.
     pub events: Vec<EventLine>,
+    /// The end of what its failing containers wrote, as far as there are logs.
+    pub logs: Vec<LogTail>,
+    /// What the caller adds, a sentence each.
+    pub notes: Vec<String>,
     /// What could not be read, and why.
     pub unread: Vec<String>,
 }
@@ -49,6 +53,21 @@ pub struct ContainerState {
     pub exit: Option<(i64, String)>,
     /// How often it was restarted.
     pub restarts: i64,
+    /// It runs and does what it should; of an init container: it is done.
+    pub ready: bool,
+}
+
+/// The last lines that a container wrote.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogTail {
+    /// Its pod.
+    pub pod: String,
+    /// Its name.
+    pub container: String,
+    /// They are those of its run before the last restart.
+    pub previous: bool,
+    /// Oldest first; empty ones are left out.
+    pub lines: Vec<String>,
 }
 
 /// An event.
@@ -138,6 +157,7 @@ fn container_state(status: &Value) -> ContainerState {
             .into_iter()
             .find_map(|end| Some((end["exitCode"].as_i64()?, text(&end["reason"])))),
         restarts: status["restartCount"].as_i64().unwrap_or_default(),
+        ready: status["ready"] == true,
     }
 }
 
@@ -145,11 +165,13 @@ pub(super) fn event_line(event: &Value) -> EventLine {
     let text = |value: &Value| value.as_str().unwrap_or_default().trim().to_owned();
     let time = |value: &Value| value.as_str().and_then(|text| text.parse().ok());
     let about = &event["involvedObject"];
+    // As the kubelet repeats it (`in pod web-1_shop(…)`); the uid tells nobody anything.
+    let id = format!("_{}({})", text(&about["namespace"]), text(&about["uid"]));
     EventLine {
         warning: event["type"] == "Warning",
         object: format!("{}/{}", text(&about["kind"]), text(&about["name"])),
         reason: text(&event["reason"]),
-        message: text(&event["message"]),
+        message: text(&event["message"]).replace(&id, ""),
         count: [&event["series"]["count"], &event["count"]]
             .into_iter()
             .find_map(Value::as_i64)

@@ -1,11 +1,11 @@
-//! Collects what is known about objects that are not ready: conditions, pods, events.
+//! Collects what is known about objects that are not ready: conditions, pods, events, logs.
 
-use std::{collections::HashSet, time::Duration};
+use std::collections::HashSet;
 
 use futures::future::join_all;
 use kube::core::params::ListParams;
 use serde_json::Value;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
 use super::{
     Cluster, ClusterError, ObjectRef,
@@ -13,16 +13,17 @@ use super::{
     objects::Detail,
 };
 
-/// Time for looking into one object.
-const TIME: Duration = Duration::from_secs(20);
-
 /// More suspects are not looked into: they are mostly consequences of the first.
 const SUSPECTS: usize = 8;
 
 impl Cluster {
-    /// Looks into each object; with it comes what the wait said of it. Never fails: what cannot be
-    /// read is told in the findings.
-    pub async fn investigate(&self, suspects: &[(ObjectRef, String)]) -> Vec<Finding> {
+    /// Looks into each object; with it comes what the wait said of it. Never fails and ends in
+    /// time: what cannot be read until then is told in the findings.
+    pub async fn investigate(
+        &self,
+        suspects: &[(ObjectRef, String)],
+        until: Instant,
+    ) -> Vec<Finding> {
         let looks = suspects
             .iter()
             .take(SUSPECTS)
@@ -33,12 +34,14 @@ impl Cluster {
                     conditions: Vec::new(),
                     pods: Vec::new(),
                     events: Vec::new(),
+                    logs: Vec::new(),
+                    notes: Vec::new(),
                     unread: Vec::new(),
                 };
-                if timeout(TIME, self.look_into(&mut finding)).await.is_err() {
-                    finding
-                        .unread
-                        .push(format!("no answer within {} s", TIME.as_secs()));
+                let look = self.look_into(&mut finding);
+                if timeout_at(until, look).await.is_err() {
+                    let unread = "the API server did not tell more in time".to_owned();
+                    finding.unread.push(unread);
                 }
                 finding
             });
@@ -83,6 +86,7 @@ impl Cluster {
             Ok(events) => finding.events = events,
             Err(error) => finding.unread.push(format!("events: {error}")),
         }
+        finding.logs = self.logs_of(namespace, &finding.pods).await;
     }
 
     /// The pods of a workload (or the pod itself), and the `ReplicaSet`s between them: followed by
@@ -225,6 +229,8 @@ fn selector(selector: &Value) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use serde_json::json;
 
     use super::*;
@@ -264,6 +270,10 @@ mod tests {
         vec![(object, "0 of 1".to_owned())]
     }
 
+    fn in_20_s() -> Instant {
+        Instant::now() + Duration::from_secs(20)
+    }
+
     fn kinds(of: &[(&str, &str)]) -> Answer {
         let resource = |(name, kind): &(&str, &str)| json!({ "name": name, "kind": kind, "singularName": "", "namespaced": true, "verbs": [] });
         Answer::json(&json!({ "resources": of.iter().map(resource).collect::<Vec<_>>() }))
@@ -293,6 +303,7 @@ mod tests {
             Some("/api/v1/namespaces/a/pods") => {
                 items(&[owned("pod", "rs-uid"), owned("other-pod", "other-rs-uid")])
             }
+            Some("/api/v1/namespaces/a/pods/pod/log") => Answer::Body(200, b"no luck\n".to_vec()),
             Some("/api/v1/namespaces/a/events") => items(&[
                 event("Pod", "pod", "pod-uid", "BackOff"),
                 event("Pod", "pod", "uid-of-an-older-pod", "Old"),
@@ -302,7 +313,7 @@ mod tests {
             ]),
             _ => Answer::status(404, "no"),
         });
-        let findings = cluster.investigate(&web()).await;
+        let findings = cluster.investigate(&web(), in_20_s()).await;
         let finding = &findings[0];
         assert_eq!(finding.unread, Vec::<String>::new());
         assert_eq!(finding.conditions, ["Available=False No: words"]);
@@ -324,12 +335,14 @@ mod tests {
             .collect();
         assert_eq!(reasons, ["BackOff", "FailedCreate", "Scaling"]);
         assert_eq!(finding.events[0].count, 2);
+        let logs: Vec<_> = finding.logs.iter().map(|log| &log.lines[..]).collect();
+        assert_eq!(logs, [["no luck"]]);
     }
 
     #[tokio::test(start_paused = true)]
     async fn what_cannot_be_read_is_told() {
         let (cluster, _script) = Script::cluster(|_, _| Answer::Hang);
-        let findings = cluster.investigate(&web()).await;
+        let findings = cluster.investigate(&web(), in_20_s()).await;
         assert!(
             findings[0]
                 .unread
@@ -340,7 +353,7 @@ mod tests {
             findings[0]
                 .unread
                 .iter()
-                .any(|line| line.contains("within 20 s"))
+                .any(|line| line.contains("more in time"))
         );
     }
 

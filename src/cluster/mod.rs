@@ -7,7 +7,7 @@
 //!                                   │
 //!            crds (apply, with `marks` of ours) · discovery (what is served) · remains (what is left)
 //!                                   │
-//!            ready (pure rules) ─ watches (one per kind) ─ investigate ─ dossier (pure)
+//!            ready (pure rules) ─ watches (one per kind) ─ investigate · logs ─ dossier (pure)
 //! ```
 //!
 //! Uses only leaves. `release` builds on it; `lifecycle` and `run` use both.
@@ -29,6 +29,7 @@ mod investigate;
 mod kinds;
 mod kubeconfig;
 mod lease;
+mod logs;
 mod marks;
 mod namespaces;
 mod objects;
@@ -49,9 +50,9 @@ pub use config_map::ConfigMap;
 use connect::Identity;
 pub use connect_error::ConnectError;
 pub use crds::{CrdMarks, LiveCrd};
-pub use dossier::dossier;
+pub use dossier::{dossier, logs as log_lines};
 pub use error::ClusterError;
-pub use evidence::{ContainerState, EventLine, Finding, PodState};
+pub use evidence::{ContainerState, EventLine, Finding, LogTail, PodState};
 use gate::Gate;
 pub use guard::{Guarded, guard};
 use kinds::{Kind, Kinds};

@@ -11,7 +11,7 @@ use super::{
 use crate::name::Namespace;
 
 /// More of a body is not read.
-const BODY_LIMIT: usize = 64 * 1024;
+pub(super) const BODY_LIMIT: usize = 64 * 1024;
 
 /// What a Service answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,7 +62,7 @@ impl Cluster {
     }
 }
 
-async fn first_bytes(mut body: Body) -> kube::Result<Vec<u8>> {
+pub(super) async fn first_bytes(mut body: Body) -> kube::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     while let Some(frame) = body.frame().await {
         if let Some(data) = frame?.data_ref() {

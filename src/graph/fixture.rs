@@ -1,15 +1,12 @@
 //! Stacks for unit tests, from a few words.
 
-use std::{path::PathBuf, time::Duration};
+use std::path::PathBuf;
 
 use indexmap::IndexMap;
 
 use crate::{
     name::{ChartName, Milestone, Namespace, ReleaseId, ReleaseName, StackName},
-    stack::{
-        Apply, Chart, ChartSource, ClusterGuard, CrdPolicy, Intent, LiveObjects, Need, Retry,
-        RollbackOnFailure, Settings, Stack, Steps, Unlock, Values, Wait,
-    },
+    stack::{Chart, ChartSource, ClusterGuard, Need, Settings, Stack},
 };
 
 /// A stack named `shop` of charts `(name, edges)`. An edge is a need as in a stack file (`db`,
@@ -42,44 +39,15 @@ pub(crate) fn stack(charts: &[(&str, &[&str])]) -> Stack {
 
 fn chart(name: &str, edges: &[&str]) -> Chart {
     let (after, needs): (Vec<&str>, _) = edges.iter().partition(|edge| edge.starts_with('~'));
+    let release = ReleaseId {
+        namespace: Namespace::new("shop").unwrap(),
+        name: ReleaseName::new(name).unwrap(),
+    };
     Chart {
-        name: ChartName::new(name).unwrap(),
-        release: ReleaseId {
-            namespace: Namespace::new("shop").unwrap(),
-            name: ReleaseName::new(name).unwrap(),
-        },
         source: ChartSource::Folder(PathBuf::from(format!("./charts/{name}"))),
-        version: None,
-        late: false,
         needs: needs.into_iter().map(need).collect(),
         after: after.into_iter().map(|edge| need(&edge[1..])).collect(),
-        intent: Intent::default(),
-        labels: std::collections::BTreeMap::default(),
-        protected: false,
-        values: Values::default(),
-        timeout: Duration::from_mins(5),
-        deadline: None,
-        retry: Retry {
-            attempts: 1,
-            delay: Duration::from_secs(5),
-            backoff: 1.0,
-            on: Vec::new(),
-        },
-        wait: Wait::default(),
-        rollback_on_failure: RollbackOnFailure::default(),
-        unlock: Unlock::default(),
-        unlock_after: Duration::from_mins(10),
-        skip_unchanged: None,
-        skip_if_installed: false,
-        post_renderer: None,
-        on_live_objects: LiveObjects::default(),
-        apply: Apply::default(),
-        crds: CrdPolicy::default(),
-        reinstall_below: None,
-        history_max: 10,
-        outputs: std::collections::BTreeMap::default(),
-        steps: Steps::default(),
-        place: None,
+        ..Chart::released(ChartName::new(name).unwrap(), release)
     }
 }
 

@@ -352,6 +352,7 @@ mod tests {
                 plugins: "/p/web".into(),
                 name: "web".to_owned(),
                 script: "/p/web/web/post-render.sh".into(),
+                stderr: "/p/web/web/stderr".into(),
             }),
             ..plain()
         };

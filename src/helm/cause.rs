@@ -40,6 +40,8 @@ pub enum Cause {
     Manifest,
     /// A template failed, or asked to fail.
     Template,
+    /// The program that rendered manifests are piped through failed.
+    PostRenderer,
     /// The chart does not support the cluster's Kubernetes version.
     KubeVersion,
     /// The chart is not there or is no chart.
@@ -155,6 +157,7 @@ impl Cause {
             | Self::Cancelled
             | Self::Manifest
             | Self::Template
+            | Self::PostRenderer
             | Self::ChartMissing
             | Self::Denied
             | Self::NamespaceMissing
@@ -191,6 +194,7 @@ impl Cause {
             | Self::Values
             | Self::Manifest
             | Self::Template
+            | Self::PostRenderer
             | Self::KubeVersion
             | Self::ChartMissing
             | Self::Dependencies
@@ -230,6 +234,7 @@ impl fmt::Display for Cause {
             Self::Values => "the values could not be read",
             Self::Manifest => "the API does not accept what the chart renders",
             Self::Template => "a template of the chart failed",
+            Self::PostRenderer => "the post-renderer failed",
             Self::KubeVersion => "the chart does not support the cluster's Kubernetes version",
             Self::ChartMissing => "the chart was not found",
             Self::Dependencies => "subcharts of the chart are missing",

@@ -16,6 +16,8 @@ const CAUSES: &[(&[&str], Cause)] = &[
     (&["unknown command"], Cause::BadFlags),
     (&["invalid argument", "flag"], Cause::BadFlags),
     (&["\" requires ", " argument"], Cause::BadFlags),
+    // Said by a program of the stack, and so by nobody that is known here.
+    (&["error while running post render"], Cause::PostRenderer),
     // Said by the author of the chart: whatever it is, it is not what the cluster says.
     (&["execution error at ("], Cause::Template),
     (&["parse error at ("], Cause::Template),
@@ -228,6 +230,7 @@ fn aftermath_of(operation: Operation, cause: Cause, text: &str) -> Aftermath {
     match cause {
         Cause::BadFlags
         | Cause::Template
+        | Cause::PostRenderer
         | Cause::ValuesSchema
         | Cause::Values
         | Cause::KubeVersion

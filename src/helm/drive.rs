@@ -6,8 +6,8 @@ use std::{
 };
 
 use super::{
-    Aftermath, Cause, Helm, Imagined, Operation, Rollback, Surroundings, Test, Uninstall, Upgrade,
-    answer, args, classify, deadline, words,
+    Aftermath, Cause, Helm, Imagined, Operation, PostRenderer, Rollback, Surroundings, Test,
+    Uninstall, Upgrade, answer, args, classify, deadline, words,
 };
 use crate::{
     event::Stream,
@@ -70,7 +70,7 @@ impl Helm {
             operation: Operation::Upgrade,
             release: &op.release,
             args: args::upgrade(self.major, op),
-            plugins: plugins(op),
+            post_renderer: op.post_renderer.as_ref(),
             stdin: Some(op.values.clone()),
             deadline: op.deadline(),
             on_terminate: OnTerminate::Signal,
@@ -93,7 +93,7 @@ impl Helm {
             operation: Operation::Uninstall,
             release: &op.release,
             args: args::uninstall(self.major, op),
-            plugins: None,
+            post_renderer: None,
             stdin: None,
             deadline: op.deadline(),
             on_terminate: OnTerminate::Finish,
@@ -111,7 +111,7 @@ impl Helm {
             operation: Operation::Rollback,
             release: &op.release,
             args: args::rollback(op),
-            plugins: None,
+            post_renderer: None,
             stdin: None,
             deadline: op.deadline(),
             on_terminate: OnTerminate::Finish,
@@ -125,7 +125,7 @@ impl Helm {
             operation: Operation::Test,
             release: &op.release,
             args: args::test(op),
-            plugins: None,
+            post_renderer: None,
             stdin: None,
             deadline: op.deadline(),
             on_terminate: OnTerminate::Signal,
@@ -144,7 +144,7 @@ impl Helm {
             operation: Operation::Template,
             release: &op.release,
             args: args::template(self.major, op, cluster),
-            plugins: plugins(op),
+            post_renderer: op.post_renderer.as_ref(),
             stdin: Some(op.values.clone()),
             deadline: deadline::TEMPLATE,
             on_terminate: OnTerminate::Signal,
@@ -158,17 +158,13 @@ impl Helm {
     }
 }
 
-fn plugins(op: &Upgrade) -> Option<&Path> {
-    op.post_renderer.as_ref().map(|made| made.plugins.as_path())
-}
-
 /// One question to helm.
 struct Asked<'a> {
     operation: Operation,
     release: &'a ReleaseId,
     args: Vec<OsString>,
-    /// The only plugins that helm is to see; none: those of the user.
-    plugins: Option<&'a Path>,
+    /// Its plugin is the only one that helm is to see; none: those of the user.
+    post_renderer: Option<&'a PostRenderer>,
     stdin: Option<Secret>,
     deadline: Duration,
     on_terminate: OnTerminate,
@@ -178,8 +174,8 @@ impl Asked<'_> {
     /// Runs helm. Ok if it succeeded, even if it was asked to stop.
     async fn put_to(&self, binary: &Path, call: Call<'_>) -> Result<Output, HelmError> {
         let mut env = call.surroundings.environment();
-        if let Some(plugins) = self.plugins {
-            env.insert("HELM_PLUGINS".into(), plugins.into());
+        if let Some(made) = self.post_renderer {
+            env.insert("HELM_PLUGINS".into(), made.plugins.clone().into());
         }
         let command = Command {
             program: binary.to_owned(),
@@ -227,6 +223,9 @@ impl Asked<'_> {
         let mut words = words(&stderr);
         if words.is_empty() {
             words.push(status.to_string());
+        }
+        if let (Cause::PostRenderer, Some(made)) = (cause, self.post_renderer) {
+            words.extend(made.last_words());
         }
         self.error(cause, aftermath, words)
     }

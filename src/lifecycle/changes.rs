@@ -41,7 +41,7 @@ enum Changed {
 /// What of a run's changes can be taken back.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ToTakeBack {
-    /// The changes, by chart.
+    /// The changes, by chart; in which order is not settled.
     pub changes: BTreeMap<ChartName, Change>,
     /// What stays as it is, releases and CRDs, with the reason.
     pub stays: BTreeMap<NodeName, String>,
@@ -111,6 +111,7 @@ impl Changes {
                         release: release.clone(),
                         made,
                         before,
+                        after: BTreeSet::new(),
                     };
                     found.changes.insert(name.clone(), change);
                 }
@@ -330,6 +331,7 @@ mod tests {
             release,
             made: 1,
             before: None,
+            after: BTreeSet::new(),
         };
         assert_eq!(found.changes, [(name("web"), change)].into());
         let stays: Vec<String> = found
@@ -358,6 +360,7 @@ mod tests {
                 .clone(),
             made: 4,
             before,
+            after: BTreeSet::new(),
         };
         let (upgrade, install) = (change(Some(3)), change(None));
         let ours = |n, status| revision(n, status, Some(("r1", n)));

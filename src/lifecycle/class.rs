@@ -63,6 +63,7 @@ pub(super) fn of_helm(cause: Cause) -> ErrorClass {
         | Cause::Dependencies
         | Cause::BadFlags => ErrorClass::Schema,
         Cause::Template => ErrorClass::Template,
+        Cause::PostRenderer => ErrorClass::Command,
         Cause::Unauthorized | Cause::Forbidden => ErrorClass::Auth,
         Cause::Cancelled | Cause::Interrupted | Cause::Killed | Cause::NotStarted => {
             ErrorClass::Kill

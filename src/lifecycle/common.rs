@@ -41,10 +41,10 @@ pub async fn exec(cx: &Context<'_>, payload: Payload) -> Result<Payload, StepErr
 /// The dossier, then the file's `on_failure` steps.
 pub async fn on_deploy_failure(
     cx: &Context<'_>,
-    _error: &StepError,
+    error: &StepError,
     payload: Payload,
 ) -> Result<(), StepError> {
-    dossier::collect(cx).await;
+    dossier::collect(cx, &error.message, &error.cause).await;
     steps::run(cx, "on_failure", &cx.chart.steps.on_failure, payload)
         .await
         .map(drop)

@@ -44,6 +44,7 @@
 //! | B38 | an empty validate | the workloads are always awaited; `validate` steps come on top |
 //! | B45 | Helm's own features | history, manual rollback and release lock stay Helm's: same records, same names |
 
+mod appearing;
 mod changes;
 mod class;
 pub mod common;

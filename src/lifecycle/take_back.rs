@@ -99,7 +99,7 @@ async fn with_dossier(cx: &Context<'_>, failure: Failure) -> Failure {
     if failure.cancelled {
         return failure;
     }
-    dossier::collect(cx).await;
+    dossier::collect(cx, &failure.error, &failure.cause).await;
     Failure {
         dossier: cx.take_dossier(),
         ..failure

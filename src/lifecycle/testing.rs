@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::time::Instant;
 
-use super::{Context, Intents, Payload, RunContext, StepError, Validation, steps};
+use super::{Context, Intents, Payload, RunContext, StepError, Validation, dossier, steps};
 use crate::{
     cluster::{
         ServerVersion, Watches,
@@ -245,6 +245,7 @@ pub(crate) struct Lab {
     scope: Scope,
     secrets: Vec<Secret>,
     trigger: Trigger,
+    diagnosed: bool,
 }
 
 /// What became of the steps of one phase.
@@ -260,6 +261,8 @@ pub(crate) struct Ran {
     pub(crate) changes: Vec<String>,
     /// How long it took, by the paused clock.
     pub(crate) took: Duration,
+    /// The dossier in the run folder.
+    pub(crate) dossier: String,
 }
 
 impl Lab {
@@ -272,12 +275,19 @@ impl Lab {
             scope: Scope::default(),
             secrets: Vec::new(),
             trigger: Shutdown::new().0,
+            diagnosed: false,
         }
     }
 
     /// Another action than an install.
     pub(crate) fn action(mut self, action: Action) -> Self {
         self.action = action;
+        self
+    }
+
+    /// Makes a dossier when a step fails, as when exec does.
+    pub(crate) fn diagnosed(mut self) -> Self {
+        self.diagnosed = true;
         self
     }
 
@@ -375,8 +385,10 @@ impl Lab {
         let phases = Phases {
             run,
             action: self.action,
+            diagnosed: self.diagnosed,
             payload: Arc::clone(&outcome),
         };
+        let dossier = phases.run.folder.path().join("dossier-web.txt");
         let options = Options {
             run: id,
             concurrency: 0,
@@ -406,6 +418,7 @@ impl Lab {
                 })
                 .collect(),
             took: started.elapsed(),
+            dossier: std::fs::read_to_string(dossier).unwrap_or_default(),
         }
     }
 }
@@ -436,6 +449,7 @@ impl Ran {
 struct Phases {
     run: RunContext,
     action: Action,
+    diagnosed: bool,
     payload: Arc<Mutex<Option<Payload>>>,
 }
 
@@ -455,9 +469,18 @@ impl Execute for Phases {
             }
             Ok::<_, StepError>(payload)
         };
-        let payload = phases
-            .await
-            .map_err(|error| error.into_failure("?", &self.run.redactor))?;
+        let payload = match phases.await {
+            Ok(payload) => payload,
+            Err(error) => {
+                if self.diagnosed {
+                    dossier::collect(&cx, &error.message, &error.cause).await;
+                }
+                return Err(Failure {
+                    dossier: cx.take_dossier(),
+                    ..error.into_failure("?", &self.run.redactor)
+                });
+            }
+        };
         *self.payload.lock().unwrap() = Some(payload);
         Ok(Done::Succeeded)
     }

@@ -16,7 +16,8 @@ pub struct Newest {
     /// The status in its payload, which is the one that Helm goes by.
     pub status: ReleaseStatus,
     /// The run that made it, if our marks on it were written for this very revision. Never that of
-    /// a rollback: Helm copies the labels of the revision it goes back to.
+    /// a rollback: Helm copies the labels of the revision it goes back to. Once that has ended well
+    /// they may be said to be about the new one, too: then it is the run that made the old one.
     pub run: Option<RunId>,
     /// When its operation began, by the clock of whoever began it (in the payload).
     pub began: Option<Timestamp>,

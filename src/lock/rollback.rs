@@ -3,7 +3,7 @@
 //! It lies with the intents, under a key of its own. What is back is taken off it, so that it says
 //! at any moment what is left to do, whoever does it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -14,7 +14,8 @@ pub const ROLLBACK_KEY: &str = "rollback";
 
 /// The rollback of a run, as far as it is still to be done.
 ///
-/// As JSON: `{"run":"…","charts":{"web":{"release":{"namespace":"shop","name":"web"},"made":4,"before":3}}}`.
+/// As JSON: `{"run":"…","charts":{"db":{"release":{"namespace":"shop","name":"db"},"made":4,"before":3,
+/// "after":["web"]}}}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StackRollback {
     /// The run that failed.
@@ -35,6 +36,9 @@ pub struct Change {
     /// The revision that was deployed before the run; none if the run installed the release.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<u32>,
+    /// Charts of the rollback that come first: those that needed this one, as the stack was then.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub after: BTreeSet<ChartName>,
 }
 
 impl StackRollback {
@@ -64,6 +68,10 @@ mod tests {
                 release,
                 made,
                 before,
+                after: [ChartName::new("web").unwrap()]
+                    .into_iter()
+                    .filter(|_| before.is_none())
+                    .collect(),
             };
             (ChartName::new(name).unwrap(), change)
         };
@@ -74,7 +82,7 @@ mod tests {
         let json = serde_json::to_string(&rollback).unwrap();
         assert_eq!(
             json,
-            r#"{"run":"r1","charts":{"api":{"release":{"namespace":"shop","name":"api"},"made":1},"web":{"release":{"namespace":"shop","name":"web"},"made":4,"before":3}}}"#
+            r#"{"run":"r1","charts":{"api":{"release":{"namespace":"shop","name":"api"},"made":1,"after":["web"]},"web":{"release":{"namespace":"shop","name":"web"},"made":4,"before":3}}}"#
         );
         let data = |json: &str| BTreeMap::from([(ROLLBACK_KEY.to_owned(), json.to_owned())]);
         assert_eq!(StackRollback::read(&data(&json)), Some(rollback));

@@ -31,5 +31,5 @@ pub use json::json;
 pub use known::{Contents, CrdContent, Known, Removal, Wanted};
 pub use model::{KeptCrd, Node, NodeIx, Plan, Wait};
 pub use observed::{Marks, Observed, ObservedCrd, ObservedRelease};
-pub use rollback::Reversal;
+pub use rollback::{Reversal, taken_back_before};
 pub use text::{counts, text};

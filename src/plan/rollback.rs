@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Node, NodeIx, Plan, Wait};
 use crate::{
     graph::Graph,
-    name::{Action, Direction, Milestone, NodeName, ReleaseId, RunId},
+    name::{Action, ChartName, Direction, Milestone, NodeName, ReleaseId, RunId},
+    stack::Stack,
 };
 
 /// What is to be done about one release that a run has changed.
@@ -15,89 +16,107 @@ pub struct Reversal {
     pub key: NodeName,
     /// The chart's release.
     pub release: ReleaseId,
-    /// Roll back or uninstall; skip, if it stays as it is; blocked, if it cannot be worked on.
+    /// Roll back or uninstall; skip, if it stays as it is.
     pub action: Action,
     /// Why, in words.
     pub reason: String,
+    /// Charts that come first, as far as they are part of it.
+    pub after: BTreeSet<ChartName>,
+}
+
+/// Which charts of those that are taken back come right before each of them: the nearest that need
+/// it, also by way of charts that are not among them, or that come `after` it.
+pub fn taken_back_before<'c>(
+    graph: &Graph<'_>,
+    charts: impl Iterator<Item = &'c ChartName>,
+) -> BTreeMap<ChartName, BTreeSet<ChartName>> {
+    let stack = graph.stack();
+    let indices: BTreeSet<usize> = charts
+        .filter_map(|name| stack.charts.get_index_of(name))
+        .collect();
+    let name = |index: usize| stack.charts[index].name.clone();
+    let of = |&index: &usize| {
+        let mut seen = BTreeSet::new();
+        let mut first = BTreeSet::new();
+        let mut open = vec![index];
+        while let Some(at) = open.pop() {
+            for (other, edge) in graph.after(at) {
+                // CRDs stay.
+                if !edge.is_of_chart() || !seen.insert(other) {
+                    continue;
+                }
+                if indices.contains(&other) {
+                    first.insert(name(other));
+                } else {
+                    open.push(other);
+                }
+            }
+        }
+        (name(index), first)
+    };
+    indices.iter().map(of).collect()
 }
 
 impl Plan {
-    /// Takes a run back. A release comes after those of the charts that need its own, also by way of
-    /// charts that the run did not change, or that come `after` it. All of that is order only: what
-    /// cannot be taken back does not keep the rest as it is.
+    /// Takes a run back. What comes first is order only: what cannot be taken back does not keep the
+    /// rest as it is. Charts need not be part of the stack any more.
     pub fn rollback(
-        graph: &Graph<'_>,
+        stack: &Stack,
         of: &RunId,
-        reversals: Vec<Reversal>,
+        mut reversals: Vec<Reversal>,
         context: Option<String>,
     ) -> Self {
-        let stack = graph.stack();
-        let index = |one: &Reversal| stack.charts.get_index_of(&one.key.chart);
-        let mut reversals = reversals;
-        reversals.sort_by_key(|one| (index(one).unwrap_or(usize::MAX), one.key.clone()));
-        let charts: BTreeMap<usize, NodeIx> = (0..)
+        let place = |one: &Reversal| stack.charts.get_index_of(&one.key.chart);
+        reversals.sort_by_key(|one| (place(one).unwrap_or(usize::MAX), one.key.clone()));
+        let charts: BTreeMap<ChartName, NodeIx> = (0..)
             .map(NodeIx)
             .zip(&reversals)
             .filter(|(_, one)| !one.key.is_crds())
-            .filter_map(|(ix, one)| Some((index(one)?, ix)))
+            .map(|(ix, one)| (one.key.chart.clone(), ix))
             .collect();
-        let nodes: Vec<Node> = reversals
-            .into_iter()
-            .map(|one| {
-                let index = index(&one);
-                let source = index.map(|index| stack.charts[index].source.to_string());
-                let waits = match index {
-                    Some(index) if !one.key.is_crds() => dependents(graph, index, &charts),
-                    _ => Vec::new(),
-                };
-                Node {
-                    key: one.key,
-                    release: one.release,
-                    chart: source.unwrap_or_else(|| "-".to_owned()),
-                    version: None,
-                    action: one.action,
-                    reason: one.reason,
-                    crds: Vec::new(),
-                    waits,
-                    weight: 1,
-                    wave: 0,
-                    priority: 0,
-                }
-            })
-            .collect();
-        let selection = format!("what run {of} has changed");
-        let plan = Self::from_nodes(stack.name.clone(), Direction::Rollback, nodes);
+        let node = |one: Reversal| Node {
+            chart: place(&one).map_or_else(
+                || "-".to_owned(),
+                |index| stack.charts[index].source.to_string(),
+            ),
+            waits: one
+                .after
+                .iter()
+                .filter_map(|name| charts.get(name))
+                .map(|&on| Wait {
+                    on,
+                    until: Milestone::Gone,
+                    soft: true,
+                })
+                .collect(),
+            key: one.key,
+            release: one.release,
+            version: None,
+            action: one.action,
+            reason: one.reason,
+            crds: Vec::new(),
+            weight: 1,
+            wave: 0,
+            priority: 0,
+        };
+        let nodes: Vec<Node> = reversals.into_iter().map(node).collect();
+        let unordered = || {
+            let free = |node: &Node| Node {
+                waits: Vec::new(),
+                ..node.clone()
+            };
+            nodes.iter().map(free).collect()
+        };
+        let plan = |nodes| Self::from_nodes(stack.name.clone(), Direction::Rollback, nodes);
+        // An order that somebody has made a circle is none.
+        let plan = plan(nodes.clone()).or_else(|_| plan(unordered()));
         Self {
             environment: stack.environment.clone(),
             context,
             offline: false,
             rollback_of: Some(of.clone()),
-            selection,
-            ..plan.expect("the graph of a stack has no cycles, and neither has its reverse")
+            selection: format!("what run {of} has changed"),
+            ..plan.expect("nodes that wait for none are no circle")
         }
     }
-}
-
-/// Waits for the nearest charts of the plan that come after the one at `index`.
-fn dependents(graph: &Graph<'_>, index: usize, charts: &BTreeMap<usize, NodeIx>) -> Vec<Wait> {
-    let mut seen = BTreeSet::new();
-    let mut waits = Vec::new();
-    let mut open = vec![index];
-    while let Some(at) = open.pop() {
-        for (other, edge) in graph.after(at) {
-            // CRDs stay.
-            if !edge.is_of_chart() || !seen.insert(other) {
-                continue;
-            }
-            match charts.get(&other) {
-                None => open.push(other),
-                Some(&on) => waits.push(Wait {
-                    on,
-                    until: Milestone::Gone,
-                    soft: true,
-                }),
-            }
-        }
-    }
-    waits
 }

@@ -73,6 +73,24 @@ pub fn manifest_objects(
     Ok(objects)
 }
 
+/// One object of a manifest as it was rendered; `None` if the manifest does not hold it.
+pub fn manifest_content(
+    manifest: &str,
+    namespace: &Namespace,
+    wanted: &ObjectRef,
+) -> Option<serde_json::Value> {
+    documents(manifest).into_iter().find_map(|document| {
+        let heads = heads(&document).ok()?;
+        let is_wanted = |head| object(head, namespace).is_ok_and(|found| found.object == *wanted);
+        let position = heads.into_iter().position(is_wanted)?;
+        let mut content: serde_json::Value = parse(&document).ok()?;
+        match content.get_mut("items") {
+            Some(items) => items.get_mut(position).map(serde_json::Value::take),
+            None => Some(content),
+        }
+    })
+}
+
 /// Splits at lines that are `---`, as Helm does (`pkg/release/util/manifest.go`).
 fn documents(manifest: &str) -> Vec<String> {
     let mut documents = vec![String::new()];
@@ -235,6 +253,36 @@ items:
                 .unwrap()
                 .is_empty()
         );
+    }
+
+    #[test]
+    fn the_content_of_an_object_is_that_of_its_document_or_item() {
+        let manifest = "---
+apiVersion: v1
+kind: ConfigMap
+metadata: { name: web }
+data: { a: '1' }
+---
+apiVersion: v1
+kind: ConfigMapList
+items:
+- { metadata: { name: b }, data: { a: '2' } }
+- { metadata: { name: c }, data: { a: '3' } }
+";
+        let namespace = Namespace::new("apps").unwrap();
+        let content = |name: &str| {
+            let wanted = ObjectRef {
+                api_version: "v1".to_owned(),
+                kind: "ConfigMap".to_owned(),
+                namespace: Some("apps".to_owned()),
+                name: name.to_owned(),
+            };
+            manifest_content(manifest, &namespace, &wanted)
+        };
+        for (name, expected) in [("web", "1"), ("b", "2"), ("c", "3")] {
+            assert_eq!(content(name).unwrap()["data"]["a"], expected, "{name}");
+        }
+        assert_eq!(content("d"), None);
     }
 
     #[test]

@@ -10,6 +10,6 @@ mod marks;
 mod store;
 
 pub use codec::{Hook, Payload, PayloadError};
-pub use manifest::{ManifestError, ManifestObject, manifest_objects};
+pub use manifest::{ManifestError, ManifestObject, manifest_content, manifest_objects};
 pub use marks::{LabelError, Marks};
 pub use store::{Record, Records, Releases, Revision, StoreError};

@@ -164,6 +164,19 @@ mod tests {
     }
 
     #[test]
+    fn a_rollback_shows_its_plan_first() {
+        insta::assert_snapshot!(log(Detail::Progress, &samples::rolled_back()), @r"
+        platform: rollback of run 20261122t163501-ab12cd, 2 charts in kind-dev, run 20261122t163501-ab12cd
+          api  rollback: to revision 3
+          db   skip: reinstalled by this run
+           0.0s  api  rollback
+           0.4s  api  succeeded in 0.4s
+           0.4s  db   skip
+           0.4s  db   skipped in 0.0s
+        ");
+    }
+
+    #[test]
     fn crds_are_no_charts() {
         let events = samples::Script::new(Direction::Up, &["db:crds", "db"]).unfinished();
         insta::assert_snapshot!(log(Detail::Progress, &events), @"platform: up, 1 chart and the CRDs of 1 in kind-dev, run 20261122t163501-ab12cd");

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use crate::{
-    event::{ChartOutcome, Event, EventKind, Failure, RunOutcome, Stream},
+    event::{ChartOutcome, Event, EventKind, Failure, Planned, Rollback, RunOutcome, Stream},
     name::{Action, Direction, Milestone, NodeName, RunId, StackName},
 };
 
@@ -28,6 +28,26 @@ impl Script {
                 rollback: None,
             },
         );
+        script
+    }
+
+    /// Of a rollback of the chart `api`, with what stays.
+    fn rolling_back() -> Self {
+        let mut script = Self::new(Direction::Rollback, &["api", "db"]);
+        let planned = |name: &str, action, reason: &str| Planned {
+            chart: chart(name),
+            action,
+            reason: reason.to_owned(),
+        };
+        if let EventKind::RunStarted { rollback, .. } = &mut script.events[0].kind {
+            *rollback = Some(Rollback {
+                of: RunId::new("20261122t163501-ab12cd").unwrap(),
+                plan: vec![
+                    planned("api", Action::Rollback, "to revision 3"),
+                    planned("db", Action::Skip, "reinstalled by this run"),
+                ],
+            });
+        }
         script
     }
 
@@ -240,4 +260,22 @@ pub(super) fn crowd(number: u32) -> Vec<Event> {
             script.start(5, name, Action::Install).step(6, name, "exec")
         })
         .unfinished()
+}
+
+/// A rollback under way.
+pub(super) fn rollback() -> Vec<Event> {
+    Script::rolling_back()
+        .start(0, "api", Action::Rollback)
+        .step(0, "api", "rollback")
+        .unfinished()
+}
+
+/// A rollback that is done.
+pub(super) fn rolled_back() -> Vec<Event> {
+    Script::rolling_back()
+        .start(0, "api", Action::Rollback)
+        .finish(400, "api", ChartOutcome::Succeeded, 400)
+        .start(400, "db", Action::Skip)
+        .finish(400, "db", ChartOutcome::Skipped, 0)
+        .done(400, RunOutcome::Succeeded)
 }

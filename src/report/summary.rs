@@ -241,9 +241,7 @@ fn failure_block(chart: &NodeName, failure: &Failure, palette: &Palette) -> Stri
         let bar = paint(palette.faint, "│");
         line(&mut text, &format!("  {bar} {}", clean(cause)));
     }
-    let news = |found: &&str| !failure.error.contains(found.trim());
-    let dossier = failure.dossier.iter().flat_map(|found| found.lines());
-    for found in dossier.filter(news) {
+    for found in failure.dossier.iter().flat_map(|found| found.lines()) {
         line(&mut text, &format!("  {}", clean(found)));
     }
     for also in &failure.attached {
@@ -286,6 +284,18 @@ mod tests {
             color,
             ..Closing::default()
         })
+    }
+
+    #[test]
+    fn a_rollback_says_what_was_gone_back_to_and_what_stays() {
+        let events = [samples::failed_run(), samples::rolled_back()].concat();
+        insta::assert_snapshot!(render(&events, false, false), @r"
+        CHART  ACTION    OUTCOME    TIME
+        api    rollback  succeeded  0.4s  to revision 3
+        db     skip      skipped    0.0s  reinstalled by this run
+
+        platform: rollback in 0.4s: 1 rolled back, 1 skipped
+        ");
     }
 
     /// As one who looks back sees it.

@@ -104,7 +104,8 @@ impl Reporter for Terminal {
     }
 
     fn show(&mut self, elapsed_ms: u64) -> io::Result<()> {
-        let too_soon = |shown_ms| elapsed_ms.saturating_sub(shown_ms) < REDRAW_MS;
+        // The clock of a run that follows another one begins anew.
+        let too_soon = |shown_ms| (shown_ms..shown_ms + REDRAW_MS).contains(&elapsed_ms);
         if self.shown_ms.is_some_and(too_soon) {
             return Ok(());
         }
@@ -262,6 +263,21 @@ mod tests {
         }
         terminal.end().unwrap();
         insta::assert_snapshot!("ended", screen.text());
+    }
+
+    #[test]
+    fn a_run_that_follows_another_one_is_shown_from_its_beginning() {
+        let screen = Screen::default();
+        let mut terminal = terminal(&screen);
+        for event in samples::failed_run() {
+            terminal.event(&event).unwrap();
+        }
+        terminal.show(60_000).unwrap();
+        for event in samples::rollback() {
+            terminal.event(&event).unwrap();
+        }
+        terminal.show(100).unwrap();
+        insta::assert_snapshot!("following", screen.text());
     }
 
     #[test]

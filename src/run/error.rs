@@ -120,6 +120,9 @@ pub enum RunError {
         /// The cause.
         message: String,
     },
+    /// What somebody agreed to is not what would be done now.
+    #[error("another run of this stack was at work meanwhile: the plan is not the same any more")]
+    Overtaken,
     /// The user may not hold the stack's lock.
     #[error("the stack's lock in namespace {namespace} cannot be used: {source}")]
     NoLock {
@@ -187,6 +190,7 @@ impl RunError {
                 "the same command finishes that first; --no-rollback leaves it as it is".into(),
             ),
             Self::Locked { .. } => Some("wait for it with --lock-timeout 10m".into()),
+            Self::Overtaken => Some("nothing was changed; run the same command again".into()),
             Self::NoLock { namespace, .. } => Some(format!(
                 "ask for the rights to get, create, update, patch and delete leases \
                  (coordination.k8s.io) and configmaps in namespace {namespace}, or run without \

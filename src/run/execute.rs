@@ -1,6 +1,7 @@
 //! From a plan to an outcome: preflight, run folder, lease, engine, and cleaning up after it.
 
 use std::{
+    borrow::Cow,
     collections::BTreeMap,
     path::{Path, PathBuf},
     sync::Arc,
@@ -13,6 +14,7 @@ use super::{
     session::at_hand,
 };
 use crate::{
+    chart::Chart,
     cluster::Watches,
     engine::{self, Options, Outcome, Policy, Sink, SinkError},
     event::Event,
@@ -20,7 +22,7 @@ use crate::{
     inputs,
     journal::{self, Journal},
     lifecycle::{Executor, Implementations, LateCharts, Purge, RunContext},
-    name::{Action, Direction, RunId},
+    name::{Action, ChartName, Direction, RunId},
     plan::Plan,
     shutdown::{Level, Shutdown, Trigger},
     stack::{FailurePolicy, Schedule, Scope},
@@ -28,6 +30,12 @@ use crate::{
 
 /// Sees every event of a run, after the journal.
 pub type Watch<'a> = &'a mut (dyn FnMut(&Event) + Send);
+
+/// What a plan's charts are made of, once nothing speaks against it.
+struct Ready {
+    scope: Scope,
+    charts: BTreeMap<ChartName, Chart>,
+}
 
 /// A run that took place.
 #[derive(Debug)]
@@ -43,8 +51,11 @@ pub struct Finished {
 }
 
 impl Session {
-    /// Executes a plan made by [`Session::plan`]. An error means that nothing was changed. `notice`
-    /// gets what there is to say before the first event.
+    /// Executes a plan made by [`Session::plan`], or [`Session::unfinished_rollback`]. An error means
+    /// that nothing was changed. `notice` gets what there is to say before the first event.
+    ///
+    /// If the run fails and the stack says `failure_policy = "rollback"`, it is taken back by another
+    /// one, whose events follow.
     pub async fn execute(
         &self,
         plan: &Plan,
@@ -55,7 +66,6 @@ impl Session {
     ) -> Result<Finished, RunError> {
         let shutdown = trigger.shutdown();
         let helm = self.helm(&shutdown, &mut *notice).await?;
-        let scope = self.scope(plan, &shutdown).await?;
         let private = tempfile::Builder::new()
             .prefix("stackctl-")
             .tempdir()
@@ -73,16 +83,27 @@ impl Session {
             include_crds: false,
             at_once: options.concurrency,
         };
-        let charts = tokio::select! {
-            charts = preflight::run(self, plan, &scope, &renderer) => charts?,
-            () = shutdown.reached(Level::Drain) => return Err(RunError::Interrupted),
-        };
+        let mut ready = Box::pin(self.prepare(plan, &renderer)).await?;
         let journal = Journal::create(&history::folder(&self.settings.state_dir), &id)?;
         let lock = lock::take(self, plan.direction, &id, trigger, &mut *notice).await?;
-        if let Err(error) = self.settle_rollback(plan, &lock.intents, notice).await {
-            lock.release(self).await;
-            return Err(error);
-        }
+        let settled = async {
+            self.settle_rollback(plan, &lock.intents, notice).await?;
+            let anew = self.plan_anew(lock.waited).await?;
+            if let Some(anew) = anew.filter(|_| plan.direction != Direction::Rollback) {
+                self.is_agreed(plan, &anew)?;
+                ready = self.prepare(&anew, &renderer).await?;
+                return Ok(Cow::Owned(anew));
+            }
+            Ok(Cow::Borrowed(plan))
+        };
+        let plan = match Box::pin(settled).await {
+            Ok(plan) => plan,
+            Err(error) => {
+                lock.release(self).await;
+                return Err(error);
+            }
+        };
+        let (plan, Ready { scope, charts }) = (&*plan, ready);
         let late = self.gathered().fetching.map(|fetching| {
             let late: Arc<dyn LateCharts> = Arc::new(Late {
                 fetching,
@@ -100,7 +121,7 @@ impl Session {
             late
         });
         let context = RunContext {
-            stack: self.stack.clone(),
+            stack: self.stack_of(plan),
             id: id.clone(),
             scope,
             at_hand: at_hand(&self.stack, &self.settings, &self.redactor),
@@ -121,7 +142,8 @@ impl Session {
             shutdown: shutdown.clone(),
         };
         let folder = journal.folder().path().to_owned();
-        let outcome = conduct(plan, &context, &implementations, options, (journal, watch)).await;
+        let work = conduct(plan, &context, &implementations, options, (journal, watch));
+        let outcome = Box::pin(work).await;
         let rollback = if self.is_taken_back(plan, &outcome, shutdown.level()) {
             let rolled_back = self.roll_back(&context, &implementations, watch).await;
             rolled_back.map(|run| run.map(Box::new)).transpose()
@@ -137,6 +159,28 @@ impl Session {
             outcome,
             rollback,
         })
+    }
+
+    /// Judges everything that can be judged before the first change.
+    async fn prepare(&self, plan: &Plan, renderer: &Renderer<'_>) -> Result<Ready, RunError> {
+        let scope = self.scope(plan, renderer.shutdown).await?;
+        let charts = tokio::select! {
+            charts = preflight::run(self, plan, &scope, renderer) => charts?,
+            () = renderer.shutdown.reached(Level::Drain) => return Err(RunError::Interrupted),
+        };
+        Ok(Ready { scope, charts })
+    }
+
+    /// Whoever was asked has agreed to one plan, and not to another.
+    fn is_agreed(&self, agreed: &Plan, anew: &Plan) -> Result<(), RunError> {
+        let actions = |plan: &Plan| -> Vec<_> {
+            let nodes = plan.nodes.iter();
+            nodes.map(|node| (node.key.clone(), node.action)).collect()
+        };
+        if self.settings.was_asked && actions(agreed) != actions(anew) {
+            return Err(RunError::Overtaken);
+        }
+        Ok(())
     }
 
     /// Values of what the plan's charts refer to; this is where commands of the file are run.

@@ -75,14 +75,14 @@ impl Held {
 }
 
 /// Takes the lease, waiting for another holder up to the session's lock timeout; for one that died,
-/// until its children are gone, or the lease has run out.
+/// until its children are gone, or the lease has run out. Tells whether anybody was waited for.
 pub(super) async fn acquire(
     session: &Session,
     direction: Direction,
     run: &RunId,
     trigger: &Trigger,
     notice: Notice<'_>,
-) -> Result<Held, RunError> {
+) -> Result<(Held, bool), RunError> {
     let mut keeper = Keeper::new(session, direction, run);
     if keeper.namespace.as_str() != "default" {
         let none = BTreeMap::new();
@@ -97,7 +97,9 @@ pub(super) async fn acquire(
     let mut input = Input::Tick;
     loop {
         let pause = match keeper.step(input) {
-            Output::Wait(next) if keeper.holds() => return Ok(keeper.keep(next, trigger.clone())),
+            Output::Wait(next) if keeper.holds() => {
+                return Ok((keeper.keep(next, trigger.clone()), told.is_some()));
+            }
             Output::HeldBy { holder, retry } => {
                 let waited = clock().saturating_sub(started);
                 // What a dead run left behind ends in seconds: no reason to send anybody away.

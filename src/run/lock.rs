@@ -30,6 +30,8 @@ pub(super) type Beside = (BTreeMap<ReleaseId, Intent>, Option<StackRollback>);
 pub(super) struct Taken {
     lease: Option<Held>,
     pub(super) intents: Intents,
+    /// Another run was waited for.
+    pub(super) waited: bool,
 }
 
 impl Taken {
@@ -56,9 +58,10 @@ pub(super) async fn take(
         return Ok(Taken {
             lease: None,
             intents: Intents::unshared(run.clone()),
+            waited: false,
         });
     }
-    let lease = lease::acquire(session, direction, run, trigger, notice)
+    let (lease, waited) = lease::acquire(session, direction, run, trigger, notice)
         .await
         .map_err(|error| no_right(session, error))?;
     let place = session.place_of_intents();
@@ -67,6 +70,7 @@ pub(super) async fn take(
         Ok(intents) => Ok(Taken {
             lease: Some(lease),
             intents,
+            waited,
         }),
         Err(error) => {
             lease.release().await;
@@ -214,6 +218,17 @@ impl Session {
                 .is_some_and(|holder| !holder.is_empty())
         };
         Ok(found.filter(held))
+    }
+
+    /// Whether a run holds the stack's lock. Of those that go without nobody knows.
+    pub(super) async fn is_locked(&self) -> Result<bool, RunError> {
+        if self.settings.no_lock {
+            return Ok(false);
+        }
+        match self.lease().await {
+            Err(ClusterError::Forbidden { .. }) => Ok(false),
+            lease => Ok(lease?.is_some()),
+        }
     }
 
     /// Who holds the stack's lock, and what is under way.

@@ -1,10 +1,10 @@
 //! The application: the only place that puts the parts together.
 //!
 //! A [`Session`] is one stack and one cluster; it makes plans, executes them and tells the status.
-//! [`Up`] and [`Down`] are the same in one call, for programs that embed stackctl. [`judge`] and
-//! [`offline_plan`] need neither cluster nor Helm, [`fetch`] only the charts' servers. Nothing here
-//! prints: events go to whoever
-//! watches, results and errors to the caller.
+//! A run that fails may be taken back, which is a run of its own. [`Up`] and [`Down`] are the same in
+//! one call, for programs that embed stackctl. [`judge`] and [`offline_plan`] need neither cluster
+//! nor Helm, [`fetch`] only the charts' servers. Nothing here prints: events go to whoever watches,
+//! results and errors to the caller.
 
 mod check;
 mod crds;

@@ -5,7 +5,7 @@
 //! interrupts it, the next `up` finds what is left and finishes it before anything else
 //! ([`Session::unfinished_rollback`]), or drops it (`--no-rollback`).
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use jiff::Timestamp;
 
@@ -18,10 +18,10 @@ use crate::{
     lifecycle::{Implementations, Intents, RunContext, Standing, StepError, standing},
     lock::{Change, StackRollback},
     name::{Action, ChartName, Direction, Namespace, ReleaseId, RunId},
-    plan::{Plan, Reversal},
+    plan::{Node, Plan, Reversal, taken_back_before},
     release::Records,
     shutdown::Level,
-    stack::FailurePolicy,
+    stack::{self, FailurePolicy, Stack},
 };
 
 impl Session {
@@ -51,10 +51,16 @@ impl Session {
         let found = failed
             .changes
             .to_take_back(&self.stack, &listed, &failed.id);
-        let rollback = StackRollback {
+        let mut rollback = StackRollback {
             of: failed.id.clone(),
             changes: found.changes,
         };
+        let graph = Graph::new(&self.stack);
+        for (name, before) in taken_back_before(&graph, rollback.changes.keys()) {
+            if let Some(change) = rollback.changes.get_mut(&name) {
+                change.after = before;
+            }
+        }
         failed
             .intents
             .set_rollback(Some(rollback.clone()))
@@ -66,6 +72,7 @@ impl Session {
             key,
             action: Action::Skip,
             reason,
+            after: BTreeSet::new(),
         });
         reversals.extend(stays);
         if reversals.is_empty() {
@@ -107,7 +114,7 @@ impl Session {
 
     fn rollback_plan(&self, of: &RunId, reversals: Vec<Reversal>) -> Plan {
         let context = self.cluster.context().map(str::to_owned);
-        Plan::rollback(&Graph::new(&self.stack), of, reversals, context)
+        Plan::rollback(&self.stack, of, reversals, context)
     }
 
     /// What is to be done about each change.
@@ -121,17 +128,34 @@ impl Session {
             let history = listed.get(&change.release).map(Vec::as_slice);
             let history = history.unwrap_or_default();
             let standing = standing(&self.releases, &rollback.of, change, history).await?;
-            let declared = self.stack.charts.get(chart);
-            let is_known = declared.is_some_and(|chart| chart.release == change.release);
-            let (action, reason) = reversal(&rollback.of, change, standing, is_known);
+            let (action, reason) = reversal(&rollback.of, change, standing);
             reversals.push(Reversal {
                 key: chart.clone().into(),
                 release: change.release.clone(),
                 action,
                 reason,
+                after: change.after.clone(),
             });
         }
         Ok(reversals)
+    }
+
+    /// The stack that a plan is about. A rollback may be of charts that the file has no more: of
+    /// them only their release is known.
+    pub(super) fn stack_of(&self, plan: &Plan) -> Arc<Stack> {
+        let mut stack = Arc::clone(&self.stack);
+        if plan.direction != Direction::Rollback {
+            return stack;
+        }
+        for Node { key, release, .. } in &plan.nodes {
+            let declared = self.stack.charts.get(&key.chart);
+            if declared.is_none_or(|chart| chart.release != *release) {
+                let chart = stack::Chart::released(key.chart.clone(), release.clone());
+                let charts = &mut Arc::make_mut(&mut stack).charts;
+                charts.insert(key.chart.clone(), chart);
+            }
+        }
+        stack
     }
 
     /// What becomes of a rollback that an earlier run has left, now that this one holds the lock:
@@ -175,27 +199,11 @@ fn unwritten(error: &StepError) -> RunError {
     }
 }
 
-/// The action about one change, and why. `is_known`: the stack still has the chart, with this
-/// release.
-fn reversal(of: &RunId, change: &Change, standing: Standing, is_known: bool) -> (Action, String) {
-    let Change {
-        release, before, ..
-    } = change;
-    let ReleaseId { namespace, name } = release;
-    match (standing, before) {
+/// The action about one change, and why.
+fn reversal(of: &RunId, change: &Change, standing: Standing) -> (Action, String) {
+    match (standing, change.before) {
         (Standing::Lost(why), _) => (Action::Skip, why),
         (Standing::Done, _) => (Action::Skip, "it is as it was already".to_owned()),
-        (Standing::Due, before) if !is_known => {
-            let by_hand = match before {
-                Some(before) => format!("helm rollback {name} {before} -n {namespace}"),
-                None => format!("helm uninstall {name} -n {namespace}"),
-            };
-            let reason = format!(
-                "the stack has no chart with this release any more: `{by_hand}` takes it back, \
-                 --no-rollback leaves it as it is"
-            );
-            (Action::Blocked, reason)
-        }
         (Standing::Due, Some(before)) => (
             Action::Rollback,
             format!("to revision {before}, as before run {of}"),

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use tokio::sync::OnceCell;
@@ -39,11 +39,21 @@ pub struct Session {
     pub(super) version: ServerVersion,
     pub(super) releases: Releases,
     pub(super) redactor: Redactor,
-    /// Where the charts of the last plan are.
-    gathered: Mutex<Gathered>,
+    planned: Mutex<Planned>,
     helm: OnceCell<Helm>,
     /// Runs as long as the session.
     _sandbox: Option<Sandbox>,
+}
+
+/// About the last plan that was made.
+#[derive(Debug, Clone, Default)]
+struct Planned {
+    /// Where its charts are.
+    gathered: Gathered,
+    /// What was asked for.
+    request: Option<PlanRequest>,
+    /// Another run held the stack's lock: what it was made of has changed since.
+    is_outdated: bool,
 }
 
 impl Session {
@@ -71,7 +81,7 @@ impl Session {
             version,
             releases,
             redactor,
-            gathered: Mutex::default(),
+            planned: Mutex::default(),
             helm: OnceCell::new(),
             _sandbox: sandbox,
         })
@@ -99,10 +109,23 @@ impl Session {
 
     /// Where the charts of the last plan are.
     pub(super) fn gathered(&self) -> Gathered {
-        self.gathered
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.planned().gathered.clone()
+    }
+
+    fn planned(&self) -> MutexGuard<'_, Planned> {
+        self.planned.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes the last plan anew if another run was at work since; to be asked while holding the
+    /// stack's lock. `waited`: for that run.
+    pub(super) async fn plan_anew(&self, waited: bool) -> Result<Option<Plan>, RunError> {
+        let last = self.planned().clone();
+        match last.request {
+            Some(request) if waited || last.is_outdated => {
+                self.plan(&request, &mut |_| ()).await.map(Some)
+            }
+            _ => Ok(None),
+        }
     }
 
     /// The binary that will be used, of a version the stack accepts. Asked for its version once: a
@@ -134,10 +157,13 @@ impl Session {
                 ..Gathered::default()
             },
         };
-        self.gathered
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone_from(&gathered);
+        // Before anything is looked at: what is seen while nobody is at work stays as it is.
+        let is_outdated = self.is_locked().await?;
+        *self.planned() = Planned {
+            gathered: gathered.clone(),
+            request: Some(request.clone()),
+            is_outdated,
+        };
         let scope = at_hand(stack, settings, redactor);
         let charts = open(
             stack,

@@ -18,6 +18,7 @@ use crate::{
 
 /// How to reach the cluster and Helm, and where to keep run folders.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "one field a flag")]
 pub struct Settings {
     /// The environment: for Helm, `run` steps, credential plugins and `${env.X}`.
     pub env: BTreeMap<OsString, OsString>,
@@ -35,6 +36,9 @@ pub struct Settings {
     pub state_dir: PathBuf,
     /// How long to wait for another run of the same stack.
     pub lock_timeout: Duration,
+    /// Somebody was asked whether to carry a plan out: one that was made anew, since another run was
+    /// at work meanwhile, must do the same, or is not carried out.
+    pub was_asked: bool,
     /// `--no-lock`: neither the lease nor announced operations; nothing keeps another run away.
     pub no_lock: bool,
     /// `--no-rollback`: an `up` leaves what an interrupted rollback has not taken back as it is.
@@ -56,6 +60,7 @@ impl Default for Settings {
             inputs: Vec::new(),
             state_dir: PathBuf::from(".stackctl"),
             lock_timeout: Duration::ZERO,
+            was_asked: false,
             no_lock: false,
             no_rollback: false,
             validation: Validation::default(),

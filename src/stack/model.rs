@@ -6,6 +6,7 @@
 
 mod apply;
 mod objects;
+mod released;
 mod steps;
 mod verbs;
 

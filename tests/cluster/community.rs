@@ -421,10 +421,11 @@ fn rendered_manifests_go_through_a_program_of_the_stack() {
         let up = lab.stackctl(&["up"]).exits(0);
         let note = lab.get(&["configmap", "web"])["data"]["note"].clone();
         assert_eq!(note, "by the program", "{up}");
-        stack("\"exit 3\"");
+        // Its own words, whatever Helm does with them.
+        stack("\"echo no such key: note >&2; exit 3\"");
         lab.stackctl(&["up"])
             .exits(1)
-            .says(&["error while running post render"]);
+            .says(&["the post-renderer failed", "no such key: note"]);
         lab.has_releases(&["web 1 deployed"]);
     }
 }

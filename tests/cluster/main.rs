@@ -38,6 +38,7 @@ mod late;
 mod locks;
 mod offline;
 mod order;
+mod original;
 mod outages;
 mod pairs;
 mod patches;
@@ -140,6 +141,7 @@ fn main() -> ExitCode {
         outages::TESTS,
         commands::TESTS,
         community::TESTS,
+        original::TESTS,
         seed::TESTS,
         proof::TESTS,
         sources::TESTS,

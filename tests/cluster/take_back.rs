@@ -1,5 +1,7 @@
 //! `failure_policy = "rollback"`: what a failed run has changed is taken back, whoever interrupts it.
 
+use std::{collections::BTreeMap, time::Duration};
+
 use nix::sys::signal::Signal;
 use stackctl::{
     event::{Event, EventKind},
@@ -7,7 +9,8 @@ use stackctl::{
 };
 
 use crate::{
-    support::{Lab, Run, Running},
+    proxy::{Fate, Proxy, kill_stackctl},
+    support::{Lab, Release, Run, Running, eventually},
     target::{Helm, Target},
 };
 
@@ -19,6 +22,7 @@ tests![
     what_cannot_be_rolled_back_does_not_keep_the_rest_and_is_tried_again,
     what_a_chart_has_taken_back_itself_and_what_is_gone_stays,
     a_rollback_of_charts_that_need_nothing_of_each_other_stops_when_told,
+    killed_at_any_write_of_a_rollback_the_next_run_finishes_it_though_the_stack_is_an_old_one,
 ];
 
 /// A chart that was there and changes, a new one that needs it, one that does not change, and one
@@ -344,4 +348,82 @@ values = {{ note = "{note}"{web} }}
     let up = lab.stackctl(&["up"]).exits(0);
     assert_eq!(up.outcomes().len(), 1, "{up}");
     assert_eq!(beside_lease(&lab), None);
+}
+
+/// Objects of the stack by kind and name, with what tells one from another of that name.
+fn objects(lab: &Lab) -> Vec<String> {
+    let all = lab.get(&["configmaps,deployments"]);
+    let items = all["items"].as_array().expect("a list").iter();
+    let name = |item: &serde_json::Value| {
+        let (kind, metadata) = (&item["kind"], &item["metadata"]);
+        let going = metadata["deletionTimestamp"].is_string();
+        format!("{kind}/{} {} {going}", metadata["name"], item["data"])
+    };
+    items.map(name).collect()
+}
+
+fn killed_at_any_write_of_a_rollback_the_next_run_finishes_it_though_the_stack_is_an_old_one() {
+    let points = std::env::var("STACKCTL_CHAOS")
+        .map_or(2, |text| text.parse().expect("STACKCTL_CHAOS is a number"));
+    let lab = Lab::new("take-back-chaos");
+    let proxy = Proxy::of(lab.target());
+    let hook = r#", hook = { on = "pre-rollback" }"#;
+    let begin = || {
+        stack(&lab, "1", hook);
+        lab.stackctl(&["up", "--no-skip"]).exits(0).alone();
+        let before = (objects(&lab), lab.releases());
+        stack(&lab, "bad", hook);
+        before
+    };
+    begin();
+    proxy.no_faults();
+    let mut up = lab.start_with(&proxy.env(), &["up"]);
+    up.until_event("the rollback", |event| match &event.kind {
+        EventKind::RunStarted { rollback, .. } => rollback.is_some(),
+        _ => false,
+    });
+    // By now it is written down what there is to do.
+    let first = proxy.writes().len();
+    up.end().exits(1);
+    let writes = proxy.writes();
+    for point in 0..points {
+        let (objects_before, releases_before) = begin();
+        let n_writes = writes.len() - first;
+        let nth = first + 1 + (2 * point + 1) * n_writes / (2 * points);
+        let (folder, with_children) = (lab.path().to_owned(), point % 2 == 0);
+        proxy.faults(move |seen| {
+            if seen.write == nth {
+                kill_stackctl(&folder, with_children);
+            }
+            Fate::Pass
+        });
+        let killed = lab.stackctl_with(&proxy.env(), &["up"]);
+        let at = proxy.writes().get(nth - 1).cloned();
+        let what = format!("killed at write {nth} of {} ({at:?})", writes.len());
+        eprintln!("take-back-chaos: {what}");
+        proxy.no_faults();
+        // The file as it was before: it knows nothing of what the failed run has installed.
+        stack(&lab, "1", hook);
+        let up = lab.stackctl_with(&proxy.env(), &["up"]);
+        assert_eq!(up.status.code(), Some(0), "{what}: {killed}\n{up}");
+        eventually("what was deleted is gone", Duration::from_mins(1), || {
+            objects(&lab) == objects_before
+        });
+        let releases = lab.releases();
+        let names = |releases: &BTreeMap<String, Release>| -> Vec<String> {
+            releases.keys().cloned().collect()
+        };
+        assert_eq!(names(&releases), names(&releases_before), "{what}: {up}");
+        for (name, release) in &releases {
+            assert_eq!(release.status, "deployed", "{what}: {name} after {up}");
+        }
+        // One upgrade and one rollback, and another one if that was killed.
+        let web = releases["web"].revision - releases_before["web"].revision;
+        assert!(
+            (2..=3).contains(&web),
+            "{what}: web {web} of {killed}\n{up}"
+        );
+        assert_eq!(releases["still"], releases_before["still"], "{what}");
+        assert_eq!(beside_lease(&lab), None, "{what}");
+    }
 }

@@ -116,6 +116,7 @@ pub(super) async fn open_for_run(
         helm: run.helm_binary.clone(),
         state_dir: run.state_dir.clone(),
         lock_timeout: run.lock_timeout,
+        was_asked: console.interactive && !run.yes,
         no_lock: run.no_lock,
         no_rollback: run.no_rollback,
         frozen: run.frozen,

@@ -57,6 +57,16 @@ fn what_is_refused_before_anything_is_written() {
                 Cause::Template,
                 Untouched,
             ),
+            (
+                "Error: error while running post render on files: failed to invoke post-renderer plugin \"web\": plugin \"web\" exited with error\n",
+                Cause::PostRenderer,
+                Untouched,
+            ),
+            (
+                "Error: UPGRADE FAILED: error while running post render on files: error while running command /usr/bin/sh. error output:\nconnection refused\n: exit status 3\n",
+                Cause::PostRenderer,
+                Untouched,
+            ),
             // What a chart says is not what the cluster says.
             (
                 "Error: execution error at (x/templates/x.yaml:1:3): release: not found, connection refused",

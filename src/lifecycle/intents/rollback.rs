@@ -79,6 +79,7 @@ mod tests {
             release: web(),
             made,
             before: None,
+            after: std::collections::BTreeSet::new(),
         };
         StackRollback {
             of: RunId::new("r1").unwrap(),

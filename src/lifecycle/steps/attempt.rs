@@ -1,6 +1,7 @@
 //! One attempt of one step.
 
 use std::{
+    future::Future,
     sync::{Mutex, PoisonError},
     time::Duration,
 };
@@ -74,13 +75,24 @@ impl<'a> Attempt<'a> {
         } else {
             self.limit.until
         };
+        let act = Box::pin(self.act());
+        if ends_itself {
+            return act.await;
+        }
+        self.until(until, act).await
+    }
+
+    /// Work that would not end by itself: it ends at its time, or when the run is interrupted.
+    pub(super) async fn until<T>(
+        &self,
+        until: Instant,
+        work: impl Future<Output = Result<T, StepError>>,
+    ) -> Result<T, StepError> {
         tokio::select! {
             biased;
-            result = self.act() => result,
-            () = sleep_until(until), if !ends_itself => Err(self.late()),
-            () = self.cx.run.shutdown.reached(Level::Terminate), if !ends_itself => {
-                Err(Cancelled.into())
-            }
+            result = work => result,
+            () = sleep_until(until) => Err(self.late()),
+            () = self.cx.run.shutdown.reached(Level::Terminate) => Err(Cancelled.into()),
         }
     }
 

@@ -10,6 +10,25 @@ pub(super) async fn check(
     logs: bool,
 ) -> Result<(), StepError> {
     let cx = at.cx;
+    // Helm minds its time itself.
+    at.until(at.limit.until, look(at, filter)).await?;
+    let test = Test {
+        release: cx.chart.release.clone(),
+        timeout: at.limit.timeout,
+        filter: filter.to_vec(),
+        logs,
+    };
+    cx.unpark().await?;
+    let tested = cx
+        .helm(async |call| cx.run.helm.test(call, &test).await)
+        .await;
+    cx.park();
+    Ok(tested?)
+}
+
+/// Whether the release has tests, and those that are named.
+async fn look(at: &Attempt<'_>, filter: &[String]) -> Result<(), StepError> {
+    let cx = at.cx;
     let release = &cx.chart.release;
     let history = cx.run.releases.history(release).await?;
     let record = match history.last() {
@@ -37,18 +56,7 @@ pub(super) async fn check(
         );
         return Err(StepError::new(message).of_class(ErrorClass::Mismatch));
     }
-    let test = Test {
-        release: release.clone(),
-        timeout: at.limit.timeout,
-        filter: filter.to_vec(),
-        logs,
-    };
-    cx.unpark().await?;
-    let tested = cx
-        .helm(async |call| cx.run.helm.test(call, &test).await)
-        .await;
-    cx.park();
-    Ok(tested?)
+    Ok(())
 }
 
 /// `test-success` is the word of Helm 2, which Helm still reads.

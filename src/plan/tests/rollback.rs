@@ -1,7 +1,7 @@
 //! Plans that take a failed run back.
 
 use super::*;
-use crate::name::{Namespace, ReleaseId, ReleaseName, RunId};
+use crate::name::{ChartName, Namespace, ReleaseId, ReleaseName, RunId};
 
 fn reversal(name: &str, action: Action, reason: &str) -> Reversal {
     Reversal {
@@ -12,21 +12,31 @@ fn reversal(name: &str, action: Action, reason: &str) -> Reversal {
         },
         action,
         reason: reason.to_owned(),
+        after: std::collections::BTreeSet::new(),
     }
 }
 
-fn rollback(reversals: Vec<Reversal>) -> Plan {
+/// With the order of the stack.
+fn rollback(mut reversals: Vec<Reversal>) -> Plan {
     let stack = shop();
-    let graph = Graph::new(&stack);
+    let names: Vec<ChartName> = reversals.iter().map(|one| one.key.chart.clone()).collect();
+    let mut before = taken_back_before(&Graph::new(&stack), names.iter());
+    for one in reversals.iter_mut().filter(|one| !one.key.is_crds()) {
+        one.after = before.remove(&one.key.chart).unwrap_or_default();
+    }
+    plan(reversals)
+}
+
+fn plan(reversals: Vec<Reversal>) -> Plan {
     let of = RunId::new("20261122t163501-ab12cd").unwrap();
-    Plan::rollback(&graph, &of, reversals, Some("prod-eu".into()))
+    Plan::rollback(&shop(), &of, reversals, Some("prod-eu".into()))
 }
 
 #[test]
 fn dependents_go_back_first_also_by_way_of_charts_that_did_not_change() {
     let plan = rollback(vec![
         reversal("db", Action::Rollback, "to revision 3"),
-        reversal("gone", Action::Blocked, "the stack has no such chart"),
+        reversal("gone", Action::Rollback, "to revision 1"),
         reversal("web", Action::Uninstall, "installed by this run"),
         reversal("db:crds", Action::Skip, "applied by this run"),
         reversal("loki", Action::Skip, "reinstalled by this run"),
@@ -42,8 +52,8 @@ fn dependents_go_back_first_also_by_way_of_charts_that_did_not_change() {
                installed by this run
       db:crds  skip       CRDs       ./charts/db
                applied by this run
-      gone     blocked    shop/gone  -
-               the stack has no such chart
+      gone     rollback   shop/gone  -
+               to revision 1
 
     wave 2
       loki     skip       shop/loki  ./charts/loki
@@ -55,7 +65,7 @@ fn dependents_go_back_first_also_by_way_of_charts_that_did_not_change() {
 
     critical path  web -> loki -> db
 
-    1 to uninstall, 1 to roll back, 1 skipped, 1 blocked; CRDs: 1 skipped
+    1 to uninstall, 2 to roll back, 1 skipped; CRDs: 1 skipped
     ");
     assert!(
         plan.nodes
@@ -63,4 +73,15 @@ fn dependents_go_back_first_also_by_way_of_charts_that_did_not_change() {
             .flat_map(|node| &node.waits)
             .all(|wait| wait.soft)
     );
+}
+
+#[test]
+fn an_order_that_is_a_circle_is_none() {
+    let after = |name: &str, other: &str| Reversal {
+        after: [ChartName::new(other).unwrap()].into(),
+        ..reversal(name, Action::Rollback, "to revision 1")
+    };
+    let plan = plan(vec![after("db", "web"), after("web", "db")]);
+    assert_eq!(plan.nodes.len(), 2);
+    assert!(plan.nodes.iter().all(|node| node.waits.is_empty()));
 }

@@ -26,12 +26,6 @@ use crate::stack::{
     },
 };
 
-/// As Helm's own default.
-const TIMEOUT: Duration = Duration::from_mins(5);
-
-/// Longer than any operation with Helm's own default takes.
-const UNLOCK_AFTER: Duration = Duration::from_mins(10);
-
 /// What a chart is made with.
 pub(crate) struct Parts<'a> {
     pub(crate) known: &'a Known<'a>,
@@ -91,7 +85,7 @@ pub(crate) fn chart(
                 .help("let it need the chart that brings its repository or registry"),
         );
     }
-    let timeout = raw.timeout.unwrap_or(TIMEOUT);
+    let timeout = raw.timeout.unwrap_or(Chart::TIMEOUT);
     if let Some((deadline, origin)) = raw.deadline
         && deadline < timeout
     {
@@ -152,7 +146,7 @@ pub(crate) fn chart(
         on_live_objects: raw.on_live_objects.clone(),
         apply: raw.apply,
         unlock: raw.unlock,
-        unlock_after: raw.unlock_after.unwrap_or(UNLOCK_AFTER),
+        unlock_after: raw.unlock_after.unwrap_or(Chart::UNLOCK_AFTER),
         crds: raw.crds,
         reinstall_below,
         history_max: raw.history_max.unwrap_or(parts.history_max),

@@ -2,6 +2,7 @@
 
 mod change;
 mod check;
+mod every;
 mod frame;
 mod look;
 
