@@ -19,7 +19,7 @@
 //! | module | what it does | may use, of ours (beside the leaves) |
 //! | --- | --- | --- |
 //! | [`name`], [`diagnostic`], [`digest`], [`secret`], [`event`], [`shutdown`] | leaves: ids and milestones; findings with spans; what tells whether something is as it was; masked strings and redaction; the event vocabulary; ordered shutdown levels | `event`: `name` |
-//! | [`stack`] | file to domain: layers, raw, templates, values, model, validate | – |
+//! | [`stack`] | file to domain: grammar, layers, raw, templates, values, model, validate | – |
 //! | [`inputs`] | resolves inputs, never for `check` | `stack`, `process` |
 //! | [`graph`] | petgraph behind our words: order, waves, selection | `stack` |
 //! | [`plan`] | pure: what is wanted and observed in, a plan out | `graph`, `stack`, `lock` |

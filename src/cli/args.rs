@@ -10,7 +10,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use super::{
     settings::{
         ChartValue, ChartValuesFile, Failure, FailurePolicy, GraphFormat, InputValue, LogFormat,
-        OutputFormat, SandboxDir, Schedule, Validate, ValuesFormat,
+        OutputFormat, SandboxDir, Schedule, SchemaFormat, Validate, ValuesFormat,
     },
     values,
 };
@@ -110,6 +110,7 @@ pub(super) enum Command {
     Doctor(DoctorArgs),
     Sandbox(SandboxCommand),
     Runs(RunsArgs),
+    Schema(SchemaArgs),
     /// Print a completion script
     #[command(after_help = "\
 Examples:
@@ -312,7 +313,7 @@ Examples:
   stackctl check --strict                also keys of values that no chart knows")]
 pub(super) struct CheckArgs {
     /// A value that its chart does not know is an error: neither its values.yaml nor its schema has
-    /// such a key
+    /// such a key. Values files are judged, too; of several charts that read one, one must know it
     #[arg(long)]
     pub(super) strict: bool,
     /// Form of the findings
@@ -337,6 +338,21 @@ pub(super) struct GraphArgs {
     pub(super) selection: SelectionArgs,
     #[command(flatten)]
     pub(super) stack: StackArgs,
+}
+
+/// Print the shape of a stack file, for editors
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  stackctl schema > stack.schema.json
+  stackctl schema -o markdown          every table and key, for people
+
+With `#:schema ./stack.schema.json` as its first line, editors with a TOML language server (taplo,
+Even Better TOML) complete a stack file and say what each key means.")]
+pub(super) struct SchemaArgs {
+    /// A JSON Schema, or a reference page
+    #[arg(short, long, value_name = "FORMAT", default_value = "json")]
+    pub(super) output: SchemaFormat,
 }
 
 #[derive(Debug, Subcommand)]

@@ -29,6 +29,7 @@ pub(super) enum Settings {
     Doctor(DoctorSettings),
     Sandbox(SandboxSettings),
     Runs(RunsSettings),
+    Schema(SchemaFormat),
     Completions(clap_complete::Shell),
 }
 
@@ -348,6 +349,15 @@ pub(super) enum GraphFormat {
     Json,
 }
 
+/// Form of the stack file's shape.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum SchemaFormat {
+    /// A JSON Schema, draft 7
+    Json,
+    /// A reference page
+    Markdown,
+}
+
 /// Form of values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(super) enum ValuesFormat {
@@ -470,6 +480,7 @@ impl Settings {
                 state_dir: runs.state_dir,
                 output: runs.output,
             }),
+            args::Command::Schema(schema) => Self::Schema(schema.output),
             args::Command::Completions { shell } => Self::Completions(shell),
         }
     }

@@ -9,8 +9,8 @@ use super::{
     environment::Environment,
     parse,
     settings::{
-        FailurePolicy, GraphFormat, LogFormat, OutputFormat, Schedule, Settings, StackFile,
-        ValuesFormat, Verbosity, verbosity,
+        FailurePolicy, GraphFormat, LogFormat, OutputFormat, Schedule, SchemaFormat, Settings,
+        StackFile, ValuesFormat, Verbosity, verbosity,
     },
     usage_code,
 };
@@ -143,6 +143,10 @@ fn each_command_has_its_own_names_and_flags() {
         settings("render web -l a=b --output-dir out --include-crds --kube-version 1.33"),
         Settings::Render(render) if render.output_dir == Some("out".into()) && render.include_crds
             && render.kube_version.as_deref() == Some("1.33") && render.selection.selectors == ["a=b"]
+    ));
+    assert!(matches!(
+        settings("schema -o markdown"),
+        Settings::Schema(SchemaFormat::Markdown)
     ));
     assert!(matches!(
         settings("completions fish"),

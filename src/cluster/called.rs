@@ -56,13 +56,22 @@ impl Served {
     }
 }
 
-/// The one that a word means; `None` if nothing is called so.
+/// The one of Kubernetes' own groups that a word means. They have an order: that of the server.
+pub(super) fn built_in<'a>(all: &'a [Served], word: &str) -> Option<&'a Kind> {
+    let mut own = all
+        .iter()
+        .filter(|served| !served.stale && is_built_in(&served.kind.resource.group));
+    own.find(|served| served.is_called(word))
+        .map(|served| &served.kind)
+}
+
+/// The one that a word means; `None` if nothing is called so. A group that cannot be reached just
+/// now has its meaning all the same: it is none, but leaves no choice either.
 pub(super) fn pick<'a>(all: &'a [Served], word: &str) -> Result<Option<&'a Kind>, ClusterError> {
-    let called = || all.iter().filter(|served| served.is_called(word));
-    let built_in = called().find(|served| is_built_in(&served.kind.resource.group));
-    if let Some(served) = built_in {
-        return Ok(Some(&served.kind));
+    if let Some(kind) = built_in(all, word) {
+        return Ok(Some(kind));
     }
+    let called = || all.iter().filter(|served| served.is_called(word));
     let Some(first) = called().next() else {
         return Ok(None);
     };
@@ -77,7 +86,8 @@ pub(super) fn pick<'a>(all: &'a [Served], word: &str) -> Result<Option<&'a Kind>
             served_as,
         });
     }
-    Ok(called().next().map(|served| &served.kind))
+    let mut usable = called().filter(|served| !served.stale);
+    Ok(usable.next().map(|served| &served.kind))
 }
 
 #[cfg(test)]
@@ -173,14 +183,20 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn any_word_of_kubectl_finds_its_kind() {
         let (cluster, script) = cluster();
+        for (word, expected) in [
+            ("podmetrics", "metrics.k8s.io/v1beta1 PodMetrics"),
+            ("gw", "a.io/v1 Gateway"),
+        ] {
+            let (other, _) = self::cluster();
+            let found = other.resolve_kind(word, None).await.unwrap();
+            assert_eq!(format!("{} {}", found.api_version, found.kind), expected);
+        }
         for (word, api_version, expected) in [
             ("Pod", None, "v1 Pod"),
             ("pods", None, "v1 Pod"),
             ("po", None, "v1 Pod"),
-            ("podmetrics", None, "metrics.k8s.io/v1beta1 PodMetrics"),
             ("service", None, "v1 Service"),
             ("HPA", None, "autoscaling/v2 HorizontalPodAutoscaler"),
-            ("gw", None, "a.io/v1 Gateway"),
             (
                 "ksvc",
                 Some("serving.knative.dev/v1"),
@@ -205,6 +221,46 @@ mod tests {
         };
         assert_eq!((asked("/api"), asked("/apis")), (1, 1));
         assert!(script.calls()[0].accept.contains("APIGroupDiscoveryList"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_second_meaning_that_comes_later_is_not_missed() {
+        let (cluster, script) = Script::cluster(|nth, call| {
+            let gateways =
+                |name| group(name, &[("v1", vec![resource("Gateway", "gateways", &[])])]);
+            list(&match call.path.as_str() {
+                "/apis" if nth < 3 => vec![gateways("a.io")],
+                "/apis" => vec![gateways("a.io"), gateways("b.io")],
+                _ => Vec::new(),
+            })
+        });
+        let first = cluster.resolve_kind("gateway", None).await.unwrap();
+        assert_eq!(first.api_version, "a.io/v1");
+        // By now a chart has brought another one.
+        let error = cluster.resolve_kind("gateway", None).await.unwrap_err();
+        let said = "several groups have a kind gateway: a.io/v1, b.io/v1";
+        assert_eq!(error.to_string(), said);
+        assert_eq!(script.count(), 4);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_meaning_whose_server_is_down_is_not_forgotten() {
+        let (cluster, _script) = Script::cluster(|_, call| {
+            let versions = |kind, plural| vec![("v1", vec![resource(kind, plural, &[])])];
+            let mut down = group("down.io", &versions("Gateway", "gateways"));
+            down["versions"][0]["freshness"] = json!("Stale");
+            let mut gone = group("gone.io", &versions("Widget", "widgets"));
+            gone["versions"][0]["freshness"] = json!("Stale");
+            list(&match call.path.as_str() {
+                "/apis" => vec![group("a.io", &versions("Gateway", "gateways")), down, gone],
+                _ => Vec::new(),
+            })
+        });
+        let error = cluster.resolve_kind("gateway", None).await.unwrap_err();
+        let said = "several groups have a kind gateway: a.io/v1, down.io/v1";
+        assert_eq!(error.to_string(), said);
+        let error = cluster.resolve_kind("widget", None).await.unwrap_err();
+        assert_eq!(error.to_string(), "the cluster knows no kind widget");
     }
 
     #[tokio::test(start_paused = true)]

@@ -97,7 +97,8 @@ impl Cluster {
             }
         };
         let is_offered = |(api_version, kind): &&(String, String)| {
-            let mut resources = kinds.iter().map(|it| &it.kind.resource);
+            let offered = kinds.iter().filter(|it| !it.stale);
+            let mut resources = offered.map(|it| &it.kind.resource);
             resources.any(|it| it.api_version == *api_version && it.kind == *kind)
         };
         let missing = wanted.iter().filter(|it| !is_offered(it));
@@ -108,7 +109,8 @@ impl Cluster {
     /// `GROUP/VERSION/KIND`.
     pub async fn served(&self) -> Result<BTreeSet<String>, ClusterError> {
         let offered = offered(self.gate()).await?;
-        let names = offered.into_iter().map(|served| served.kind.resource);
+        let offered = offered.into_iter().filter(|served| !served.stale);
+        let names = offered.map(|served| served.kind.resource);
         let names =
             names.flat_map(|it| [format!("{}/{}", it.api_version, it.kind), it.api_version]);
         Ok(names.collect())
@@ -116,7 +118,7 @@ impl Cluster {
 }
 
 /// Every kind the server offers, in every version of it: groups in the server's order, versions by
-/// preference.
+/// preference. Stale ones are among them.
 pub(super) async fn offered(gate: &Gate) -> Result<Vec<Served>, ClusterError> {
     let mut all = Vec::new();
     for path in ["/api", "/apis"] {
@@ -154,15 +156,12 @@ async fn ask(gate: &Gate, path: &str) -> Result<Answer, ClusterError> {
     ))
 }
 
-/// What is stale is what an `APIService` said before it became unreachable: not offered.
 fn aggregated(groups: Groups) -> Vec<Served> {
     let mut kinds = Vec::new();
     for group in groups.items {
         let name = group.metadata.name;
         for version in group.versions {
-            if version.freshness == "Stale" {
-                continue;
-            }
+            let stale = version.freshness == "Stale";
             let api_version = match name.as_str() {
                 "" => version.name.clone(),
                 group => format!("{group}/{}", version.name),
@@ -186,6 +185,7 @@ fn aggregated(groups: Groups) -> Vec<Served> {
                     },
                     singular: resource.singular,
                     short_names: resource.short_names,
+                    stale,
                 });
             }
         }

@@ -31,6 +31,9 @@ pub(super) struct Served {
     pub(super) kind: Kind,
     pub(super) singular: String,
     pub(super) short_names: Vec<String>,
+    /// What an `APIService` said before it became unreachable: there is such a kind, but nothing
+    /// can be done with it just now.
+    pub(super) stale: bool,
 }
 
 impl Kind {
@@ -47,7 +50,7 @@ impl Kind {
 pub(super) struct Kinds {
     /// By apiVersion and kind.
     met: Mutex<HashMap<(String, String), Kind>>,
-    /// Everything, once somebody asked for a kind without its group.
+    /// What was offered when somebody last asked for a kind without its group.
     served: tokio::sync::Mutex<Option<Arc<Vec<Served>>>>,
 }
 
@@ -86,11 +89,13 @@ impl Kinds {
         found.ok_or_else(|| unknown(Some(api_version), word))
     }
 
-    /// The kind that a word means, whatever its group.
+    /// The kind that a word means, whatever its group. Only what Kubernetes itself serves is taken
+    /// from memory: of any other word a chart of this very run may have brought a second meaning,
+    /// and which one is found must not depend on who asked first.
     pub(super) async fn of_any_group(&self, gate: &Gate, word: &str) -> Result<Kind, ClusterError> {
         let mut known = self.served.lock().await;
         if let Some(known) = &*known
-            && let Some(found) = called::pick(known, word)?
+            && let Some(found) = called::built_in(known, word)
         {
             return Ok(found.clone());
         }
@@ -175,6 +180,7 @@ pub(super) async fn serve(
             },
             singular: served.singular_name,
             short_names: served.short_names.unwrap_or_default(),
+            stale: false,
         }
     });
     Ok(Some(kinds.collect()))

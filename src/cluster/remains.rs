@@ -59,7 +59,8 @@ impl Cluster {
     pub async fn contents(&self, namespace: &Namespace) -> Result<Contents, ClusterError> {
         let mut contents = Contents::default();
         let mut kinds: Vec<Kind> = Vec::new();
-        for Served { kind, .. } in offered(self.gate()).await? {
+        let served = offered(self.gate()).await?;
+        for Served { kind, .. } in served.into_iter().filter(|one| !one.stale) {
             let same = |it: &Kind| {
                 it.resource.group == kind.resource.group
                     && it.resource.plural == kind.resource.plural

@@ -26,11 +26,13 @@ pub(super) fn check(stack: &Stack) -> Vec<Diagnostic> {
     findings.chain(missing).collect()
 }
 
-/// Of every chart of the stack that is on this machine: values it does not know.
+/// Of every chart of the stack that is on this machine: values it does not know. What several
+/// charts read from one file need only be known to one of them.
 pub(super) fn unknown_keys(stack: &Stack) -> Vec<Diagnostic> {
     let nowhere = Local::new();
     let (charts, _) = Library::new(&nowhere).open_all(stack.charts.values());
     let mut findings = Vec::new();
+    let mut unknown_to = Vec::new();
     for entry in stack.charts.values() {
         let Some(chart) = charts.get(&entry.name) else {
             continue;
@@ -42,24 +44,44 @@ pub(super) fn unknown_keys(stack: &Stack) -> Vec<Diagnostic> {
             unknown.map_err(|error| error.to_string())
         });
         match unknown {
-            Ok(unknown) => findings.extend(unknown.into_iter().map(|one| {
-                let UnknownKey { path, place, near } = one;
-                let (name, version) = (&chart.name, &chart.version);
-                let said = format!("neither values.yaml nor schema of {name} {version} has it");
-                let place = place.or_else(|| entry.place.clone());
-                let message = format!("chart `{}` does not know the value `{path}`", entry.name);
-                let finding = Diagnostic::error(message).at(place, said);
-                match near {
-                    Some(near) => finding.help(format!("did you mean `{near}`?")),
-                    None => finding,
-                }
-            })),
+            Ok(unknown) => {
+                unknown_to.extend(unknown.into_iter().map(|one| (entry, chart, one)));
+            }
             Err(reason) => {
                 let message = format!("the values of chart `{}` cannot be judged", entry.name);
                 findings.push(Diagnostic::error(message).at(entry.place.clone(), reason));
             }
         }
     }
+    let is_known_to_another = |entry: &stack::Chart, one: &UnknownKey| {
+        let Some(file) = &one.file else { return false };
+        let mut others = stack.charts.values().filter(|other| {
+            other.name != entry.name && other.values.files().any(|read| read == file)
+        });
+        others.any(|other| {
+            unknown_to.iter().all(|(whose, _, unknown)| {
+                whose.name != other.name
+                    || unknown.file.as_ref() != Some(file)
+                    || unknown.path != one.path
+            })
+        })
+    };
+    let told = unknown_to.iter();
+    let told = told.filter(|(entry, _, one)| !is_known_to_another(entry, one));
+    findings.extend(told.map(|(entry, chart, one)| {
+        let (name, version) = (&chart.name, &chart.version);
+        let said = format!("neither values.yaml nor schema of {name} {version} has it");
+        let place = one.place.clone().or_else(|| entry.place.clone());
+        let message = format!(
+            "chart `{}` does not know the value `{}`",
+            entry.name, one.path
+        );
+        let finding = Diagnostic::error(message).at(place, said);
+        match &one.near {
+            Some(near) => finding.help(format!("did you mean `{near}`?")),
+            None => finding,
+        }
+    }));
     findings
 }
 

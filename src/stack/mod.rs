@@ -9,18 +9,21 @@
 //! - `validate`: what it means: names looked up, paths found, texts parsed, edges checked.
 //! - `model`: the [`Stack`], which cannot be wrong in itself.
 //!
+//! `grammar` says which keys there are and what each holds, for `raw`, `validate` and [`schema`].
 //! `findings` collects what is wrong on the way, so that all of it is reported at once. After
 //! loading, each [`Template`] is expanded with a [`Scope`] (made by [`crate::inputs`]), and
 //! [`Values::compose`] computes what Helm gets.
 
 mod data;
 mod findings;
+mod grammar;
 mod input;
 mod layers;
 mod load;
 mod model;
 mod range;
 mod raw;
+pub mod schema;
 mod scope;
 mod template;
 mod uses;

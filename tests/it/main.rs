@@ -6,5 +6,6 @@ mod borders;
 mod children;
 mod cli;
 mod helm_driver;
+mod lessons;
 mod sources;
 mod support;

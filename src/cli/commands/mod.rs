@@ -13,6 +13,7 @@ mod plan;
 mod render;
 mod runs;
 mod sandbox;
+mod schema;
 mod status;
 mod up;
 mod values;
@@ -42,6 +43,7 @@ pub(super) fn run(settings: Settings, console: &Console) -> anyhow::Result<ExitC
         Settings::Doctor(settings) => block_on(doctor::run(settings, console)),
         Settings::Sandbox(settings) => block_on(sandbox::run(settings, console)),
         Settings::Runs(settings) => runs::run(&settings, console),
+        Settings::Schema(format) => schema::run(format),
         Settings::Completions(shell) => completions::run(shell),
     }
 }

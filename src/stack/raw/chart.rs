@@ -4,15 +4,13 @@ use std::time::Duration;
 
 use crate::stack::{
     findings::{Finding, Findings},
+    grammar,
     layers::{
         Defaults,
         node::{Node, Table, Value},
         origin::{Located, Origin, Text},
     },
-    model::{
-        Apply, ApplyMode, CrdPolicy, Intent, LiveObjects, OnLiveObjects, RollbackOnFailure, Unlock,
-        Wait,
-    },
+    model::{Apply, ApplyMode, CrdPolicy, Intent, LiveObjects, RollbackOnFailure, Unlock, Wait},
     raw::{
         RawRetry,
         data::{RawCommand, RawValuesFile, read_values_files},
@@ -96,25 +94,10 @@ pub(crate) fn read<'a>(
     f: &mut Findings,
 ) -> RawChart<'a> {
     let rollback = rollback(table, defaults, f);
-    let mut chart = Reader::new("a chart", table).over(defaults);
+    let mut chart = Reader::new(&grammar::CHART, table).over(defaults);
     // Read above, from one layer at a time.
     chart.node("rollback_on_failure");
     chart.node("atomic");
-    let intents = [
-        ("deploy", Intent::Deploy),
-        ("destroy", Intent::Destroy),
-        ("skip", Intent::Skip),
-    ];
-    let unlocks = [
-        ("never", Unlock::Never),
-        ("stale", Unlock::Stale),
-        ("always", Unlock::Always),
-    ];
-    let policies = [
-        ("upgrade", CrdPolicy::Upgrade),
-        ("create", CrdPolicy::Create),
-        ("skip", CrdPolicy::Skip),
-    ];
     let raw = RawChart {
         name,
         nowhere: !chart.has("chart"),
@@ -125,7 +108,9 @@ pub(crate) fn read<'a>(
         namespace: chart.text("namespace", f),
         needs: chart.texts("needs", f).unwrap_or_default(),
         after: chart.texts("after", f).unwrap_or_default(),
-        intent: chart.word("action", &intents, f).unwrap_or_default(),
+        intent: chart
+            .word("action", &grammar::INTENTS, f)
+            .unwrap_or_default(),
         enabled: chart.flag("enabled", f).unwrap_or(true),
         labels: chart.text_table("labels", f).unwrap_or_default(),
         protected: chart.flag("protected", f).unwrap_or_default(),
@@ -160,9 +145,13 @@ pub(crate) fn read<'a>(
         }),
         on_live_objects: read_live_objects(&mut chart, f),
         apply: read_apply(&mut chart, name.origin, f),
-        unlock: chart.word("unlock", &unlocks, f).unwrap_or_default(),
+        unlock: chart
+            .word("unlock", &grammar::UNLOCKS, f)
+            .unwrap_or_default(),
         unlock_after: chart.duration("unlock_after", f),
-        crds: chart.word("crds", &policies, f).unwrap_or_default(),
+        crds: chart
+            .word("crds", &grammar::CRD_POLICIES, f)
+            .unwrap_or_default(),
         reinstall_below: chart
             .node("reinstall_below")
             .and_then(|node| read_reinstall(node, f)),
@@ -177,24 +166,21 @@ pub(crate) fn read<'a>(
 /// `on_live_objects`: a word, or a table.
 fn read_live_objects(chart: &mut Reader<'_>, f: &mut Findings) -> LiveObjects {
     const KEY: &str = "on_live_objects";
-    let words = [
-        ("ignore", OnLiveObjects::Ignore),
-        ("refuse", OnLiveObjects::Refuse),
-        ("delete", OnLiveObjects::Delete),
-    ];
     let Some(node) = chart.node(KEY) else {
         return LiveObjects::default();
     };
     let Some(table) = node.as_table() else {
         let said = reader::text(node, KEY, f);
-        let policy = said.and_then(|said| reader::word(said, KEY, &words, f));
+        let policy = said.and_then(|said| reader::word(said, KEY, &grammar::LIVE_OBJECTS, f));
         return LiveObjects {
             policy: policy.unwrap_or_default(),
             crds: Vec::new(),
         };
     };
-    let mut live = Reader::new("`on_live_objects`", table);
-    let policy = live.word("policy", &words, f).unwrap_or_default();
+    let mut live = Reader::new(&grammar::LIVE, table);
+    let policy = live
+        .word("policy", &grammar::LIVE_OBJECTS, f)
+        .unwrap_or_default();
     let crds = live.texts("crds", f).unwrap_or_default();
     live.finish(f);
     LiveObjects {
@@ -240,8 +226,7 @@ fn read_apply(chart: &mut Reader<'_>, whole: Origin, f: &mut Findings) -> Apply 
 
 fn read_late(chart: &mut Reader<'_>, f: &mut Findings) -> Option<Origin> {
     let said = chart.text("fetch", f)?;
-    let words = [("early", false), ("late", true)];
-    let late = reader::word(said, "fetch", &words, f)?;
+    let late = reader::word(said, "fetch", &grammar::FETCHES, f)?;
     late.then_some(said.origin)
 }
 
@@ -330,14 +315,9 @@ fn rollback<'a>(
                 .at(word, "said here, too"),
         );
     }
-    let words = [
-        ("never", RollbackOnFailure::Never),
-        ("upgrades", RollbackOnFailure::Upgrades),
-        ("always", RollbackOnFailure::Always),
-    ];
-    let mut one = Reader::new("a chart", table);
+    let mut one = Reader::new(&grammar::CHART, table);
     if said(table) {
-        one.word("rollback_on_failure", &words, f)
+        one.word("rollback_on_failure", &grammar::ROLLBACKS, f)
     } else {
         one.flag("atomic", f).map(|atomic| {
             if atomic {
@@ -361,7 +341,7 @@ fn read_reinstall<'a>(node: &'a Node, f: &mut Findings) -> Option<RawReinstall<'
     let Some(table) = node.as_table() else {
         return wrong(f, "reinstall_below", "a version or a table", node);
     };
-    let mut reader = Reader::new("`reinstall_below`", table);
+    let mut reader = Reader::new(&grammar::REINSTALL, table);
     let present = reader.has("version");
     let version = reader.text("version", f);
     let version = required_version(version, present, node.origin, f);

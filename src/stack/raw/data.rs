@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::stack::{
     findings::{Finding, Findings},
+    grammar,
     layers::{
         node::{Node, Value},
         origin::{Origin, Text},
@@ -64,7 +65,7 @@ pub(crate) fn read_values_files<'a>(
     let read = |item: &'a Node| match &item.value {
         Value::Text(_) => reader::text(item, "values_files", f).map(RawValuesFile::Path),
         Value::Table(table) => {
-            let mut entry = Reader::new("an entry of `values_files`", table);
+            let mut entry = Reader::new(&grammar::VALUES_COMMAND, table);
             let present = entry.has("command");
             let command = read_command(&mut entry, f);
             let secret = entry.flag("secret", f).unwrap_or_default();

@@ -16,6 +16,7 @@ use self::reader::{Reader, table, texts, wrong};
 use self::repositories::RawRepository;
 use crate::stack::{
     findings::{Finding, Findings},
+    grammar,
     layers::{
         Defaults, Layers,
         node::{Node, Table, Value},
@@ -85,7 +86,7 @@ pub(crate) const MINIMAL: &str = "a minimal stack file is\n\n[stack]\nname = \"d
 /// [`Layers::merged_with_defaults`].
 pub(crate) fn read<'a>(layers: &'a Layers, merged: &'a [Table], f: &mut Findings) -> RawStack<'a> {
     let mut raw = RawStack::default();
-    let mut root = Reader::new("a stack file", &layers.root);
+    let mut root = Reader::new(&grammar::FILE, &layers.root);
     // Read while the layers were made.
     root.node("environments");
     match root.node("stack") {
@@ -144,7 +145,7 @@ fn read_stack<'a>(node: &'a Node, raw: &mut RawStack<'a>, f: &mut Findings) {
     let Some(table) = table(node, "stack", f) else {
         return;
     };
-    let mut stack = Reader::new("`[stack]`", table);
+    let mut stack = Reader::new(&grammar::STACK, table);
     // Taken out while the files were read.
     stack.node("include");
     let present = stack.has("name");
@@ -163,7 +164,7 @@ fn read_cluster<'a>(node: &'a Node, raw: &mut RawStack<'a>, f: &mut Findings) {
     let Some(table) = table(node, "cluster", f) else {
         return;
     };
-    let mut cluster = Reader::new("`[stack.cluster]`", table);
+    let mut cluster = Reader::new(&grammar::CLUSTER, table);
     raw.context = cluster.text("context", f);
     raw.allow = cluster.texts("allow", f).unwrap_or_default();
     cluster.finish(f);
@@ -173,29 +174,20 @@ fn read_settings(node: &Node, raw: &mut RawSettings, f: &mut Findings) {
     let Some(table) = table(node, "settings", f) else {
         return;
     };
-    let mut settings = Reader::new("`[settings]`", table);
+    let mut settings = Reader::new(&grammar::SETTINGS, table);
     raw.concurrency = settings.number(
         "concurrency",
         "a whole number of Helm processes, 0 for no limit",
         f,
     );
     raw.failure_policy = settings
-        .text("failure_policy", f)
-        .and_then(|said| failure_policy(said, f))
+        .word("failure_policy", &grammar::FAILURE_POLICIES, f)
         .unwrap_or_default();
-    let schedules = [("eager", Schedule::Eager), ("waves", Schedule::Waves)];
-    raw.schedule = settings.word("schedule", &schedules, f).unwrap_or_default();
+    raw.schedule = settings
+        .word("schedule", &grammar::SCHEDULES, f)
+        .unwrap_or_default();
     raw.history_max = history_max(&mut settings, f);
     settings.finish(f);
-}
-
-fn failure_policy(said: Text<'_>, f: &mut Findings) -> Option<FailurePolicy> {
-    let words = [
-        ("stop", FailurePolicy::Stop),
-        ("continue", FailurePolicy::Continue),
-        ("rollback", FailurePolicy::Rollback),
-    ];
-    reader::word(said, "failure_policy", &words, f)
 }
 
 fn read_input<'a>(name: Text<'a>, node: &'a Node, f: &mut Findings) -> Option<RawInput<'a>> {
@@ -211,18 +203,13 @@ fn read_input<'a>(name: Text<'a>, node: &'a Node, f: &mut Findings) -> Option<Ra
         );
         return None;
     };
-    let mut input = Reader::new("an input", table);
+    let mut input = Reader::new(&grammar::INPUT, table);
     data::only_with_command(&input, node.origin, f);
-    let forms = [
-        ("text", Parse::Text),
-        ("json", Parse::Json),
-        ("yaml", Parse::Yaml),
-    ];
     let raw = RawInput {
         default: input.node("default"),
         env: input.text("env", f),
         command: data::read_command(&mut input, f),
-        parse: input.word("parse", &forms, f).unwrap_or_default(),
+        parse: input.word("parse", &grammar::FORMS, f).unwrap_or_default(),
         secret: input.flag("secret", f).unwrap_or_default(),
         name,
     };
@@ -248,7 +235,7 @@ fn read_namespace<'a>(
     node: &'a Node,
     f: &mut Findings,
 ) -> Option<RawNamespace<'a>> {
-    let mut namespace = Reader::new("a namespace", table(node, "namespaces", f)?);
+    let mut namespace = Reader::new(&grammar::NAMESPACE, table(node, "namespaces", f)?);
     let raw = RawNamespace {
         labels: namespace.text_table("labels", f).unwrap_or_default(),
         annotations: namespace.text_table("annotations", f).unwrap_or_default(),
@@ -260,7 +247,7 @@ fn read_namespace<'a>(
 
 /// `retry = { attempts, delay, backoff, on }`.
 pub(crate) fn read_retry(node: &Node, f: &mut Findings) -> Option<RawRetry> {
-    let mut retry = Reader::new("`retry`", table(node, "retry", f)?);
+    let mut retry = Reader::new(&grammar::RETRY, table(node, "retry", f)?);
     let attempts = retry.number("attempts", "a whole number, at least 1", f);
     if attempts == Some(0) {
         let origin = retry.origin_or("attempts", node.origin);
@@ -283,12 +270,12 @@ pub(crate) fn read_retry(node: &Node, f: &mut Findings) -> Option<RawRetry> {
 
 /// `on`: what is worth another attempt.
 fn read_classes(said: &[Text<'_>], f: &mut Findings) -> Vec<ErrorClass> {
-    let all = ErrorClass::ALL.into_iter();
-    let (can_pass, never): (Vec<_>, Vec<_>) = all.partition(|class| class.can_pass());
-    let words: Vec<_> = can_pass.iter().map(|one| (one.as_str(), *one)).collect();
+    let words = grammar::classes();
     let mut classes = Vec::with_capacity(said.len());
     for &one in said {
-        if never.iter().any(|class| class.as_str() == one.value) {
+        let mut all = ErrorClass::ALL.into_iter();
+        let class = all.find(|class| class.as_str() == one.value);
+        if class.is_some_and(|class| !class.can_pass()) {
             let message = format!("`{}` errors are never worth another attempt", one.value);
             f.add(Finding::error(message).at(one.origin, "the same would happen again"));
         } else if let Some(class) = reader::word(one, "on", &words, f) {

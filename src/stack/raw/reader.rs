@@ -1,9 +1,11 @@
-//! Reads one table key by key, notes what is wrong with each, and at the end what nobody asked for.
+//! Reads one table key by key, as its shape says, notes what is wrong with each, and at the end
+//! what is no key of it.
 
 use std::time::Duration;
 
 use crate::stack::{
     findings::{Finding, Findings, list},
+    grammar::{Shape, Words},
     layers::{
         Defaults,
         node::{Node, Table, Value},
@@ -14,8 +16,7 @@ use crate::stack::{
 
 /// A table being read.
 pub(crate) struct Reader<'a> {
-    /// With its article, for messages.
-    what: &'static str,
+    shape: &'static Shape,
     table: &'a Table,
     /// For charts.
     defaults: Option<Defaults<'a>>,
@@ -24,13 +25,10 @@ pub(crate) struct Reader<'a> {
     found: usize,
 }
 
-/// Words a key accepts, and what they mean.
-pub(crate) type Words<T> = [(&'static str, T)];
-
 impl<'a> Reader<'a> {
-    pub(crate) fn new(what: &'static str, table: &'a Table) -> Self {
+    pub(crate) fn new(shape: &'static Shape, table: &'a Table) -> Self {
         Self {
-            what,
+            shape,
             table,
             defaults: None,
             // As many as a chart has keys.
@@ -64,6 +62,11 @@ impl<'a> Reader<'a> {
     /// The value of a key, as the layers together say it.
     pub(crate) fn node(&mut self, key: &'static str) -> Option<&'a Node> {
         debug_assert!(!self.asked.contains(&key), "`{key}` is read twice");
+        debug_assert!(
+            self.shape.has(key),
+            "`{key}` is read, but the grammar has no such key of {}",
+            self.shape.what
+        );
         self.asked.push(key);
         let own = self.table.get(key);
         self.found += usize::from(own.is_some());
@@ -180,7 +183,16 @@ impl<'a> Reader<'a> {
         Some(pairs)
     }
 
-    /// Reports the keys nobody asked for.
+    /// A key that has no place here, of which the caller has more to say than that. Where it
+    /// stands.
+    pub(crate) fn misplaced(&mut self, key: &'static str) -> Option<Origin> {
+        let origin = self.table.get(key)?.origin;
+        self.asked.push(key);
+        self.found += 1;
+        Some(origin)
+    }
+
+    /// Reports what is no key of such a table.
     pub(crate) fn finish(self, f: &mut Findings) {
         if self.found == self.table.len() {
             return;
@@ -189,11 +201,15 @@ impl<'a> Reader<'a> {
             if self.asked.contains(&key) {
                 continue;
             }
-            let what = self.what;
+            let what = self.shape.what;
+            debug_assert!(
+                !self.shape.has(key),
+                "`{key}` is in the grammar of {what}, but nobody reads it"
+            );
             f.add(
                 Finding::error(format!("unknown key `{key}`"))
                     .at(origin, format!("not a key of {what}"))
-                    .suggest(key, self.asked.iter().copied()),
+                    .suggest(key, self.shape.keys().map(|key| key.name)),
             );
         }
     }

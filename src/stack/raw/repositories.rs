@@ -3,6 +3,7 @@
 use super::reader::{Reader, wrong};
 use crate::stack::{
     findings::Findings,
+    grammar,
     layers::{
         node::{Node, Value},
         origin::Text,
@@ -47,7 +48,7 @@ pub(crate) fn read<'a>(
     let Some(table) = node.as_table() else {
         return wrong(f, name.value, "an address or a table", node);
     };
-    let mut reader = Reader::new("a repository", table);
+    let mut reader = Reader::new(&grammar::REPOSITORY, table);
     let present = reader.has("url");
     let url = reader.text("url", f);
     raw.url = super::reader::required(url, "the repository", "url", present, node.origin, f);

@@ -7,6 +7,7 @@ use crate::{
     name::Action,
     stack::{
         findings::{Finding, Findings, list},
+        grammar::{self, ACTIONS},
         layers::{
             node::{Node, Value},
             origin::{Origin, Text},
@@ -62,16 +63,6 @@ pub(crate) struct RawWhen<'a> {
     pub(crate) inputs: Vec<(Text<'a>, serde_json::Value)>,
 }
 
-/// Actions a step can be limited to.
-const ACTIONS: [(&str, Action); 6] = [
-    ("install", Action::Install),
-    ("upgrade", Action::Upgrade),
-    ("reinstall", Action::Reinstall),
-    ("uninstall", Action::Uninstall),
-    ("unchanged", Action::Unchanged),
-    ("skip", Action::Skip),
-];
-
 /// Without `when`: everything but the way down.
 pub(crate) fn default_actions() -> Vec<Action> {
     ACTIONS
@@ -116,17 +107,12 @@ fn read_phase<'a>(node: &'a Node, phase: &'static str, f: &mut Findings) -> Vec<
 }
 
 fn read_step<'a>(node: &'a Node, phase: &'static str, f: &mut Findings) -> Option<RawStep<'a>> {
-    let mut step = Reader::new("a step", table(node, phase, f)?);
-    let words = [
-        ("fail", OnError::Fail),
-        ("warn", OnError::Warn),
-        ("ignore", OnError::Ignore),
-    ];
+    let mut step = Reader::new(&grammar::STEP, table(node, phase, f)?);
     let verb = read_verb(&mut step, node, f);
     // Whatever else is wrong with the step is worth saying, too.
     let name = step.text("name", f);
     let when = step.node("when").and_then(|node| read_when(node, f));
-    let on_error = step.word("on_error", &words, f);
+    let on_error = step.word("on_error", &grammar::ON_ERRORS, f);
     let timeout = step.duration("timeout", f);
     let retry = step.node("retry").and_then(|node| read_retry(node, f));
     step.finish(f);
@@ -175,7 +161,7 @@ fn read_verb<'a>(step: &mut Reader<'a>, node: &'a Node, f: &mut Findings) -> Opt
 }
 
 fn read_when<'a>(node: &'a Node, f: &mut Findings) -> Option<RawWhen<'a>> {
-    let mut when = Reader::new("`when`", table(node, "when", f)?);
+    let mut when = Reader::new(&grammar::WHEN, table(node, "when", f)?);
     let actions = when.texts("action", f).map(|said| {
         if said.is_empty() {
             f.add(

@@ -8,6 +8,7 @@ mod keys;
 mod outputs;
 mod parse;
 mod problems;
+mod schema;
 mod sources;
 mod step_problems;
 mod steps;
@@ -57,6 +58,7 @@ fn try_load(text: &str) -> Result<Loaded, Problems> {
 /// The stack of a text that must be sound.
 #[track_caller]
 fn sound(text: &str) -> Stack {
+    schema::agrees(text, &[]);
     match try_load(text) {
         Ok(loaded) if loaded.warnings.is_empty() => loaded.stack,
         Ok(loaded) => panic!("{}", render(&loaded.warnings, false)),
@@ -77,6 +79,9 @@ fn drawn_with(root: &TempDir, options: impl Fn(&TempDir) -> LoadOptions) -> Stri
         Err(problems) => problems.0,
     };
     assert!(!found.is_empty(), "nothing was found");
+    if let FileSource::Text { text, .. } = options(root).file {
+        schema::agrees(&text, &found);
+    }
     render(&found, false).replace(&root.path().display().to_string(), "ROOT")
 }
 
@@ -87,6 +92,7 @@ fn messages(text: &str) -> Vec<String> {
         Ok(loaded) => loaded.warnings,
         Err(problems) => problems.0,
     };
+    schema::agrees(text, &found);
     messages_of(&root, &found)
 }
 

@@ -63,6 +63,24 @@ fn with_values<T>(
     Ok(look(&loaded.stack.charts["web"].values, &root))
 }
 
+/// Helm's `--set` would split the first at its comma, and make a number of the second (engine.md
+/// W14).
+#[test]
+fn texts_reach_helm_as_they_stand() {
+    let values = r#"
+        values."service.beta/attributes" = "preserve_client_ip=true,delay=30"
+        values.port = "8080"
+        set = { 'a\.b.zones' = "A,B" }
+    "#;
+    let composed = compose(values, &[], &[]).unwrap();
+    let expected = json!({
+        "service.beta/attributes": "preserve_client_ip=true,delay=30",
+        "port": "8080",
+        "a.b": { "zones": "A,B" },
+    });
+    assert_eq!(composed.document, expected);
+}
+
 #[test]
 fn what_is_known_of_values_does_without_what_is_not() {
     let known = with_values(

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::stack::{
     findings::{Finding, Findings, list},
+    grammar,
     layers::{node::Node, origin::Text},
     model::Output,
     raw::{
@@ -104,9 +105,9 @@ pub(crate) fn read(
 }
 
 fn output(node: &Node, reading: &Reading<'_>, f: &mut Findings) -> Option<Output> {
-    let mut output = Reader::new("an output", table(node, "outputs", f)?);
+    let mut output = Reader::new(&grammar::OUTPUT, table(node, "outputs", f)?);
     let naming = Naming {
-        what: "an output",
+        shape: &grammar::OUTPUT,
         origin: node.origin,
         accept: Accept::OneName,
     };

@@ -4,15 +4,22 @@
 //! A chart knows what its `values.yaml` or its `values.schema.json` has. What an empty table of it
 //! holds is free, and so are labels and annotations (engine.md A31).
 
+use std::{
+    fs,
+    ops::Range,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
 use serde_json::Value;
 
 use super::{
     ValuesError,
     model::{ChartValues, Templated, TemplatedValue, Values, ValuesLayer},
-    yaml,
+    yaml::{self, Content, Yaml},
 };
 use crate::{
-    diagnostic::Place,
+    diagnostic::{Place, Source},
     stack::{findings::closest, layers::origin::Origin, values::model::PathPart},
 };
 
@@ -26,6 +33,8 @@ pub struct UnknownKey {
     pub path: String,
     /// Where it was said.
     pub place: Option<Place>,
+    /// The values file that says it; none where the stack file does.
+    pub file: Option<PathBuf>,
     /// The key that was meant, probably.
     pub near: Option<String>,
 }
@@ -39,13 +48,28 @@ struct Known {
 }
 
 impl Values {
-    /// The keys of the stack file's own layers that the chart does not know. Values files may be
-    /// meant for several charts, and are not looked at.
+    /// The values files: all of `values_files` that are no commands.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        let behind = self.layers.iter().filter_map(|layer| match layer {
+            ValuesLayer::File(file) => Some(file),
+            _ => None,
+        });
+        self.files.iter().chain(behind).map(PathBuf::as_path)
+    }
+
+    /// The keys that the chart does not know, of the values files and of the stack file. What
+    /// commands print is not known. A values file may be meant for several charts: who asks knows
+    /// whether another one knows its keys.
     ///
     /// # Errors
-    /// A `values.yaml` of the chart cannot be read.
+    /// A values file, or a `values.yaml` of the chart, cannot be read.
     pub fn unknown_keys(&self, chart: &ChartValues) -> Result<Vec<UnknownKey>, ValuesError> {
         let known = Known::of(chart)?;
+        let mut unknown = Vec::new();
+        for file in self.files() {
+            known.judge_file(file, &mut unknown)?;
+        }
+        let mut said: Vec<UnknownKey> = Vec::new();
         let mut paths: Vec<(Vec<String>, Origin)> = Vec::new();
         for layer in &self.layers {
             match layer {
@@ -69,23 +93,35 @@ impl Values {
                 }
             }
         }
-        let mut unknown: Vec<UnknownKey> = Vec::new();
         for (path, origin) in paths {
-            let Err((depth, candidates)) = known.look(&path) else {
-                continue;
-            };
-            let candidates = candidates.iter().map(String::as_str);
-            let near = closest(&path[depth], candidates).map(str::to_owned);
-            let path = path[..=depth].join(".");
-            if unknown.iter().all(|other| other.path != path) {
-                unknown.push(UnknownKey {
+            if let Some((path, near)) = known.judge(&path)
+                && said.iter().all(|other| other.path != path)
+            {
+                said.push(UnknownKey {
                     path,
                     place: self.sources.place(origin),
+                    file: None,
                     near,
                 });
             }
         }
+        unknown.append(&mut said);
         Ok(unknown)
+    }
+}
+
+/// The same of a values file, with the bytes where each is said.
+fn collect_yaml(yaml: &Yaml, path: &mut Vec<String>, found: &mut Vec<(Vec<String>, Range<usize>)>) {
+    match &yaml.content {
+        Content::Table(entries) if !entries.is_empty() => {
+            for (key, value) in entries {
+                path.push(key.clone());
+                collect_yaml(value, path, found);
+                path.pop();
+            }
+        }
+        // Of an alias the value stands elsewhere.
+        _ => found.push((path.clone(), yaml.start..yaml.span.end.max(yaml.start))),
     }
 }
 
@@ -146,6 +182,48 @@ impl Known {
             schema: serde_json::from_str(&chart.schema).unwrap_or_default(),
             subcharts,
         })
+    }
+
+    /// The part of a path that is unknown, and what was probably meant; nothing if it is known.
+    fn judge(&self, path: &[String]) -> Option<(String, Option<String>)> {
+        let (depth, candidates) = self.look(path).err()?;
+        let candidates = candidates.iter().map(String::as_str);
+        let near = closest(&path[depth], candidates).map(str::to_owned);
+        Some((path[..=depth].join("."), near))
+    }
+
+    fn judge_file(&self, file: &Path, unknown: &mut Vec<UnknownKey>) -> Result<(), ValuesError> {
+        let text = fs::read_to_string(file).map_err(|source| ValuesError::Read {
+            file: file.to_owned(),
+            source,
+        })?;
+        let tree = yaml::parse(&text).map_err(|error| ValuesError::File {
+            file: file.to_owned(),
+            reason: error.to_string(),
+        })?;
+        let mut paths = Vec::new();
+        collect_yaml(&tree, &mut Vec::new(), &mut paths);
+        let source = Arc::new(Source {
+            name: file.display().to_string(),
+            text,
+        });
+        let before = unknown.len();
+        for (path, span) in paths {
+            if let Some((path, near)) = self.judge(&path)
+                && unknown[before..].iter().all(|other| other.path != path)
+            {
+                unknown.push(UnknownKey {
+                    path,
+                    place: Some(Place {
+                        source: Arc::clone(&source),
+                        span,
+                    }),
+                    file: Some(file.to_owned()),
+                    near,
+                });
+            }
+        }
+        Ok(())
     }
 
     /// Looks a path up; else at which depth it is unknown, and what there is instead.

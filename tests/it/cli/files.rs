@@ -35,27 +35,24 @@ fn the_example_of_the_readme_is_sound() {
 }
 
 #[test]
-fn the_keys_of_the_readme_are_keys() {
-    let readme = include_str!("../../../README.md");
-    let (_, rest) = readme.split_once("| `[charts.NAME]` |").unwrap();
-    let (table, _) = rest.split_once("\n\n").unwrap();
-    let rows = table.lines().filter_map(|row| row.strip_prefix("| `"));
-    let keys: Vec<&str> = rows
-        .flat_map(|row| row.split('|').next().unwrap().split(','))
-        .map(|key| key.trim().trim_matches('`'))
-        .collect();
-    assert!(keys.len() > 20, "{keys:?}");
+fn the_shape_of_a_stack_file_is_printed_for_editors_and_people() {
     let shell = Shell::new();
-    for key in keys {
-        // Whatever it takes, it is not a date: what is no key is called unknown.
-        let text = format!("[stack]\nname = \"x\"\n[charts.x]\n{key} = 2026-01-01\n");
-        shell.file("stack.toml", text);
-        let said = shell.run("check");
+    let printed = |line: &str| {
+        let output = shell.command(line).output().unwrap();
         assert!(
-            said.contains("exit 65") && !said.contains("unknown key"),
-            "{said}"
+            output.status.success() && output.stderr.is_empty(),
+            "{output:?}"
         );
-    }
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let schema: serde_json::Value = serde_json::from_str(&printed("schema")).unwrap();
+    assert_eq!(schema["$schema"], "http://json-schema.org/draft-07/schema#");
+    let timeout = &schema["definitions"]["chart"]["properties"]["timeout"];
+    assert_eq!(
+        timeout["description"],
+        "For Helm, and again for getting ready."
+    );
+    assert!(printed("schema -o markdown") == include_str!("../../../docs/stack-file.md"));
 }
 
 #[test]

@@ -86,3 +86,61 @@ global.region = "here"
     exit 65
     "#);
 }
+
+#[test]
+fn values_files_are_judged_with_their_lines() {
+    let shell = shell();
+    shell.file(
+        "values/web.yaml",
+        "# Of the web.\nimage:\n  tag: 1.2\n  pulPolicy: Always\nnodeSelector: { a: b }\nreplicsa: 2\n",
+    );
+    shell.file(
+        "values/common.yaml",
+        "image: { tag: 1.3 }\nqueue: { size: 3 }\nnobody: {}\n",
+    );
+    shell.file(
+        "charts/worker/Chart.yaml",
+        "apiVersion: v2\nname: worker\nversion: 0.1.0\n",
+    );
+    shell.file("charts/worker/values.yaml", "queue: {}\nimage: {}\n");
+    shell.file(
+        "stack.toml",
+        r#"[stack]
+name = "shop"
+[charts.web]
+chart = "./charts/web"
+values_files = ["values/common.yaml", { command = ["sops"] }, "values/web.yaml"]
+[charts.worker]
+chart = "./charts/worker"
+values_files = ["values/common.yaml"]
+"#,
+    );
+    // What one of the charts knows that read a file is right; what none knows each of them says.
+    assert_snapshot!(shell.run("check --strict"), @r"
+    stderr:
+    error: chart `web` does not know the value `nobody`
+     --> ./values/common.yaml:3:1
+      |
+    3 | nobody: {}
+      | ^^^^^^^^^ neither values.yaml nor schema of web 0.3.0 has it
+
+    error: chart `web` does not know the value `image.pulPolicy`
+     --> ./values/web.yaml:4:3
+      |
+    4 |   pulPolicy: Always
+      |   ^^^^^^^^^^^^^^^^^ neither values.yaml nor schema of web 0.3.0 has it
+
+    error: chart `web` does not know the value `replicsa`
+     --> ./values/web.yaml:6:1
+      |
+    6 | replicsa: 2
+      | ^^^^^^^^^^^ neither values.yaml nor schema of web 0.3.0 has it
+
+    error: chart `worker` does not know the value `nobody`
+     --> ./values/common.yaml:3:1
+      |
+    3 | nobody: {}
+      | ^^^^^^^^^ neither values.yaml nor schema of worker [version] has it
+    exit 65
+    ");
+}

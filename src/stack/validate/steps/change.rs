@@ -3,11 +3,12 @@
 
 use crate::stack::{
     findings::{Finding, Findings},
+    grammar::{self, OPERATIONS, Shape},
     layers::{
         node::{Node, Value},
         origin::{Origin, Text},
     },
-    model::{Objects, PatchKind, Propagation, Run, Verb},
+    model::{Objects, PatchKind, Run, Verb},
     raw::{
         one_or_more,
         reader::{self, Reader, table, wrong},
@@ -35,11 +36,9 @@ const RESTARTABLE: [&str; 9] = [
 
 const PODS: [&str; 3] = ["pod", "pods", "po"];
 
-const OPERATIONS: [&str; 6] = ["add", "remove", "replace", "move", "copy", "test"];
-
-fn naming(verb: &RawVerb<'_>, what: &'static str, accept: Accept) -> Naming {
+fn naming(verb: &RawVerb<'_>, shape: &'static Shape, accept: Accept) -> Naming {
     Naming {
-        what,
+        shape,
         origin: verb.said.origin,
         accept,
     }
@@ -47,7 +46,7 @@ fn naming(verb: &RawVerb<'_>, what: &'static str, accept: Accept) -> Naming {
 
 impl Reading<'_> {
     pub(super) fn adopt(&self, verb: &RawVerb<'_>, f: &mut Findings) -> Option<Verb> {
-        let naming = naming(verb, "`adopt`", Accept::Names);
+        let naming = naming(verb, &grammar::ADOPT, Accept::Names);
         let (objects, optional) = self.targets(verb.said, "adopt", naming, f, |table, f| {
             table.flag("optional", f).unwrap_or_default()
         })?;
@@ -63,7 +62,7 @@ impl Reading<'_> {
                 self.manifest_files(&files, &mut manifests, f);
             }
             Value::Table(table) => {
-                let mut apply = Reader::new("`apply`", table);
+                let mut apply = Reader::new(&grammar::APPLY, table);
                 if !["files", "yaml", "objects"]
                     .iter()
                     .any(|key| apply.has(key))
@@ -92,15 +91,10 @@ impl Reading<'_> {
     }
 
     pub(super) fn patch(&self, verb: &RawVerb<'_>, f: &mut Findings) -> Option<Verb> {
-        let mut patch = Reader::new("`patch`", table(verb.said, "patch", f)?);
-        let naming = naming(verb, "`patch`", Accept::Any);
+        let mut patch = Reader::new(&grammar::PATCH, table(verb.said, "patch", f)?);
+        let naming = naming(verb, &grammar::PATCH, Accept::Any);
         let objects = self.objects(&mut patch, naming, f);
-        let kinds = [
-            ("merge", PatchKind::Merge),
-            ("strategic", PatchKind::Strategic),
-            ("json", PatchKind::Json),
-        ];
-        let said: Vec<(PatchKind, &Node)> = kinds
+        let said: Vec<(PatchKind, &Node)> = grammar::PATCHES
             .into_iter()
             .filter_map(|(key, kind)| Some((kind, patch.node(key)?)))
             .collect();
@@ -143,13 +137,12 @@ impl Reading<'_> {
             let Some(operation) = table(item, "json", f) else {
                 continue;
             };
-            let mut operation = Reader::new("an operation", operation);
+            let mut operation = Reader::new(&grammar::OPERATION, operation);
             let present = operation.has("op");
             let op = operation.text("op", f);
             let op = reader::required(op, "an operation", "op", present, item.origin, f);
             if let Some(op) = op {
-                let words: Vec<_> = OPERATIONS.into_iter().map(|word| (word, ())).collect();
-                reader::word(op, "op", &words, f);
+                reader::word(op, "op", &OPERATIONS, f);
             }
             let present = operation.has("path");
             let path = operation.text("path", f);
@@ -168,15 +161,10 @@ impl Reading<'_> {
     }
 
     pub(super) fn delete(&self, verb: &RawVerb<'_>, f: &mut Findings) -> Option<Verb> {
-        let naming = naming(verb, "`delete`", Accept::Any);
-        let words = [
-            ("background", Propagation::Background),
-            ("foreground", Propagation::Foreground),
-            ("orphan", Propagation::Orphan),
-        ];
+        let naming = naming(verb, &grammar::DELETE, Accept::Any);
         let (objects, (propagation, restarts, wait_gone)) =
             self.targets(verb.said, "delete", naming, f, |table, f| {
-                let propagation = table.word("propagation", &words, f);
+                let propagation = table.word("propagation", &grammar::PROPAGATIONS, f);
                 let restarts = table.number("min_restarts", "a whole number, at least 1", f);
                 let restarts =
                     restarts.map(|n: u32| (n, table.origin_or("min_restarts", naming.origin)));
@@ -199,8 +187,8 @@ impl Reading<'_> {
     }
 
     pub(super) fn scale(&self, verb: &RawVerb<'_>, f: &mut Findings) -> Option<Verb> {
-        let mut scale = Reader::new("`scale`", table(verb.said, "scale", f)?);
-        let naming = naming(verb, "`scale`", Accept::Any);
+        let mut scale = Reader::new(&grammar::SCALE, table(verb.said, "scale", f)?);
+        let naming = naming(verb, &grammar::SCALE, Accept::Any);
         let objects = self.objects(&mut scale, naming, f);
         let present = scale.has("replicas");
         let replicas = scale
@@ -237,7 +225,7 @@ impl Reading<'_> {
     }
 
     pub(super) fn restart(&self, verb: &RawVerb<'_>, f: &mut Findings) -> Option<Verb> {
-        let naming = naming(verb, "`restart`", Accept::Any);
+        let naming = naming(verb, &grammar::RESTART, Accept::Any);
         let (objects, (wait_rollout, optional)) =
             self.targets(verb.said, "restart", naming, f, |table, f| {
                 (table.flag("wait_rollout", f), table.flag("optional", f))
@@ -260,7 +248,7 @@ impl Reading<'_> {
         let node = verb.said;
         let (words, env) = match &node.value {
             Value::Table(table) => {
-                let mut run = Reader::new("`run`", table);
+                let mut run = Reader::new(&grammar::RUN, table);
                 let said = command_of(&mut run, "`run`", node.origin, f);
                 run.finish(f);
                 said?

@@ -3,6 +3,7 @@
 
 use crate::stack::{
     findings::{Finding, Findings},
+    grammar::{self, Shape},
     layers::{
         node::{Node, Table, Value},
         origin::Text,
@@ -21,9 +22,9 @@ use crate::stack::{
     values::{TemplatedValue, ValuePath},
 };
 
-fn naming(verb: &RawVerb<'_>, what: &'static str) -> Naming {
+fn naming(verb: &RawVerb<'_>, shape: &'static Shape) -> Naming {
     Naming {
-        what,
+        shape,
         origin: verb.said.origin,
         accept: Accept::Any,
     }
@@ -31,20 +32,20 @@ fn naming(verb: &RawVerb<'_>, what: &'static str) -> Naming {
 
 impl Reading<'_> {
     pub(super) fn exists(&self, verb: &RawVerb<'_>, f: &mut Findings) -> Option<Verb> {
-        let naming = naming(verb, "`exists`");
+        let naming = naming(verb, &grammar::EXISTS);
         let (objects, ()) = self.targets(verb.said, "exists", naming, f, |_, _| ())?;
         Some(Verb::Exists { objects })
     }
 
     pub(super) fn absent(&self, verb: &RawVerb<'_>, f: &mut Findings) -> Option<Verb> {
-        let naming = naming(verb, "`absent`");
+        let naming = naming(verb, &grammar::ABSENT);
         let (objects, ()) = self.targets(verb.said, "absent", naming, f, |_, _| ())?;
         Some(Verb::Absent { objects })
     }
 
     pub(super) fn count(&self, verb: &RawVerb<'_>, f: &mut Findings) -> Option<Verb> {
-        let mut reader = Reader::new("`count`", table(verb.said, "count", f)?);
-        let naming = naming(verb, "`count`");
+        let mut reader = Reader::new(&grammar::COUNTED, table(verb.said, "count", f)?);
+        let naming = naming(verb, &grammar::COUNTED);
         let objects = self.objects(&mut reader, naming, f);
         if !["min", "max", "equals"].iter().any(|key| reader.has(key)) {
             let message = "`count` needs `min`, `max` or `equals`";
@@ -59,7 +60,8 @@ impl Reading<'_> {
     }
 
     pub(super) fn equals(&self, verb: &RawVerb<'_>, f: &mut Findings) -> Option<Verb> {
-        let (objects, field, value) = self.field_and_value(verb, naming(verb, "`equals`"), f)?;
+        let (objects, field, value) =
+            self.field_and_value(verb, naming(verb, &grammar::EQUALS), f)?;
         Some(Verb::Equals {
             objects,
             field,
@@ -68,7 +70,8 @@ impl Reading<'_> {
     }
 
     pub(super) fn contains(&self, verb: &RawVerb<'_>, f: &mut Findings) -> Option<Verb> {
-        let (objects, field, value) = self.field_and_value(verb, naming(verb, "`contains`"), f)?;
+        let (objects, field, value) =
+            self.field_and_value(verb, naming(verb, &grammar::CONTAINS), f)?;
         Some(Verb::Contains {
             objects,
             field,
@@ -82,19 +85,19 @@ impl Reading<'_> {
         naming: Naming,
         f: &mut Findings,
     ) -> Option<(Objects, ValuePath, TemplatedValue)> {
-        let mut reader = Reader::new(naming.what, table(verb.said, verb.word, f)?);
+        let mut reader = Reader::new(naming.shape, table(verb.said, verb.word, f)?);
         let objects = self.objects(&mut reader, naming, f);
-        let field = field(&mut reader, naming.what, naming.origin, f);
-        let value = value(&mut reader, naming.what, naming.origin, self, f);
+        let field = field(&mut reader, naming.shape.what, naming.origin, f);
+        let value = value(&mut reader, naming.shape.what, naming.origin, self, f);
         reader.finish(f);
         Some((objects?, field?, value?))
     }
 
     pub(super) fn pods(&self, verb: &RawVerb<'_>, f: &mut Findings) -> Option<Verb> {
-        let mut pods = Reader::new("`pods`", table(verb.said, "pods", f)?);
+        let mut pods = Reader::new(&grammar::PODS, table(verb.said, "pods", f)?);
         let naming = Naming {
             accept: Accept::Pods,
-            ..naming(verb, "`pods`")
+            ..naming(verb, &grammar::PODS)
         };
         let objects = self.objects(&mut pods, naming, f);
         let min = pods.number("min", "a whole number, at least 1", f);
@@ -115,7 +118,7 @@ impl Reading<'_> {
     pub(super) fn http(&self, verb: &RawVerb<'_>, f: &mut Findings) -> Option<Verb> {
         let node = verb.said;
         let table = table(node, "http", f)?;
-        let mut http = Reader::new("`http`", table);
+        let mut http = Reader::new(&grammar::HTTP, table);
         let target = self.http_target(table, node, &mut http, f);
         let status = http.number("status", "an HTTP status, 100 to 599", f);
         let body = http.text("body", f);
@@ -188,7 +191,7 @@ impl Reading<'_> {
         let (filter, logs) = match &verb.said.value {
             Value::Flag(true) => (Vec::new(), false),
             Value::Table(table) => {
-                let mut test = Reader::new("`helm_test`", table);
+                let mut test = Reader::new(&grammar::HELM_TEST, table);
                 let filter = test.texts("filter", f).unwrap_or_default();
                 let logs = test.flag("logs", f).unwrap_or_default();
                 test.finish(f);

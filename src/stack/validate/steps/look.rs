@@ -2,8 +2,9 @@
 
 use crate::stack::{
     findings::{Finding, Findings},
+    grammar,
     layers::origin::Text,
-    model::{CaptureSource, Objects, Parse, Until, Verb},
+    model::{CaptureSource, Objects, Until, Verb},
     raw::{
         reader::{self, Reader, table},
         steps::RawVerb,
@@ -21,7 +22,13 @@ use crate::stack::{
 impl Reading<'_> {
     pub(super) fn capture(&self, verb: &RawVerb<'_>, f: &mut Findings) -> Option<Verb> {
         let origin = verb.said.origin;
-        let mut capture = Reader::new("`capture`", table(verb.said, "capture", f)?);
+        let table = table(verb.said, "capture", f)?;
+        let shape = if table.get("command").is_some() {
+            &grammar::CAPTURE_COMMAND
+        } else {
+            &grammar::CAPTURE_FIELD
+        };
+        let mut capture = Reader::new(shape, table);
         let present = capture.has("name");
         let name = capture.text("name", f);
         let name = reader::required(name, "`capture`", "name", present, origin, f)
@@ -64,7 +71,7 @@ impl Reading<'_> {
         f: &mut Findings,
     ) -> Option<CaptureSource> {
         let naming = Naming {
-            what: "`capture`",
+            shape: &grammar::CAPTURE_FIELD,
             origin: verb.said.origin,
             accept: Accept::OneName,
         };
@@ -80,7 +87,7 @@ impl Reading<'_> {
         f: &mut Findings,
     ) -> Option<(Objects, crate::stack::ValuePath)> {
         let objects = self.objects(table, naming, f);
-        let field = field(table, naming.what, naming.origin, f);
+        let field = field(table, naming.shape.what, naming.origin, f);
         Some((objects?, field?))
     }
 
@@ -91,24 +98,19 @@ impl Reading<'_> {
         f: &mut Findings,
     ) -> Option<CaptureSource> {
         let said = command_of(capture, "`capture`", verb.said.origin, f);
-        let forms = [
-            ("text", Parse::Text),
-            ("json", Parse::Json),
-            ("yaml", Parse::Yaml),
-        ];
-        let parse = capture.word("parse", &forms, f).unwrap_or_default();
+        let parse = capture.word("parse", &grammar::FORMS, f);
         let (words, env) = said?;
         Some(CaptureSource::Command {
             run: self.command(&words, &env, f),
-            parse,
+            parse: parse.unwrap_or_default(),
         })
     }
 
     pub(super) fn wait(&self, verb: &RawVerb<'_>, f: &mut Findings) -> Option<Verb> {
         let origin = verb.said.origin;
-        let mut wait = Reader::new("`wait`", table(verb.said, "wait", f)?);
+        let mut wait = Reader::new(&grammar::WAIT, table(verb.said, "wait", f)?);
         let naming = Naming {
-            what: "`wait`",
+            shape: &grammar::WAIT,
             origin,
             accept: Accept::Any,
         };
@@ -125,7 +127,7 @@ impl Reading<'_> {
         let said: Vec<&str> = goals.into_iter().filter(|key| wait.has(key)).collect();
         let condition = wait.text("condition", f);
         let condition = condition.and_then(|said| condition_of(said, f));
-        let field = wait.has("field").then(|| {
+        let field = (wait.has("field") || wait.has("value")).then(|| {
             let field = field(&mut wait, "`wait`", origin, f);
             let value = value(&mut wait, "`wait` for a `field`", origin, self, f);
             Some(Until::Field {

@@ -3,6 +3,7 @@
 
 use crate::stack::{
     findings::{Finding, Findings},
+    grammar::Shape,
     layers::{
         node::{Node, Value},
         origin::{Located, Origin, Text},
@@ -38,8 +39,7 @@ pub(crate) enum Accept {
 /// The table that names objects.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Naming {
-    /// For messages.
-    pub(crate) what: &'static str,
+    pub(crate) shape: &'static Shape,
     /// The whole table.
     pub(crate) origin: Origin,
     pub(crate) accept: Accept,
@@ -58,7 +58,7 @@ impl Reading<'_> {
         } else {
             let present = table.has("kind");
             let said = table.text("kind", f);
-            let said = reader::required(said, naming.what, "kind", present, naming.origin, f);
+            let said = reader::required(said, naming.shape.what, "kind", present, naming.origin, f);
             let kind = said.and_then(|said| self.kind(said, f));
             let api_version = table.text("api_version", f);
             let api_version = api_version.and_then(|said| self.api_version(said, f));
@@ -124,16 +124,31 @@ impl Reading<'_> {
 
     fn which(&self, table: &mut Reader<'_>, naming: Naming, f: &mut Findings) -> Option<Which> {
         let Naming {
-            what,
+            shape: Shape { what, .. },
             origin: whole,
             accept,
         } = naming;
-        let by_name = matches!(accept, Accept::Names | Accept::OneName);
         let said: Vec<&'static str> = ["object", "selector", "where", "all"]
             .into_iter()
             .filter(|key| table.has(key))
             .collect();
         let names = table.node("object").map(|node| self.names(node, accept, f));
+        if matches!(accept, Accept::Names | Accept::OneName) {
+            let others = ["selector", "where", "all"].into_iter();
+            let wrong: Vec<_> = others
+                .filter_map(|key| Some((key, table.misplaced(key)?)))
+                .collect();
+            if let Some(&(wrong, origin)) = wrong.first() {
+                let message = format!("{what} names its objects: `{wrong}` cannot be used here");
+                f.add(Finding::error(message).at(origin, "").help(HOW_BY_NAME));
+                return None;
+            }
+            if names.is_none() {
+                let message = format!("{what} names no objects");
+                f.add(Finding::error(message).at(whole, "").help(HOW_BY_NAME));
+            }
+            return names.flatten().map(Which::Named);
+        }
         let selector = table.text("selector", f);
         let selector = selector.map(|said| self.selector(said, f));
         let fields = table.node("where").map(|node| self.fields(node, f));
@@ -144,19 +159,11 @@ impl Reading<'_> {
         }
         match said.as_slice() {
             [] => {
-                let how = if by_name { HOW_BY_NAME } else { HOW };
                 let message = format!("{what} names no objects");
-                f.add(Finding::error(message).at(whole, "").help(how));
+                f.add(Finding::error(message).at(whole, "").help(HOW));
                 None
             }
             ["object"] => names.flatten().map(Which::Named),
-            [first, ..] if by_name => {
-                let wrong = if *first == "object" { said[1] } else { first };
-                let message = format!("{what} names its objects: `{wrong}` cannot be used here");
-                let origin = table.origin_or(wrong, whole);
-                f.add(Finding::error(message).at(origin, "").help(HOW_BY_NAME));
-                None
-            }
             [_] | ["selector", "where"] => Some(Which::Matching {
                 selector: selector.flatten(),
                 fields: fields.unwrap_or_default(),
@@ -255,7 +262,7 @@ impl Reading<'_> {
                 Some((short.collect::<Option<_>>()?, T::default()))
             }
             Value::Table(table) => {
-                let mut table = Reader::new(naming.what, table);
+                let mut table = Reader::new(naming.shape, table);
                 let objects = self.objects(&mut table, naming, f);
                 let rest = more(&mut table, f);
                 table.finish(f);
