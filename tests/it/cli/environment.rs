@@ -13,7 +13,7 @@ fn a_wrong_command_line_exits_64() {
     let lines = [
         "chekc",
         "plan --offlin",
-        "up --failure-policy rollback",
+        "up --failure-policy never",
         "up -j -1",
         "up --set web=3",
         "plan Web",
@@ -43,9 +43,9 @@ fn a_wrong_command_line_exits_64() {
     For more information, try '--help'.
     exit 64
 
-    $ stackctl up --failure-policy rollback
+    $ stackctl up --failure-policy never
     stderr:
-    error: invalid value 'rollback' for '--failure-policy <POLICY>': `rollback` is not supported yet; use `stop` or `continue`
+    error: invalid value 'never' for '--failure-policy <POLICY>': expected `stop`, `continue` or `rollback`
 
     For more information, try '--help'.
     exit 64
