@@ -11,9 +11,8 @@ use std::{
 use super::{Context, context::Before};
 use crate::{
     lock::{Change, Operation},
-    name::{Action, ChartName, NodeName, ReleaseStatus, RunId},
+    name::{Action, ChartName, NodeName, ReleaseId, ReleaseStatus, RunId},
     release::{Payload, Records, Releases, Revision, StoreError},
-    stack::Stack,
 };
 
 /// What one run has done to releases so far.
@@ -22,7 +21,7 @@ pub struct Changes(Mutex<Noted>);
 
 #[derive(Debug, Default)]
 struct Noted {
-    releases: BTreeMap<ChartName, Changed>,
+    releases: BTreeMap<ChartName, (ReleaseId, Changed)>,
     /// Charts whose CRDs were applied.
     crds: BTreeSet<ChartName>,
 }
@@ -72,8 +71,8 @@ impl Changes {
             (_, Operation::Uninstall | Operation::Rollback) => return,
         };
         let mut noted = self.lock();
-        let name = cx.chart.name.clone();
-        noted.releases.entry(name).or_insert(changed);
+        let (name, release) = (cx.chart.name.clone(), cx.chart.release.clone());
+        noted.releases.entry(name).or_insert((release, changed));
     }
 
     /// CRDs are about to be applied.
@@ -88,12 +87,11 @@ impl Changes {
 
     /// What has come of the changes of this run, and can be taken back. `listed` is what Helm's
     /// records tell now of the stack's releases.
-    pub fn to_take_back(&self, stack: &Stack, listed: &Records, run: &RunId) -> ToTakeBack {
+    pub fn to_take_back(&self, listed: &Records, run: &RunId) -> ToTakeBack {
         let noted = self.lock();
         let mut found = ToTakeBack::default();
-        for (name, &changed) in &noted.releases {
-            let release = &stack.charts[name].release;
-            let outcome = match changed {
+        for (name, (release, changed)) in &noted.releases {
+            let outcome = match *changed {
                 Changed::Deployed(before) => {
                     let history = listed.get(release).map(Vec::as_slice);
                     outcome(before, history.unwrap_or_default(), run)
@@ -221,11 +219,21 @@ fn stands(of: &RunId, change: &Change, history: &[Revision], said: &str) -> Stan
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{graph::fixture, release::Marks};
+    use crate::{
+        name::{Namespace, ReleaseName},
+        release::Marks,
+    };
     use ReleaseStatus as S;
 
     fn run(name: &str) -> RunId {
         RunId::new(name).unwrap()
+    }
+
+    fn release(name: &str) -> ReleaseId {
+        ReleaseId {
+            namespace: Namespace::new("shop").unwrap(),
+            name: ReleaseName::new(name).unwrap(),
+        }
     }
 
     /// A revision; with marks that were written for the one of that number, by that run.
@@ -310,25 +318,24 @@ mod tests {
 
     #[test]
     fn what_cannot_come_back_and_crds_are_told_to_stay() {
-        let stack = fixture::stack(&[("db", &[]), ("old", &[]), ("web", &[])]);
         let name = |name: &str| ChartName::new(name).unwrap();
         let changes = Changes::default();
         {
             let mut noted = changes.lock();
+            let installed = Changed::Deployed(before(None, None, false));
             noted.releases = [
-                (name("db"), Changed::Reinstalled),
-                (name("old"), Changed::Uninstalled),
-                (name("web"), Changed::Deployed(before(None, None, false))),
+                (name("db"), (release("db"), Changed::Reinstalled)),
+                (name("old"), (release("old"), Changed::Uninstalled)),
+                (name("web"), (release("web"), installed)),
             ]
             .into();
         }
         changes.note_crds(&name("web"));
-        let release = stack.charts["web"].release.clone();
         let made = revision(1, S::Deployed, Some(("r1", 1)));
-        let listed: Records = [(release.clone(), vec![made])].into();
-        let found = changes.to_take_back(&stack, &listed, &run("r1"));
+        let listed: Records = [(release("web"), vec![made])].into();
+        let found = changes.to_take_back(&listed, &run("r1"));
         let change = Change {
-            release,
+            release: release("web"),
             made: 1,
             before: None,
             after: BTreeSet::new(),
@@ -348,16 +355,14 @@ mod tests {
             ]
         );
         changes.forget(&name("web"));
-        let found = changes.to_take_back(&stack, &listed, &run("r1"));
+        let found = changes.to_take_back(&listed, &run("r1"));
         assert!(found.changes.is_empty(), "{found:?}");
     }
 
     #[test]
     fn what_is_left_to_do_is_told_from_what_there_is_now() {
         let change = |before| Change {
-            release: fixture::stack(&[("web", &[])]).charts["web"]
-                .release
-                .clone(),
+            release: release("web"),
             made: 4,
             before,
             after: BTreeSet::new(),

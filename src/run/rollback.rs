@@ -48,9 +48,7 @@ impl Session {
         watch: Watch<'_>,
     ) -> Result<Option<Finished>, RunError> {
         let listed = self.releases.list(&self.namespaces()).await?;
-        let found = failed
-            .changes
-            .to_take_back(&self.stack, &listed, &failed.id);
+        let found = failed.changes.to_take_back(&listed, &failed.id);
         let mut rollback = StackRollback {
             of: failed.id.clone(),
             changes: found.changes,
