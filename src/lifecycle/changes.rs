@@ -221,11 +221,25 @@ fn stands(of: &RunId, change: &Change, history: &[Revision], said: &str) -> Stan
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{graph::fixture, release::Marks};
+    use crate::{
+        release::Marks,
+        stack::{FileSource, LoadOptions, load},
+    };
     use ReleaseStatus as S;
 
     fn run(name: &str) -> RunId {
         RunId::new(name).unwrap()
+    }
+
+    fn stack(charts: &[&str]) -> Stack {
+        let charts = charts
+            .iter()
+            .map(|name| format!("[charts.{name}]\nchart = \"https://example.com/{name}.tgz\"\n"));
+        let text = format!("[stack]\nname = \"shop\"\n{}", charts.collect::<String>());
+        let name = "stack.toml".into();
+        let root = ".".into();
+        let options = LoadOptions::new(FileSource::Text { name, text, root });
+        load(options).unwrap().stack
     }
 
     /// A revision; with marks that were written for the one of that number, by that run.
@@ -310,7 +324,7 @@ mod tests {
 
     #[test]
     fn what_cannot_come_back_and_crds_are_told_to_stay() {
-        let stack = fixture::stack(&[("db", &[]), ("old", &[]), ("web", &[])]);
+        let stack = stack(&["db", "old", "web"]);
         let name = |name: &str| ChartName::new(name).unwrap();
         let changes = Changes::default();
         {
@@ -355,9 +369,7 @@ mod tests {
     #[test]
     fn what_is_left_to_do_is_told_from_what_there_is_now() {
         let change = |before| Change {
-            release: fixture::stack(&[("web", &[])]).charts["web"]
-                .release
-                .clone(),
+            release: stack(&["web"]).charts["web"].release.clone(),
             made: 4,
             before,
             after: BTreeSet::new(),
