@@ -192,6 +192,8 @@ fn settle(field: &str, value: &mut Value) {
                 settle(field, item);
             }
             if field == "managedFields" {
+                // Whether the scheduler ever finds a pod's claim not bound yet is a race.
+                items.retain(|it| word(it, "/manager") != "kube-scheduler");
                 // By who they are of, not by when they wrote.
                 let named = items.drain(..).map(|entry| {
                     let words = ["/manager", "/operation", "/subresource"];
