@@ -131,12 +131,9 @@ impl Names {
             let uid = word(object, "/metadata/uid");
             names.push((uid.to_owned(), format!("<uid of {kind} {name}>")));
             let prefix = word(object, "/metadata/generateName");
-            // A StatefulSet's pods are numbered.
-            let numbered = name
-                .rsplit('-')
-                .next()
-                .is_some_and(|end| end.parse::<u32>().is_ok());
-            if !prefix.is_empty() && !numbered {
+            // A StatefulSet's pods are numbered; what is made up has five letters or digits.
+            let made_up = name.rsplit('-').next().is_some_and(|end| end.len() == 5);
+            if !prefix.is_empty() && made_up {
                 names.push((name.to_owned(), format!("{prefix}*")));
             }
             let revision = object
