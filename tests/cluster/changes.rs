@@ -3,7 +3,7 @@
 use stackctl::event::EventKind;
 
 use crate::{
-    support::{Lab, Run},
+    support::{Lab, Run, Running},
     target::{Helm, Target},
 };
 
@@ -11,6 +11,7 @@ tests![
     an_older_chart_is_reinstalled_and_a_newer_one_upgraded,
     a_reinstall_that_loses_a_claim_needs_consent,
     what_another_run_reinstalled_meanwhile_is_not_removed_again,
+    what_somebody_upgraded_meanwhile_is_not_removed,
     reinstalls_keep_to_the_limit_of_helm_processes,
     an_object_that_another_release_took_over_holds_up_no_uninstall,
     a_skipped_chart_runs_its_steps_but_not_helm,
@@ -60,8 +61,8 @@ fn an_older_chart_is_reinstalled_and_a_newer_one_upgraded() {
     }
 }
 
-fn what_another_run_reinstalled_meanwhile_is_not_removed_again() {
-    let lab = Lab::new("reinstall-twice");
+/// A run that has planned a reinstall, and waits for a file `go` before it begins with it.
+fn about_to_reinstall(lab: &Lab) -> Running {
     lab.version("app", "2.0.0");
     lab.stack("[charts.web]\nchart = \"./charts/app\"\n");
     lab.stackctl(&["up"]).exits(0);
@@ -74,21 +75,38 @@ reinstall_below = "2.0.0"
 run = "until [ -e go ]; do sleep 0.1; done"
 "#,
     );
-    let mut first = lab.start(&["up", "-y"]);
-    first.until_event(
+    let mut up = lab.start(&["up", "-y"]);
+    up.until_event(
         "its pre step",
         |event| matches!(&event.kind, EventKind::StepStarted { step } if step == "pre/run"),
     );
+    up
+}
+
+fn what_somebody_upgraded_meanwhile_is_not_removed() {
+    let lab = Lab::new("reinstall-late");
+    let up = about_to_reinstall(&lab);
+    let mut helm = lab.helm_command(&["upgrade", "web", "./charts/app-2.0.0"]);
+    assert!(helm.status().expect("helm starts").success());
+    lab.write("go", "");
+    let told = "chart version 2.0.0 was installed since the plan was made";
+    up.end().exits(0).says(&[told]);
+    lab.has_releases(&["web 3 deployed"]);
+}
+
+fn what_another_run_reinstalled_meanwhile_is_not_removed_again() {
+    let lab = Lab::new("reinstall-twice");
+    let first = about_to_reinstall(&lab);
     let runs = || std::fs::read_dir(lab.path().join(".stackctl/runs")).map_or(0, Iterator::count);
     let before = runs();
-    // Both have planned a reinstall.
+    // Both have planned a reinstall; this one will plan anew.
     let mut second = lab.start(&["up", "-y", "--lock-timeout", "150s"]);
     second.until("it waits for the lease", || runs() > before);
     lab.write("go", "");
     first.end().exits(0);
     lab.has_releases(&["web 1 deployed"]);
-    second.end().exits(0).ended(&[("web", "succeeded")]);
-    lab.has_releases(&["web 2 deployed"]);
+    second.end().exits(0).ended(&[("web", "unchanged")]);
+    lab.has_releases(&["web 1 deployed"]);
 }
 
 fn reinstalls_keep_to_the_limit_of_helm_processes() {

@@ -78,7 +78,7 @@ use libtest_mimic::{Arguments, Completion, Trial};
 use target::{Target, control_plane, sandboxed};
 
 /// Tests at once: each runs a stackctl with several Helm processes, on machines with few cores.
-const THREADS: usize = 3;
+const THREADS: usize = 4;
 
 const NO_ROLES: &str = "roles are not modelled";
 const NO_PROCESS: &str = "it has no API server process to stop";
