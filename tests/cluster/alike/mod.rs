@@ -154,7 +154,7 @@ impl<'a> Both<'a> {
             let words = [output.stdout, output.stderr].concat();
             let words = String::from_utf8(words).expect("UTF-8");
             let lines = words.lines().map(str::to_owned);
-            let lines = lines.filter(|line| !line.starts_with("LAST DEPLOYED: "));
+            let lines = lines.filter(|line| !line.starts_with("LAST DEPLOYED: ") && !is_log(line));
             (output.status.code(), lines.collect::<Vec<String>>())
         };
         let (real, ours) = thread::scope(|scope| {
@@ -195,4 +195,12 @@ impl<'a> Both<'a> {
                 .push(format!("after `{after}` with {helm}:\n{}", new.concat()));
         }
     }
+}
+
+/// `I1123 04:14:47.135069   24878 reflector.go:664] …`: what Helm's libraries log, as it happens: a
+/// watch that ends with its deadline is told of now and then.
+fn is_log(line: &str) -> bool {
+    let (level, rest) = line.split_at_checked(1).unwrap_or_default();
+    let day = rest.split_once(' ').map_or("", |(day, _)| day);
+    ["I", "W", "E"].contains(&level) && day.len() == 4 && day.bytes().all(|b| b.is_ascii_digit())
 }
