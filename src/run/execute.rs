@@ -54,6 +54,9 @@ impl Session {
     /// Executes a plan made by [`Session::plan`], or [`Session::unfinished_rollback`]. An error means
     /// that nothing was changed. `notice` gets what there is to say before the first event.
     ///
+    /// If another run of the stack was at work since the plan was made, it is made anew once that
+    /// run is done: what it was made of has changed.
+    ///
     /// If the run fails and the stack says `failure_policy = "rollback"`, it is taken back by another
     /// one, whose events follow.
     pub async fn execute(
