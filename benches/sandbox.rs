@@ -21,9 +21,8 @@ mod target;
 use std::{
     collections::BTreeMap,
     env, fs,
-    io::{BufRead as _, BufReader},
     path::Path,
-    process::{Child, Command, Stdio},
+    process::{Child, Command},
     time::Duration,
 };
 
@@ -34,7 +33,7 @@ use kube::{
     api::{ListParams, ObjectMeta, PostParams},
     config::{KubeConfigOptions, Kubeconfig},
 };
-use target::{Helm, Target, control_plane};
+use target::{Helm, Target, control_plane, serve};
 use tempfile::TempDir;
 use tokio::{runtime::Runtime, time::Instant};
 
@@ -79,17 +78,8 @@ struct Served {
 
 impl Served {
     async fn new(folder: &TempDir) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_stackctl"))
-            .args(["sandbox", "--dir"])
-            .arg(folder.path())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("stackctl starts");
-        let mut said = BufReader::new(child.stdout.take().expect("it is piped"));
-        let mut path = String::new();
-        said.read_line(&mut path).expect("it says where");
-        let kubeconfig = Kubeconfig::read_from(path.trim()).expect("it is ours");
+        let (child, kubeconfig) = serve(folder.path());
+        let kubeconfig = Kubeconfig::read_from(kubeconfig).expect("it is ours");
         let options = KubeConfigOptions::default();
         let config = Config::from_custom_kubeconfig(kubeconfig, &options).await;
         let client = Client::try_from(config.expect("it is whole")).expect("a client");

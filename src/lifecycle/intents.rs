@@ -183,7 +183,7 @@ impl Intents {
     }
 
     /// Waits until what was to be cleared is.
-    async fn settled(&self, release: &ReleaseId) {
+    pub(super) async fn settled(&self, release: &ReleaseId) {
         let task = lock(&self.0.clearing).remove(release);
         if let Some(task) = task {
             // One that panicked has cleared nothing.

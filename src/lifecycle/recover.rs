@@ -102,7 +102,7 @@ pub(super) async fn clear_way(
             Err(Changed) => continue,
         };
         let verdict = judge_found(cx, found.as_ref());
-        let left = left_leaving(cx).filter(|_| !awaited);
+        let left = left_leaving(cx).await.filter(|_| !awaited);
         if let (Verdict::Free, None, Some(intent)) = (&verdict, &found, left) {
             cx.status(&format!(
                 "run {} uninstalled it; not all of it is gone yet",
@@ -206,9 +206,12 @@ async fn find<'a>(
     })))
 }
 
-/// What an earlier run announced, whose objects may still be on their way out.
-fn left_leaving(cx: &Context<'_>) -> Option<Intent> {
-    let intent = cx.run.intents.of(&cx.chart.release);
+/// What was announced, whose objects may still be on their way out. Not what this run has just seen
+/// gone.
+async fn left_leaving(cx: &Context<'_>) -> Option<Intent> {
+    let (intents, release) = (&cx.run.intents, &cx.chart.release);
+    intents.settled(release).await;
+    let intent = intents.of(release);
     intent.filter(|intent| !intent.deletes.is_empty())
 }
 

@@ -49,16 +49,17 @@ pub(super) async fn finish(cx: &Context<'_>, history: &[Revision]) -> Result<(),
         // Only its history is left: what has these names now is somebody else's.
         .filter(|_| last.status != ReleaseStatus::Uninstalled)
         .map(|record| deleted_by(cx, record))
-        .transpose()?;
+        .transpose()?
+        .unwrap_or_default();
     let work = Box::pin(cx.helm(async |call| cx.run.helm.uninstall(call, &uninstall).await));
     let undertaking = Undertaking {
         operation: Operation::Uninstall,
         from_revision: Some(last.revision),
         lasts: uninstall.deadline(),
-        deletes: going.clone().unwrap_or_default(),
+        deletes: going.clone(),
     };
     recover::announced(cx, undertaking, work).await??;
-    gone(cx, going.unwrap_or_default()).await
+    gone(cx, going).await
 }
 
 /// Waits until the objects of a release that is gone are gone, too. If they are not in time, they

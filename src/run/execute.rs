@@ -92,13 +92,16 @@ impl Session {
         let lock = lock::take(self, plan.direction, &id, trigger, &mut *notice).await?;
         let settled = async {
             self.settle_rollback(plan, &lock.intents, notice).await?;
-            let anew = self.plan_anew(lock.waited).await?;
-            if let Some(anew) = anew.filter(|_| plan.direction != Direction::Rollback) {
-                self.is_agreed(plan, &anew)?;
-                ready = self.prepare(&anew, &renderer).await?;
-                return Ok(Cow::Owned(anew));
+            // Each node of a rollback looks at what there is when its turn comes.
+            if plan.direction == Direction::Rollback {
+                return Ok(Cow::Borrowed(plan));
             }
-            Ok(Cow::Borrowed(plan))
+            let Some(anew) = self.plan_anew(lock.waited).await? else {
+                return Ok(Cow::Borrowed(plan));
+            };
+            self.is_agreed(plan, &anew)?;
+            ready = self.prepare(&anew, &renderer).await?;
+            Ok(Cow::Owned(anew))
         };
         let plan = match Box::pin(settled).await {
             Ok(plan) => plan,

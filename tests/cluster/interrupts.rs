@@ -203,10 +203,7 @@ run = { command = ["sh", "-c", "echo at work; until [ -e free ]; do sleep 0.05; 
 "#,
     );
     let mut first = lab.start(&["up"]);
-    first.until_event(
-        "the step's line",
-        |event| matches!(&event.kind, EventKind::StepOutput { line, .. } if line == "at work"),
-    );
+    first.until_line("at work");
     let second = lab.start(&["up", "--lock-timeout", "5m"]);
     let told = "waiting for it";
     eventually(told, BOUND, || second.stderr().contains(told));

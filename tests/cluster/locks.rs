@@ -9,8 +9,6 @@ use jiff::{SignedDuration, Timestamp};
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
-use stackctl::event::EventKind;
-
 use crate::{
     support::{Lab, eventually},
     target::{Helm, Target},
@@ -158,10 +156,7 @@ run = { command = ["sh", "-c", "trap '' TERM; echo at work; until [ -e free ]; d
 "#,
     );
     let mut killed = lab.start(&["up"]);
-    killed.until_event(
-        "the step's line",
-        |event| matches!(&event.kind, EventKind::StepOutput { line, .. } if line == "at work"),
-    );
+    killed.until_line("at work");
     killed.signal(Signal::SIGKILL);
     killed.end();
     // However short its patience with runs that live.

@@ -2,10 +2,9 @@
 
 use std::{
     env, fs,
-    io::{BufRead as _, BufReader},
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Child, Command},
     time::Duration,
 };
 
@@ -17,7 +16,7 @@ use serde_json::Value;
 
 use crate::{
     support::{Lab, Run, Running, repository, sorted_lines},
-    target::{Helm, bin},
+    target::{Helm, bin, serve},
 };
 
 tests![
@@ -88,20 +87,8 @@ struct Served {
 
 impl Served {
     fn new(dir: &Path) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_stackctl"))
-            .args(["sandbox", "--dir"])
-            .arg(dir)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("stackctl starts");
-        let mut said = BufReader::new(child.stdout.take().expect("it is piped"));
-        let mut path = String::new();
-        said.read_line(&mut path).expect("it says where");
-        Self {
-            child,
-            kubeconfig: path.trim().into(),
-        }
+        let (child, kubeconfig) = serve(dir);
+        Self { child, kubeconfig }
     }
 
     /// What kubectl says on both, and its exit code.

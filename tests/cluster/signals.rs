@@ -153,10 +153,7 @@ timeout = "150s"
 "#,
     );
     let mut up = lab.start(&["up", "--grace", "1s"]);
-    up.until_event(
-        "the step's line",
-        |event| matches!(&event.kind, EventKind::StepOutput { line, .. } if line == "at work"),
-    );
+    up.until_line("at work");
     up.signal(Signal::SIGTERM);
     let up = ended_by(&lab, up.end(), 143).ended(&[("web", "cancelled")]);
     assert!(up.elapsed < Duration::from_mins(1), "{:?}", up.elapsed);

@@ -428,6 +428,13 @@ impl Running {
         self.until(what, || journals(&runs, &known).iter().flatten().any(&is));
     }
 
+    /// Waits until one of its steps prints that line.
+    #[track_caller]
+    pub(crate) fn until_line(&mut self, text: &str) {
+        let is = |event: &Event| matches!(&event.kind, EventKind::StepOutput { line, .. } if line == text);
+        self.until_event(text, is);
+    }
+
     /// Waits until its journal holds so many events. Panics if it ends before.
     #[track_caller]
     pub(crate) fn until_events(&mut self, what: &str, count: usize) {
@@ -523,6 +530,16 @@ impl fmt::Display for Run {
 }
 
 impl Run {
+    /// It succeeded, or failed in words.
+    #[track_caller]
+    pub(crate) fn clear(&self, what: &str) {
+        let code = self.status.code();
+        assert!(matches!(code, Some(0 | 1)), "{what}: {self}");
+        let told = self.errors() > 0 || self.stderr.contains(": failed at ");
+        assert!(code == Some(0) || told, "{what}: no word about it: {self}");
+        assert!(!self.stderr.contains("panicked"), "{what}: {self}");
+    }
+
     /// Asserts the exit code.
     #[track_caller]
     pub(crate) fn exits(self, code: i32) -> Self {

@@ -68,6 +68,27 @@ pub(crate) fn sandboxed() -> bool {
     env::var("STACKCTL_TARGET").as_deref() == Ok("sandbox")
 }
 
+/// Starts `stackctl sandbox` in a folder: its process, and its kubeconfig.
+pub(crate) fn serve(dir: &Path) -> (Child, PathBuf) {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_stackctl"))
+        .args(["sandbox", "--dir"])
+        .arg(dir)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("stackctl starts");
+    let kubeconfig = told_path(&mut child);
+    (child, kubeconfig)
+}
+
+/// The path that a sandbox prints once it is there.
+fn told_path(child: &mut Child) -> PathBuf {
+    let mut said = BufReader::new(child.stdout.take().expect("it is piped"));
+    let mut path = String::new();
+    said.read_line(&mut path).expect("it says where");
+    path.trim().into()
+}
+
 /// A running control plane, or sandbox.
 #[derive(Debug)]
 pub(crate) struct Target {
@@ -200,10 +221,7 @@ impl Target {
             .process_group(0)
             .spawn()
             .expect("sh runs");
-        let mut said = BufReader::new(watchdog.stdout.take().expect("it is piped"));
-        let mut path = String::new();
-        said.read_line(&mut path).expect("the sandbox says where");
-        let written = fs::read_to_string(path.trim()).expect("it is there by then");
+        let written = fs::read_to_string(told_path(&mut watchdog)).expect("it is there by then");
         let kubeconfig = dir.join("test.kubeconfig");
         let named = written.replace("\"sandbox\"", &format!("\"{}\"", Self::CONTEXT));
         fs::write(&kubeconfig, named).expect("a folder of ours");

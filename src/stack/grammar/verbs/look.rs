@@ -66,6 +66,17 @@ pub(crate) static CAPTURE_COMMAND: Shape = Shape {
     rules: &[],
 };
 
+/// What can be waited for: at least one of these keys.
+pub(crate) const GOALS: [&str; 7] = [
+    "condition",
+    "field",
+    "gone",
+    "rollout",
+    "min",
+    "max",
+    "equals",
+];
+
 /// `wait` of a step.
 pub(crate) static WAIT: Shape = verb(
     "`wait`",
@@ -96,15 +107,7 @@ pub(crate) static WAIT: Shape = verb(
     ],
     &[
         NAMES_OBJECTS,
-        Rule::Some(&[
-            "condition",
-            "field",
-            "gone",
-            "rollout",
-            "min",
-            "max",
-            "equals",
-        ]),
+        Rule::Some(&GOALS),
         Rule::With("field", "value"),
         Rule::With("value", "field"),
     ],

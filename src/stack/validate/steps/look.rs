@@ -115,16 +115,10 @@ impl Reading<'_> {
             accept: Accept::Any,
         };
         let objects = self.objects(&mut wait, naming, f);
-        let goals = [
-            "condition",
-            "field",
-            "gone",
-            "rollout",
-            "min",
-            "max",
-            "equals",
-        ];
-        let said: Vec<&str> = goals.into_iter().filter(|key| wait.has(key)).collect();
+        let said: Vec<&str> = grammar::GOALS
+            .into_iter()
+            .filter(|key| wait.has(key))
+            .collect();
         let condition = wait.text("condition", f);
         let condition = condition.and_then(|said| condition_of(said, f));
         let field = (wait.has("field") || wait.has("value")).then(|| {
