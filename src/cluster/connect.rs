@@ -4,7 +4,6 @@ use std::{fs::OpenOptions, io, io::Write, path::Path, time::Duration};
 
 use kube::{
     Client, Config,
-    client::ClientBuilder,
     config::{
         AuthInfo, Cluster as ConfigCluster, Context, ExecInteractiveMode, KubeConfigOptions,
         Kubeconfig, NamedAuthInfo, NamedCluster, NamedContext,
@@ -16,6 +15,7 @@ use super::{
     error::{chain, credentials},
     kubeconfig::{Source, load, locate, minify},
     proxy::proxy_for,
+    wire,
 };
 
 /// Time to open a connection.
@@ -43,7 +43,7 @@ pub(super) async fn connect(options: &Options) -> Result<(Identity, Client), Con
     let (identity, config) = resolve(options).await?;
     let own_proxy = cluster_of(&identity.kubeconfig).and_then(|cluster| cluster.proxy_url.clone());
     let config = tune(config, own_proxy.as_deref(), options)?;
-    let built = tokio::task::spawn_blocking(move || ClientBuilder::try_from(config));
+    let built = tokio::task::spawn_blocking(move || wire::client(&config));
     let Ok(joined) = tokio::time::timeout(PLUGIN_TIMEOUT, built).await else {
         return Err(ConnectError::Credentials {
             message: format!(
@@ -52,7 +52,7 @@ pub(super) async fn connect(options: &Options) -> Result<(Identity, Client), Con
             ),
         });
     };
-    let builder = joined
+    let client = joined
         .map_err(|error| ConnectError::Unusable {
             message: error.to_string(),
         })?
@@ -68,7 +68,7 @@ pub(super) async fn connect(options: &Options) -> Result<(Identity, Client), Con
                 message: chain(&other),
             },
         })?;
-    Ok((identity, builder.build()))
+    Ok((identity, client))
 }
 
 async fn resolve(options: &Options) -> Result<(Identity, Config), ConnectError> {

@@ -40,6 +40,7 @@ mod service_proxy;
 #[cfg(test)]
 pub(crate) mod testing;
 mod watches;
+mod wire;
 
 use std::{fmt, path::Path, sync::Arc};
 

@@ -46,8 +46,8 @@ pub struct RunContext {
     pub at_hand: Scope,
     /// Of the cluster's API server.
     pub version: ServerVersion,
-    /// The helm binary.
-    pub helm: Helm,
+    /// The helm binary; `None` if the plan has nothing that would need one.
+    pub helm: Option<Helm>,
     /// Private kubeconfig and folders of helm's children.
     pub surroundings: Surroundings,
     /// The Kubernetes API.
@@ -75,6 +75,15 @@ pub struct RunContext {
     pub redactor: Redactor,
     /// Who may stop it.
     pub shutdown: Shutdown,
+}
+
+impl RunContext {
+    /// The helm of a run that has something to do.
+    pub fn helm(&self) -> Result<&Helm, StepError> {
+        let missing =
+            || StepError::new("helm was not looked for: nothing was planned that needs it");
+        self.helm.as_ref().ok_or_else(missing)
+    }
 }
 
 /// Which charts' `validate` steps are run.

@@ -58,7 +58,7 @@ pub async fn upgrade(cx: &Context<'_>) -> Result<(), StepError> {
         values_files,
         values,
         timeout: cx.limit(cx.chart.timeout).timeout,
-        wait: wait_mode(cx),
+        wait: wait_mode(cx, cx.run.helm()?.major),
         history_max: cx.chart.history_max,
         labels: BTreeMap::new(),
         mode: mode(cx.chart.apply.mode),
@@ -103,7 +103,8 @@ async fn run(
     last: Option<u32>,
     upgrade: &Upgrade,
 ) -> Result<Result<Upgraded, HelmError>, StepError> {
-    let work = Box::pin(cx.helm(async |call| cx.run.helm.upgrade(call, upgrade).await));
+    let helm = cx.run.helm()?;
+    let work = Box::pin(cx.helm(async |call| helm.upgrade(call, upgrade).await));
     let undertaking = Undertaking {
         operation: Operation::Upgrade,
         from_revision: last,
@@ -257,9 +258,9 @@ fn mode(mode: stack::ApplyMode) -> ApplyMode {
 /// Helm 4 without `--wait` does not await the deletion of old hook objects either, and may take
 /// the end of an old hook Job for that of the new one (helm.md section 3), so there any hook will
 /// do.
-fn wait_mode(cx: &Context<'_>) -> WaitMode {
+fn wait_mode(cx: &Context<'_>, major: Major) -> WaitMode {
     let hooks = cx.opened().map(|chart| chart.hooks).unwrap_or_default();
-    let hooks_need_helm = hooks.after_ready || (hooks.any && cx.run.helm.major == Major::V4);
+    let hooks_need_helm = hooks.after_ready || (hooks.any && major == Major::V4);
     match cx.chart.wait {
         Wait::Helm => WaitMode::Helm,
         Wait::Watch if hooks_need_helm => WaitMode::Helm,

@@ -51,7 +51,8 @@ pub(super) async fn finish(cx: &Context<'_>, history: &[Revision]) -> Result<(),
         .map(|record| deleted_by(cx, record))
         .transpose()?
         .unwrap_or_default();
-    let work = Box::pin(cx.helm(async |call| cx.run.helm.uninstall(call, &uninstall).await));
+    let helm = cx.run.helm()?;
+    let work = Box::pin(cx.helm(async |call| helm.uninstall(call, &uninstall).await));
     let undertaking = Undertaking {
         operation: Operation::Uninstall,
         from_revision: Some(last.revision),

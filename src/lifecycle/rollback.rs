@@ -67,7 +67,8 @@ pub(super) async fn to(cx: &Context<'_>, good: u32, newest: &Revision) -> Result
         timeout: cx.chart.timeout,
         history_max: cx.chart.history_max,
     };
-    let work = Box::pin(cx.helm(async |call| cx.run.helm.rollback(call, &rollback).await));
+    let helm = cx.run.helm()?;
+    let work = Box::pin(cx.helm(async |call| helm.rollback(call, &rollback).await));
     let undertaking = Undertaking {
         operation: Operation::Rollback,
         from_revision: Some(newest.revision),

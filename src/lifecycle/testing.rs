@@ -357,11 +357,11 @@ impl Lab {
                 git: "v1.37.0".to_owned(),
             },
             validation: Validation::default(),
-            helm: Helm {
+            helm: Some(Helm {
                 binary: PathBuf::from("/nowhere/helm"),
                 version: semver::Version::new(4, 0, 0),
                 major: Major::V4,
-            },
+            }),
             surroundings: Surroundings {
                 env: [("PATH".into(), "/usr/bin:/bin".into())].into(),
                 kubeconfig: folder.path().join("kubeconfig"),

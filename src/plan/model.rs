@@ -100,6 +100,12 @@ impl NodeIx {
 }
 
 impl Plan {
+    /// Whether nothing is to be done to any chart, because it is as it is to be or cannot be touched.
+    pub fn is_idle(&self) -> bool {
+        let mut nodes = self.nodes.iter();
+        nodes.all(|node| matches!(node.action, Action::Unchanged | Action::Blocked))
+    }
+
     /// The node at `ix`.
     pub fn node(&self, ix: NodeIx) -> &Node {
         &self.nodes[ix.index()]

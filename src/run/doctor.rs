@@ -1,8 +1,7 @@
 //! What a run would need, looked at without one.
 
 use super::{
-    FetchWatch, PlanRequest, Problem, RunError, Session, Settings, execute::default_concurrency,
-    helm::find_helm, preflight, render::Renderer,
+    FetchWatch, PlanRequest, Problem, RunError, Session, Settings, helm::find_helm, preflight,
 };
 use crate::{
     name::Direction,
@@ -95,17 +94,7 @@ async fn would_stop(session: &Session, plan: &Plan, shutdown: &Shutdown) -> Resu
     let scope = session.scope(plan, shutdown).await?;
     let private = tempfile::tempdir().map_err(RunError::Private)?;
     let surroundings = session.surroundings(private.path())?;
-    let kube_version = session.cluster.version().await?.git;
-    let renderer = Renderer {
-        helm,
-        surroundings: &surroundings,
-        shutdown,
-        redactor: &session.redactor,
-        kube_version: Some(&kube_version),
-        include_crds: false,
-        rehearsal: session.settings.sandbox.as_ref(),
-        at_once: default_concurrency(),
-    };
-    preflight::run(session, plan, &scope, &renderer).await?;
+    let renderer = session.renderer(helm, &surroundings, shutdown);
+    preflight::run(session, plan, &scope, Some(&renderer)).await?;
     Ok(())
 }

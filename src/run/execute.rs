@@ -18,7 +18,7 @@ use crate::{
     cluster::Watches,
     engine::{self, Options, Outcome, Policy, Sink, SinkError},
     event::Event,
-    helm::Surroundings,
+    helm::{Helm, Surroundings},
     inputs,
     journal::{self, Journal},
     lifecycle::{Executor, Implementations, LateCharts, Purge, RunContext},
@@ -32,7 +32,9 @@ use crate::{
 pub type Watch<'a> = &'a mut (dyn FnMut(&Event) + Send);
 
 /// What a plan's charts are made of, once nothing speaks against it.
-struct Ready {
+struct Ready<'a> {
+    /// If the plan needs one.
+    helm: Option<&'a Helm>,
     scope: Scope,
     charts: BTreeMap<ChartName, Chart>,
 }
@@ -68,7 +70,6 @@ impl Session {
         notice: Notice<'_>,
     ) -> Result<Finished, RunError> {
         let shutdown = trigger.shutdown();
-        let helm = self.helm(&shutdown, &mut *notice).await?;
         let private = tempfile::Builder::new()
             .prefix("stackctl-")
             .tempdir()
@@ -76,22 +77,13 @@ impl Session {
         let surroundings = self.surroundings(private.path())?;
         let options = self.options(journal::new_run_id(Timestamp::now()), plan.direction);
         let id = options.run.clone();
-        let kube_version = self.version.git.clone();
-        let renderer = Renderer {
-            helm,
-            surroundings: &surroundings,
-            shutdown: &shutdown,
-            redactor: &self.redactor,
-            kube_version: Some(&kube_version),
-            include_crds: false,
-            rehearsal: self.settings.sandbox.as_ref(),
-            at_once: options.concurrency,
-        };
-        let mut ready = Box::pin(self.prepare(plan, &renderer)).await?;
+        let with = (&surroundings, &shutdown);
+        let mut ready = Box::pin(self.prepare(plan, with, &mut *notice)).await?;
         let journal = Journal::create(&history::folder(&self.settings.state_dir), &id)?;
         let lock = lock::take(self, plan.direction, &id, trigger, &mut *notice).await?;
         let settled = async {
-            self.settle_rollback(plan, &lock.intents, notice).await?;
+            self.settle_rollback(plan, &lock.intents, &mut *notice)
+                .await?;
             // Each node of a rollback looks at what there is when its turn comes.
             if plan.direction == Direction::Rollback {
                 return Ok(Cow::Borrowed(plan));
@@ -100,7 +92,7 @@ impl Session {
                 return Ok(Cow::Borrowed(plan));
             };
             self.is_agreed(plan, &anew)?;
-            ready = self.prepare(&anew, &renderer).await?;
+            ready = self.prepare(&anew, with, notice).await?;
             Ok(Cow::Owned(anew))
         };
         let plan = match Box::pin(settled).await {
@@ -110,8 +102,13 @@ impl Session {
                 return Err(error);
             }
         };
-        let (plan, Ready { scope, charts }) = (&*plan, ready);
-        let late = self.gathered().fetching.map(|fetching| {
+        let Ready {
+            helm,
+            scope,
+            charts,
+        } = ready;
+        let plan = &*plan;
+        let late = self.gathered().fetching.zip(helm).map(|(fetching, helm)| {
             let late: Arc<dyn LateCharts> = Arc::new(Late {
                 fetching,
                 settings: self.settings.clone(),
@@ -119,7 +116,7 @@ impl Session {
                 scope: scope.clone(),
                 helm: helm.clone(),
                 surroundings: surroundings.clone(),
-                kube_version,
+                kube_version: self.version.git.clone(),
                 redactor: self.redactor.clone(),
                 shutdown: shutdown.clone(),
                 others: charts.clone(),
@@ -133,7 +130,7 @@ impl Session {
             scope,
             at_hand: at_hand(&self.stack, &self.settings, &self.redactor),
             version: self.version.clone(),
-            helm: helm.clone(),
+            helm: helm.cloned(),
             surroundings,
             cluster: self.cluster.clone(),
             releases: self.releases.clone(),
@@ -169,13 +166,47 @@ impl Session {
     }
 
     /// Judges everything that can be judged before the first change.
-    async fn prepare(&self, plan: &Plan, renderer: &Renderer<'_>) -> Result<Ready, RunError> {
-        let scope = self.scope(plan, renderer.shutdown).await?;
-        let charts = tokio::select! {
-            charts = preflight::run(self, plan, &scope, renderer) => charts?,
-            () = renderer.shutdown.reached(Level::Drain) => return Err(RunError::Interrupted),
+    async fn prepare(
+        &self,
+        plan: &Plan,
+        (surroundings, shutdown): (&Surroundings, &Shutdown),
+        notice: Notice<'_>,
+    ) -> Result<Ready<'_>, RunError> {
+        let helm = if self.needs_helm(plan) {
+            Some(self.helm(shutdown, notice).await?)
+        } else {
+            None
         };
-        Ok(Ready { scope, charts })
+        let scope = self.scope(plan, shutdown).await?;
+        let renderer = helm.map(|helm| self.renderer(helm, surroundings, shutdown));
+        let charts = tokio::select! {
+            charts = preflight::run(self, plan, &scope, renderer.as_ref()) => charts?,
+            () = shutdown.reached(Level::Drain) => return Err(RunError::Interrupted),
+        };
+        Ok(Ready {
+            helm,
+            scope,
+            charts,
+        })
+    }
+
+    /// Renders charts for this cluster.
+    pub(super) fn renderer<'a>(
+        &'a self,
+        helm: &'a Helm,
+        surroundings: &'a Surroundings,
+        shutdown: &'a Shutdown,
+    ) -> Renderer<'a> {
+        Renderer {
+            helm,
+            surroundings,
+            shutdown,
+            redactor: &self.redactor,
+            kube_version: Some(&self.version.git),
+            include_crds: false,
+            rehearsal: self.settings.sandbox.as_ref(),
+            at_once: self.concurrency(),
+        }
     }
 
     /// Whoever was asked has agreed to one plan, and not to another.
@@ -224,11 +255,17 @@ impl Session {
         })
     }
 
+    /// Helm processes at once; 0 = no limit.
+    fn concurrency(&self) -> usize {
+        let said = self.stack.settings.concurrency;
+        said.unwrap_or_else(default_concurrency)
+    }
+
     pub(super) fn options(&self, run: RunId, direction: Direction) -> Options {
         let settings = &self.stack.settings;
         Options {
             run,
-            concurrency: settings.concurrency.unwrap_or_else(default_concurrency),
+            concurrency: self.concurrency(),
             policy: match (settings.failure_policy, direction) {
                 // What can be taken back is.
                 (_, Direction::Rollback) | (FailurePolicy::Continue, _) => Policy::Continue,

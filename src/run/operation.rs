@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Finished, PlanRequest, RunError, Session, Settings};
+use super::{Finished, Notice, PlanRequest, RunError, Session, Settings};
 use crate::{
     event::{Event, RunOutcome},
     lifecycle::{HelmChart, Implementations},
@@ -75,10 +75,9 @@ impl Operation {
         }
         let (shutdown, mut nobody) = (self.trigger.shutdown(), |_| ());
         let mut unheard = |_: &str| ();
-        let (plan, _) = tokio::try_join!(
-            Box::pin(session.plan(&self.request, &mut nobody)),
-            session.helm(&shutdown, &mut unheard)
-        )?;
+        let looking = (&shutdown, &mut unheard as Notice<'_>);
+        let plan = session.plan_for_run(&self.request, &mut nobody, looking);
+        let plan = Box::pin(plan).await?;
         session
             .execute(
                 &plan,

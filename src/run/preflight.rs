@@ -30,12 +30,13 @@ const PRECIOUS: [&str; 3] = [
     "Namespace",
 ];
 
-/// Looks at every chart of the plan. The charts as they were fetched, or everything that is wrong.
+/// Looks at every chart of the plan; no chart is installed or upgraded without a renderer. The charts
+/// as they were fetched, or everything that is wrong.
 pub(super) async fn run(
     session: &Session,
     plan: &Plan,
     scope: &Scope,
-    renderer: &Renderer<'_>,
+    renderer: Option<&Renderer<'_>>,
 ) -> Result<BTreeMap<ChartName, chart::Chart>, RunError> {
     let deployed = || {
         let entries = charts_of(plan).filter(|node| node.action.executes());
@@ -57,7 +58,8 @@ pub(super) async fn run(
         composed.is_none() && chart.is_some_and(|chart| !chart.hooks.any)
     });
     let unhooked = unhooked.map(|(entry, _)| &entry.name);
-    let unhooked = unhooked.filter(|name| renderer.fails_hook_of(name));
+    let rehearsal = session.settings.sandbox.as_ref();
+    let unhooked = unhooked.filter(|name| rehearsal.is_some_and(|it| it.fails_hook_of(name)));
     problems.extend(unhooked.map(rehearsal::no_hook));
     let sound = sound.into_iter();
     let sound = sound.filter_map(|(entry, composed)| Some((entry, composed?)));
@@ -72,10 +74,17 @@ pub(super) async fn run(
         )
     };
     // Helm keeps the processors busy, the API server answers meanwhile.
-    let (unfit, answers) = join!(renderer.render_all(&mut charts, sound), asked);
+    let rendered = async {
+        match renderer {
+            Some(renderer) => renderer.render_all(&mut charts, sound).await,
+            None => Vec::new(),
+        }
+    };
+    let (unfit, answers) = join!(rendered, asked);
     let (denied, obstructed, at_risk) = answers?;
     problems.extend(unfit);
-    problems.extend(fitness::problems(deployed(), renderer.helm));
+    let helm = renderer.map(|renderer| renderer.helm);
+    problems.extend(helm.map_or_else(Vec::new, |helm| fitness::problems(deployed(), helm)));
     let goes_on = stack.settings.failure_policy == FailurePolicy::Continue
         || plan.direction == Direction::Rollback;
     if !goes_on {

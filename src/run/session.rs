@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    pin::pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -21,6 +22,7 @@ use crate::{
     graph::{Graph, Request, Selection, Selector},
     helm::Helm,
     inputs, journal,
+    lifecycle::Validation,
     name::{ChartName, Direction, Namespace},
     plan::{Contents, CrdContent, Known, Observed, ObservedCrd, Plan, PlanError, Removal, Wanted},
     release::Releases,
@@ -134,6 +136,32 @@ impl Session {
     pub async fn helm(&self, shutdown: &Shutdown, notice: Notice<'_>) -> Result<&Helm, RunError> {
         let find = find_helm(&self.stack, &self.settings, shutdown, notice);
         self.helm.get_or_try_init(|| find).await
+    }
+
+    /// Whether a run of the plan may start Helm. One that finds all charts as they are to be starts
+    /// none: not even to ask it for its version.
+    pub fn needs_helm(&self, plan: &Plan) -> bool {
+        !plan.is_idle() || self.settings.validation == Validation::All
+    }
+
+    /// [`Self::plan`], and Helm is looked for meanwhile. What is wrong with that is said when it is
+    /// used ([`Self::helm`], [`Self::execute`]).
+    pub async fn plan_for_run(
+        &self,
+        request: &PlanRequest,
+        watch: FetchWatch<'_>,
+        (shutdown, notice): (&Shutdown, Notice<'_>),
+    ) -> Result<Plan, RunError> {
+        let mut helm = pin!(self.helm(shutdown, notice));
+        let mut plan = pin!(self.plan(request, watch));
+        let plan = tokio::select! {
+            plan = &mut plan => plan?,
+            _ = &mut helm => return plan.await,
+        };
+        if self.needs_helm(&plan) {
+            let _ = helm.await;
+        }
+        Ok(plan)
     }
 
     /// Plans a run against what the cluster holds now. On the way up the charts are fetched first,

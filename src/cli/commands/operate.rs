@@ -16,7 +16,7 @@ use crate::{
     name::Direction,
     plan::{self, Plan, Removal},
     report::{Closing, Detail, JsonLines, Lines, Look, Reporter, Summary, Terminal, Watcher},
-    run::{Finished, Implementations, PlanRequest, Session},
+    run::{Finished, Implementations, Notice, PlanRequest, Session},
     shutdown::{Level, Reason, Shutdown},
     stack::Overrides,
 };
@@ -100,14 +100,12 @@ async fn agreed_plan(
     let nobody_stops_it = Shutdown::never();
     let mut watch = |progress| fetch::show(&progress, console);
     let mut notice = |text: &str| console.say(text);
-    let (plan, helm) = tokio::join!(
-        Box::pin(session.plan(request, &mut watch)),
-        session.helm(&nobody_stops_it, &mut notice)
-    );
-    let plan = plan?;
-    if console.interactive {
+    let looking = (&nobody_stops_it, &mut notice as Notice<'_>);
+    let plan = session.plan_for_run(request, &mut watch, looking);
+    let plan = Box::pin(plan).await?;
+    if console.interactive && session.needs_helm(&plan) {
         // Nobody is asked to agree to a run that Helm is missing for.
-        helm?;
+        session.helm(&nobody_stops_it, &mut notice).await?;
     }
     let is_agreed = is_agreed_to(&plan, settings, console).await?;
     Ok(is_agreed.then_some(plan))

@@ -19,9 +19,8 @@ pub(super) async fn check(
         logs,
     };
     cx.unpark().await?;
-    let tested = cx
-        .helm(async |call| cx.run.helm.test(call, &test).await)
-        .await;
+    let helm = cx.run.helm()?;
+    let tested = cx.helm(async |call| helm.test(call, &test).await).await;
     cx.park();
     Ok(tested?)
 }
