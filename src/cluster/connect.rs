@@ -196,14 +196,35 @@ fn from_service_account(config: &Config) -> Kubeconfig {
 
 /// Writes a kubeconfig as JSON, which every reader of YAML reads. Readable by nobody else at any
 /// moment; a file or link that is already there is an error.
-pub(super) fn write_private(kubeconfig: &Kubeconfig, path: &Path) -> io::Result<()> {
+pub(super) fn write_private(
+    kubeconfig: &Kubeconfig,
+    plugin_env: (&str, String),
+    path: &Path,
+) -> io::Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file = options.open(path)?;
-    let text = serde_json::to_vec_pretty(kubeconfig)?;
+    let text = serde_json::to_vec_pretty(&with_plugin_env(kubeconfig, plugin_env))?;
     file.write_all(&text)
+}
+
+fn with_plugin_env(kubeconfig: &Kubeconfig, (name, value): (&str, String)) -> Kubeconfig {
+    let mut kubeconfig = kubeconfig.clone();
+    let users = kubeconfig.auth_infos.iter_mut();
+    let users = users.filter_map(|user| user.auth_info.as_mut());
+    for exec in users.filter_map(|user| user.exec.as_mut()) {
+        let env = exec.env.get_or_insert_default();
+        if !env
+            .iter()
+            .any(|variable| variable.get("name").is_some_and(|it| it == name))
+        {
+            let pairs = [("name", name.to_owned()), ("value", value.clone())];
+            env.push(pairs.map(|(key, it)| (key.to_owned(), it)).into());
+        }
+    }
+    kubeconfig
 }
 
 #[cfg(test)]
@@ -241,18 +262,28 @@ mod tests {
         assert_eq!(identity.namespace, "apps");
         assert_eq!(identity.server, "http://127.0.0.1:1");
         let path = folder.path().join("private");
-        write_private(&identity.kubeconfig, &path).unwrap();
+        let env = |name| (name, "ours".to_owned());
+        write_private(&identity.kubeconfig, env("LC_ALL"), &path).unwrap();
         let mode = std::fs::metadata(&path).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         let text = std::fs::read_to_string(&path).unwrap();
         let written: serde_json::Value = serde_json::from_str(&text).unwrap();
-        assert_eq!(written["users"][0]["user"]["exec"]["command"], "aws");
+        let exec = &written["users"][0]["user"]["exec"];
+        assert_eq!(exec["command"], "aws");
+        assert_eq!(exec["interactiveMode"], "IfAvailable");
+        let both = serde_json::json!([
+            { "name": "N", "value": "v" },
+            { "name": "LC_ALL", "value": "ours" },
+        ]);
+        assert_eq!(exec["env"], both);
+        let said = with_plugin_env(&identity.kubeconfig, env("N"));
+        let users = serde_json::to_value(said.auth_infos).unwrap();
         assert_eq!(
-            written["users"][0]["user"]["exec"]["interactiveMode"],
-            "IfAvailable"
+            users[0]["user"]["exec"]["env"],
+            serde_json::json!([both[0]])
         );
         assert_eq!(written["current-context"], "c");
-        assert!(write_private(&identity.kubeconfig, &path).is_err());
+        assert!(write_private(&identity.kubeconfig, env("N"), &path).is_err());
     }
 
     #[tokio::test]

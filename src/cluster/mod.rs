@@ -117,9 +117,14 @@ impl Cluster {
     }
 
     /// Writes a kubeconfig that holds exactly this context, its cluster and its user, for children.
-    /// It is readable by nobody else from its first moment; a path that exists is an error.
-    pub fn write_private_kubeconfig(&self, path: &Path) -> std::io::Result<()> {
-        connect::write_private(&self.0.identity.kubeconfig, path)
+    /// It is readable by nobody else from its first moment; a path that exists is an error. If a
+    /// credential plugin is started with it, that gets this variable, unless the user set it there.
+    pub fn write_private_kubeconfig(
+        &self,
+        path: &Path,
+        plugin_env: (&str, String),
+    ) -> std::io::Result<()> {
+        connect::write_private(&self.0.identity.kubeconfig, plugin_env, path)
     }
 
     fn gate(&self) -> &Gate {

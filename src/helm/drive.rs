@@ -7,7 +7,7 @@ use std::{
 
 use super::{
     Aftermath, Cause, Helm, Imagined, Operation, PostRenderer, Rollback, Surroundings, Test,
-    Uninstall, Upgrade, answer, args, classify, deadline, words,
+    Uninstall, Upgrade, answer, args, classify, deadline, user_locale, words,
 };
 use crate::{
     event::Stream,
@@ -176,6 +176,9 @@ impl Asked<'_> {
         let mut env = call.surroundings.environment();
         if let Some(made) = self.post_renderer {
             env.insert("HELM_PLUGINS".into(), made.plugins.clone().into());
+            // The program is to speak as the user does, and so is the shell that starts it.
+            let (locale, said) = user_locale(&call.surroundings.env);
+            env.insert(locale.into(), said.into());
         }
         let command = Command {
             program: binary.to_owned(),

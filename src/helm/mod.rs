@@ -31,5 +31,5 @@ pub use detect::{DetectError, Helm, Major};
 pub use drive::{Call, HelmError, Upgraded};
 pub use operation::{ApplyMode, Imagined, Operation, Rollback, Test, Uninstall, Upgrade, WaitMode};
 pub use post_renderer::PostRenderer;
-pub use surroundings::Surroundings;
+pub use surroundings::{Surroundings, user_locale};
 pub use words::words;

@@ -18,7 +18,7 @@ use crate::{
     cluster::Watches,
     engine::{self, Options, Outcome, Policy, Sink, SinkError},
     event::Event,
-    helm::{Helm, Surroundings},
+    helm::{Helm, Surroundings, user_locale},
     inputs,
     journal::{self, Journal},
     lifecycle::{Executor, Implementations, LateCharts, Purge, RunContext},
@@ -246,7 +246,7 @@ impl Session {
     pub(super) fn surroundings(&self, private: &Path) -> Result<Surroundings, RunError> {
         let kubeconfig = private.join("kubeconfig");
         self.cluster
-            .write_private_kubeconfig(&kubeconfig)
+            .write_private_kubeconfig(&kubeconfig, user_locale(&self.settings.env))
             .map_err(RunError::Private)?;
         Ok(Surroundings {
             env: self.settings.env.clone(),
