@@ -13,6 +13,7 @@ use std::{
 };
 
 use futures::{StreamExt as _, stream::BoxStream};
+use tokio::sync::Semaphore;
 
 use super::{Problem, Rehearsal, rehearsal};
 use crate::{
@@ -86,23 +87,26 @@ impl Renderer<'_> {
         charts: &BTreeMap<ChartName, Chart>,
         entries: Vec<(&'r stack::Chart, Composed)>,
     ) -> BoxStream<'r, (&'r ChartName, Result<String, HelmError>)> {
-        let at_once = if self.at_once == 0 {
-            entries.len().max(1)
-        } else {
-            self.at_once
-        };
+        let n_entries = entries.len().max(1);
+        // None waits for one before it, whose turn it is to be told of.
+        let slots = Arc::new(Semaphore::new(match self.at_once {
+            0 => n_entries,
+            at_once => at_once,
+        }));
         let api_versions: Arc<[String]> = api_versions(charts.values()).into();
         let mut rendering = Vec::new();
         for (entry, values) in entries {
             if let Some(chart) = charts.get(&entry.name) {
                 let (path, api_versions) = (chart.path.clone(), Arc::clone(&api_versions));
+                let slots = Arc::clone(&slots);
                 rendering.push(async move {
+                    let _slot = slots.acquire().await;
                     let rendered = self.render(entry, path, values, &api_versions);
                     (&entry.name, rendered.await)
                 });
             }
         }
-        futures::stream::iter(rendering).buffered(at_once).boxed()
+        futures::stream::iter(rendering).buffered(n_entries).boxed()
     }
 
     async fn render(
