@@ -88,3 +88,63 @@ where
         .service(client);
     Ok(ClientBuilder::new(service, config.default_namespace.clone()).build())
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::{io::AsyncReadExt as _, net::TcpListener};
+
+    use super::*;
+
+    /// What a proxy is told first, by a client that is to reach a server through it.
+    async fn told(scheme: &str, user: &str) -> Vec<u8> {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let proxy = format!("{scheme}://{user}{}", listener.local_addr().unwrap());
+        let mut config = Config::new("https://api.example.com:6443".parse().unwrap());
+        config.proxy_url = Some(proxy.parse().unwrap());
+        let client = client(&config).unwrap();
+        let request = tokio::spawn(async move { client.apiserver_version().await });
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut bytes = vec![0; 1024];
+        let n = stream.read(&mut bytes).await.unwrap();
+        drop(stream);
+        assert!(request.await.unwrap().is_err());
+        bytes.truncate(n);
+        bytes
+    }
+
+    #[tokio::test]
+    async fn each_kind_of_proxy_is_spoken_to_in_its_language() {
+        let open = told("http", "").await;
+        let open = String::from_utf8(open).unwrap();
+        assert!(open.starts_with("CONNECT api.example.com:6443 HTTP/1.1\r\n"));
+        assert!(!open.contains("roxy-"), "{open}");
+
+        // `ada:p@ss`
+        let known = told("http", "ada:p%40ss@").await;
+        let known = String::from_utf8(known).unwrap().to_lowercase();
+        assert!(
+            known.contains("proxy-authorization: basic ywrhonbac3m=\r\n"),
+            "{known}"
+        );
+
+        // Version 5, one way to log in: none, and with a name and password.
+        assert_eq!(told("socks5", "").await, [5, 1, 0]);
+        assert_eq!(told("socks5", "ada:pw@").await, [5, 1, 2]);
+
+        // A handshake comes first.
+        assert_eq!(told("https", "").await[0], 22);
+    }
+
+    #[tokio::test]
+    async fn another_kind_of_proxy_is_an_error() {
+        let mut config = Config::new("https://api.example.com:6443".parse().unwrap());
+        config.proxy_url = Some("ftp://proxy".parse().unwrap());
+        let Err(error) = client(&config) else {
+            panic!("went through a proxy of no known kind");
+        };
+        assert!(matches!(
+            error,
+            kube::Error::ProxyProtocolUnsupported { .. }
+        ));
+    }
+}

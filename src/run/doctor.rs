@@ -2,6 +2,7 @@
 
 use super::{
     FetchWatch, PlanRequest, Problem, RunError, Session, Settings, helm::find_helm, preflight,
+    private,
 };
 use crate::{
     name::Direction,
@@ -92,7 +93,7 @@ async fn judged(session: &Session, plan: &Plan, shutdown: &Shutdown) -> Vec<Exam
 async fn would_stop(session: &Session, plan: &Plan, shutdown: &Shutdown) -> Result<(), RunError> {
     let helm = session.helm(shutdown, &mut |_| ()).await?;
     let scope = session.scope(plan, shutdown).await?;
-    let private = tempfile::tempdir().map_err(RunError::Private)?;
+    let private = private::folder(&session.settings)?;
     let surroundings = session.surroundings(private.path())?;
     let renderer = session.renderer(helm, &surroundings, shutdown);
     preflight::run(session, plan, &scope, Some(&renderer)).await?;

@@ -10,8 +10,8 @@ use std::{
 use jiff::Timestamp;
 
 use super::{
-    Notice, RunError, Session, crds, history, late::Late, lock, preflight, render::Renderer,
-    session::at_hand,
+    Notice, RunError, Session, crds, history, late::Late, lock, preflight, private,
+    render::Renderer, session::at_hand,
 };
 use crate::{
     chart::Chart,
@@ -70,10 +70,7 @@ impl Session {
         notice: Notice<'_>,
     ) -> Result<Finished, RunError> {
         let shutdown = trigger.shutdown();
-        let private = tempfile::Builder::new()
-            .prefix("stackctl-")
-            .tempdir()
-            .map_err(RunError::Private)?;
+        let private = private::folder(&self.settings)?;
         let surroundings = self.surroundings(private.path())?;
         let options = self.options(journal::new_run_id(Timestamp::now()), plan.direction);
         let id = options.run.clone();

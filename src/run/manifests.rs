@@ -11,7 +11,7 @@ use tempfile::NamedTempFile;
 
 use super::{
     FetchWatch, PlanRequest, Problem, RunError, Settings, check::Library,
-    execute::default_concurrency, fetch, helm::find_helm, offline_plan, preflight,
+    execute::default_concurrency, fetch, helm::find_helm, offline_plan, preflight, private,
     render::Renderer, values,
 };
 use crate::{
@@ -107,10 +107,7 @@ async fn rendered(
             }),
         }
     }
-    let private = tempfile::Builder::new()
-        .prefix("stackctl-")
-        .tempdir()
-        .map_err(RunError::Private)?;
+    let private = private::folder(settings)?;
     let surroundings = Surroundings {
         env: settings.env.clone(),
         // There is none: `helm template` asks nobody.

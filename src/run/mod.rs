@@ -25,6 +25,7 @@ mod observe;
 mod operation;
 mod ownership;
 mod preflight;
+mod private;
 mod rehearsal;
 mod render;
 mod rights;

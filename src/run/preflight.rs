@@ -74,13 +74,13 @@ pub(super) async fn run(
         )
     };
     // Helm keeps the processors busy, the API server answers meanwhile.
-    let rendered = async {
+    let rendering = async {
         match renderer {
             Some(renderer) => renderer.render_all(&mut charts, sound).await,
             None => Vec::new(),
         }
     };
-    let (unfit, answers) = join!(rendered, asked);
+    let (unfit, answers) = join!(rendering, asked);
     let (denied, obstructed, at_risk) = answers?;
     problems.extend(unfit);
     let helm = renderer.map(|renderer| renderer.helm);

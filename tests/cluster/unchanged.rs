@@ -9,7 +9,7 @@ use crate::{
 };
 
 tests![
-    an_unchanged_stack_starts_no_helm_per_chart,
+    an_unchanged_stack_waits_for_no_helm,
     each_change_is_told_and_done,
     what_others_did_to_a_release_is_told_and_undone,
     a_chart_that_failed_its_validation_only_validates_again,
@@ -59,7 +59,7 @@ run = "echo post >> ran"
 run = "echo validate >> ran; [ ! -e bad ]"
 "#;
 
-fn an_unchanged_stack_starts_no_helm_per_chart() {
+fn an_unchanged_stack_waits_for_no_helm() {
     for (name, helm) in [("same-4", Helm::Four), ("same-3", Helm::Three)] {
         let lab = Lab::on(Target::shared(), helm, name);
         lab.stack(&format!(
@@ -74,13 +74,10 @@ fn an_unchanged_stack_starts_no_helm_per_chart() {
                 "web: unchanged: revision 1 is as wanted"
             ]
         );
-        // A helm that is only good for its version.
-        let real = lab.target().helm(helm);
-        let text = format!(
-            "#!/bin/sh\ncase $1 in version) exec {} \"$@\";; *) echo \"$@\" >> called; exit 9;; esac\n",
-            real.display()
-        );
-        lab.write("helm", &text);
+        // A helm that nobody can wait for.
+        let text =
+            "#!/bin/sh\ncase $1 in version) exec sleep 3600;; *) echo \"$@\" >> called;; esac\n";
+        lab.write("helm", text);
         let script = lab.path().join("helm");
         let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
         std::fs::set_permissions(&script, executable).expect("it was just written");
@@ -88,6 +85,7 @@ fn an_unchanged_stack_starts_no_helm_per_chart() {
         let again = again.exits(0);
         let again = again.ended(&[("db", "unchanged"), ("web", "unchanged")]);
         assert!(!lab.path().join("called").exists(), "{again}");
+        assert_eq!(lab.leftovers(), [""; 0], "left by {again}");
         assert_eq!(steps(&again, "web"), Vec::<&str>::new());
         lab.has_releases(&["db 1 deployed", "web 1 deployed"]);
         let dry = lab.stackctl(&["up", "--dry-run", "--detailed-exitcode"]);
