@@ -77,7 +77,8 @@ impl Operation {
         let mut unheard = |_: &str| ();
         let looking = (&shutdown, &mut unheard as Notice<'_>);
         let plan = session.plan_for_run(&self.request, &mut nobody, looking);
-        let plan = Box::pin(plan).await?;
+        let (plan, usable) = Box::pin(plan).await?;
+        usable?;
         session
             .execute(
                 &plan,

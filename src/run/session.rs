@@ -140,28 +140,30 @@ impl Session {
 
     /// Whether a run of the plan may start Helm. One that finds all charts as they are to be starts
     /// none: not even to ask it for its version.
-    pub fn needs_helm(&self, plan: &Plan) -> bool {
+    pub(super) fn needs_helm(&self, plan: &Plan) -> bool {
         !plan.is_idle() || self.settings.validation == Validation::All
     }
 
-    /// [`Self::plan`], and Helm is looked for meanwhile. What is wrong with that is said when it is
-    /// used ([`Self::helm`], [`Self::execute`]).
+    /// [`Self::plan`], and Helm is looked for meanwhile: the plan, and what is wrong with Helm if the
+    /// plan needs it.
     pub async fn plan_for_run(
         &self,
         request: &PlanRequest,
         watch: FetchWatch<'_>,
         (shutdown, notice): (&Shutdown, Notice<'_>),
-    ) -> Result<Plan, RunError> {
+    ) -> Result<(Plan, Result<(), RunError>), RunError> {
         let mut helm = pin!(self.helm(shutdown, notice));
         let mut plan = pin!(self.plan(request, watch));
-        let plan = tokio::select! {
-            plan = &mut plan => plan?,
-            _ = &mut helm => return plan.await,
+        let (plan, found) = tokio::select! {
+            plan = &mut plan => (plan?, None),
+            found = &mut helm => (plan.await?, Some(found)),
         };
-        if self.needs_helm(&plan) {
-            let _ = helm.await;
-        }
-        Ok(plan)
+        let usable = match found {
+            _ if !self.needs_helm(&plan) => Ok(()),
+            Some(found) => found.map(drop),
+            None => helm.await.map(drop),
+        };
+        Ok((plan, usable))
     }
 
     /// Plans a run against what the cluster holds now. On the way up the charts are fetched first,

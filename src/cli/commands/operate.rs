@@ -102,10 +102,10 @@ async fn agreed_plan(
     let mut notice = |text: &str| console.say(text);
     let looking = (&nobody_stops_it, &mut notice as Notice<'_>);
     let plan = session.plan_for_run(request, &mut watch, looking);
-    let plan = Box::pin(plan).await?;
-    if console.interactive && session.needs_helm(&plan) {
+    let (plan, usable) = Box::pin(plan).await?;
+    if console.interactive {
         // Nobody is asked to agree to a run that Helm is missing for.
-        session.helm(&nobody_stops_it, &mut notice).await?;
+        usable?;
     }
     let is_agreed = is_agreed_to(&plan, settings, console).await?;
     Ok(is_agreed.then_some(plan))
