@@ -2,32 +2,30 @@
 //! that is not done has a key there, too.
 //!
 //! Only the run that holds the lease writes them, so what was read at the start and announced since
-//! is what there is.
+//! is what there is. A write of an earlier run that comes late is refused: they name the run that
+//! writes ([`kept`]).
 
+mod kept;
 mod rollback;
 
 use std::{
     collections::BTreeMap,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use jiff::Timestamp;
 use tokio::task::JoinHandle;
 
+use self::kept::Kept;
+pub use self::kept::{Holds, Place};
 use super::StepError;
 use crate::{
     cluster::{Cluster, ClusterError},
     lock::{Intent, Operation, StackRollback, intent_key, read_intents},
-    name::{Namespace, ObjectRef, ReleaseId, RunId},
+    name::{ObjectRef, ReleaseId, RunId},
     process::mark,
 };
-
-/// Whether the stack's lease is held at this moment.
-pub type Holds = Arc<dyn Fn() -> bool + Send + Sync>;
 
 /// The announced operations of one stack, for one run. Cheap to clone.
 #[derive(Clone)]
@@ -57,52 +55,23 @@ pub(super) struct Undertaking {
     pub(super) deletes: Vec<ObjectRef>,
 }
 
-/// Where they are kept.
-struct Kept {
-    cluster: Cluster,
-    place: Place,
-    /// Made by the first who announces something, if no run before left it.
-    is_there: AtomicBool,
-    holds: Holds,
-}
-
-/// The ConfigMap that holds a stack's intents.
-#[derive(Debug, Clone)]
-pub struct Place {
-    /// Namespace of the stack's lease.
-    pub namespace: Namespace,
-    /// Its name, which is the lease's.
-    pub name: String,
-    /// Its labels, when it is created.
-    pub labels: BTreeMap<String, String>,
-}
-
 impl Intents {
-    /// Reads what earlier runs left behind. Call it while holding the lease, which `holds` tells
-    /// from then on.
+    /// Reads what earlier runs left behind, and keeps them from writing more. Call it while holding
+    /// the lease, which `holds` tells from then on.
     pub async fn open(
         cluster: Cluster,
         place: Place,
         run: RunId,
         holds: Holds,
     ) -> Result<Self, ClusterError> {
-        let Place {
-            namespace, name, ..
-        } = &place;
-        let found = cluster.get_config_map(namespace, name).await?;
-        let is_there = AtomicBool::new(found.is_some());
-        let data = found.map_or_else(BTreeMap::new, |map| map.data);
+        let kept = Kept::new(cluster, place, run.clone(), holds);
+        let data = kept.claim().await?;
         Ok(Self(Arc::new(Inner {
             run,
             known: Mutex::new(read_intents(&data)),
             clearing: Mutex::default(),
             rollback: tokio::sync::Mutex::new(StackRollback::read(&data)),
-            kept: Some(Kept {
-                cluster,
-                place,
-                is_there,
-                holds,
-            }),
+            kept: Some(kept),
         })))
     }
 
@@ -142,10 +111,7 @@ impl Intents {
             deletes: undertaking.deletes,
         };
         self.write(release, Some(intent)).await?;
-        if self.0.kept.as_ref().is_some_and(|kept| !(kept.holds)()) {
-            return Err(lost());
-        }
-        Ok(())
+        self.0.kept.as_ref().map_or(Ok(()), Kept::still_ours)
     }
 
     /// Its helm has ended, and left the release unfinished: the next run need not wait for it.
@@ -198,9 +164,6 @@ impl Intents {
 
     async fn write(&self, release: &ReleaseId, intent: Option<Intent>) -> Result<(), StepError> {
         if let Some(kept) = &self.0.kept {
-            if !(kept.holds)() {
-                return Err(lost());
-            }
             let value = intent.as_ref().map(serde_json::to_string).transpose();
             let value = value.map_err(|error| StepError::new(error.to_string()))?;
             kept.set(&intent_key(release), value.as_deref()).await?;
@@ -230,65 +193,11 @@ impl Intents {
         for release in &clearing {
             self.settled(release).await;
         }
-        if kept.is_there.load(Ordering::Relaxed)
-            && lock(&self.0.known).is_empty()
-            && (kept.holds)()
+        if lock(&self.0.known).is_empty()
             && let Err(error) = kept.remove_if_empty().await
         {
             tracing::debug!(%error, "the intents stay");
         }
-    }
-}
-
-impl Kept {
-    async fn set(&self, key: &str, value: Option<&str>) -> Result<(), ClusterError> {
-        let Place {
-            namespace,
-            name,
-            labels,
-        } = &self.place;
-        let set = || self.cluster.set_config_map_key(namespace, name, key, value);
-        let pair = value.map(|value| (key, value));
-        let result = match set().await {
-            Err(ClusterError::NotFound { .. }) => match pair {
-                Some(pair) => {
-                    let create = self
-                        .cluster
-                        .create_config_map(namespace, name, labels, pair);
-                    match create.await {
-                        // Another chart was faster, or the answer to a first attempt got lost.
-                        Err(ClusterError::Conflict { exists: true, .. }) => set().await,
-                        result => result,
-                    }
-                }
-                None => Ok(()),
-            },
-            result => result,
-        };
-        self.is_there
-            .fetch_or(result.is_ok() && pair.is_some(), Ordering::Relaxed);
-        result
-    }
-
-    /// It may hold what we do not understand.
-    async fn remove_if_empty(&self) -> Result<(), ClusterError> {
-        let Place {
-            namespace, name, ..
-        } = &self.place;
-        let found = self.cluster.get_config_map(namespace, name).await?;
-        let Some(map) = found.filter(|map| map.data.is_empty()) else {
-            return Ok(());
-        };
-        self.cluster
-            .delete_config_map(namespace, name, &map.resource_version)
-            .await
-    }
-}
-
-fn lost() -> StepError {
-    StepError {
-        cancelled: true,
-        ..StepError::new("the stack's lease was lost: nothing more is begun")
     }
 }
 
@@ -298,12 +207,14 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
     use serde_json::json;
 
     use super::*;
     use crate::{
         cluster::testing::{Answer, Script},
-        name::ReleaseName,
+        name::{Namespace, ReleaseName},
     };
 
     pub(super) fn web() -> ReleaseId {
@@ -328,6 +239,23 @@ mod tests {
         let run = RunId::new("r2").unwrap();
         let intents = Intents::open(cluster, place(), run, holds).await.unwrap();
         (intents, held)
+    }
+
+    /// Opened with the lease, which is lost with the request after; that one is answered like this.
+    async fn open_and_lose(answer: fn() -> Answer) -> (Intents, Script) {
+        let held = Arc::new(AtomicBool::new(true));
+        let (losing, asked) = (Arc::clone(&held), Arc::clone(&held));
+        let (cluster, script) = Script::cluster(move |nth, _| {
+            losing.store(nth == 0, Ordering::SeqCst);
+            match nth {
+                0 => Answer::json(&json!({})),
+                _ => answer(),
+            }
+        });
+        let holds: Holds = Arc::new(move || asked.load(Ordering::SeqCst));
+        let run = RunId::new("r2").unwrap();
+        let intents = Intents::open(cluster, place(), run, holds).await.unwrap();
+        (intents, script)
     }
 
     fn upgrade(from_revision: Option<u32>) -> Undertaking {
@@ -357,6 +285,7 @@ mod tests {
         let told = &made.body["data"]["shop.web"];
         let told: Intent = serde_json::from_str(told.as_str().unwrap()).unwrap();
         assert_eq!((told.run.as_str(), told.from_revision), ("r2", from));
+        assert_eq!(made.body["data"]["writer"], "r2");
         intents.clear(&web()).await.unwrap();
         assert_eq!(intents.of(&web()), None);
         intents.close().await;
@@ -377,7 +306,30 @@ mod tests {
         let announced = intents.announce(&web, upgrade(None));
         announced.await.unwrap();
         let methods: Vec<_> = script.calls().into_iter().map(|call| call.method).collect();
-        assert_eq!(methods, ["GET", "PATCH", "POST", "PATCH"]);
+        assert_eq!(methods, ["PATCH", "PATCH", "POST", "PATCH"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_write_of_an_earlier_run_that_comes_late_is_refused_and_ours_is_not() {
+        let refused: fn() -> Answer =
+            || Answer::reason(422, "testing value /data/writer failed", "Invalid");
+        let (cluster, script) = Script::cluster(move |nth, _| match nth {
+            1 => refused(),
+            _ => Answer::json(&json!({})),
+        });
+        let (intents, _) = open(cluster, true).await;
+        // The earlier one made the map after we had looked for it.
+        intents.announce(&web(), upgrade(None)).await.unwrap();
+        let calls = script.calls();
+        let claim = json!({ "data": { "writer": "r2" } });
+        assert_eq!([&calls[0].body, &calls[2].body], [&claim, &claim]);
+        let guard = json!({ "op": "test", "path": "/data/writer", "value": "r2" });
+        assert_eq!([&calls[1].body[0], &calls[3].body[0]], [&guard, &guard]);
+        assert_eq!(calls.len(), 4);
+        let (intents, script) = open_and_lose(refused).await;
+        // This time we are the earlier one.
+        assert!(intents.clear(&web()).await.unwrap_err().cancelled);
+        assert_eq!(script.count(), 2, "and leave the later one alone");
     }
 
     #[tokio::test(start_paused = true)]
@@ -389,27 +341,18 @@ mod tests {
         // Nor is a map made to take something off it.
         intents.clear(&web()).await.unwrap();
         let methods: Vec<_> = script.calls().into_iter().map(|call| call.method).collect();
-        assert_eq!(methods, ["GET", "PATCH"]);
+        assert_eq!(methods, ["PATCH", "PATCH"]);
     }
 
     #[tokio::test(start_paused = true)]
     async fn nothing_is_begun_without_the_lease() {
         let (cluster, script) = Script::cluster(|_, _| Answer::json(&json!({})));
-        let (intents, held) = open(cluster, false).await;
+        let (intents, _) = open(cluster, false).await;
         let web = web();
         let announced = intents.announce(&web, upgrade(None));
         assert!(announced.await.unwrap_err().cancelled);
         assert_eq!(script.count(), 1, "and nothing is written");
-        held.store(true, Ordering::SeqCst);
-        let losing = Arc::clone(&held);
-        let (cluster, _script) = Script::cluster(move |nth, _| {
-            losing.store(nth == 0, Ordering::SeqCst);
-            Answer::json(&json!({}))
-        });
-        let run = RunId::new("r2").unwrap();
-        let asked = Arc::clone(&held);
-        let holds: Holds = Arc::new(move || asked.load(Ordering::SeqCst));
-        let intents = Intents::open(cluster, place(), run, holds).await.unwrap();
+        let (intents, _script) = open_and_lose(|| Answer::json(&json!({}))).await;
         let announced = intents.announce(&web, upgrade(None));
         assert!(announced.await.unwrap_err().cancelled, "lost meanwhile");
     }

@@ -4,6 +4,11 @@
 //! each operation is announced beside the lease: one key a release, removed when Helm has ended. A
 //! run that meets an unfinished operation later knows from it whose it is and until when it may be
 //! alive ([`judge`](super::judge())).
+//!
+//! Who holds the lease writes them. But a request takes its time, and may be repeated: one that was
+//! sent while the lease was held may arrive when another run holds it. So there is a key that names
+//! the run that writes ([`WRITER_KEY`]): a run puts its own name there when it has taken the lease,
+//! and every write of it fails unless that is still there.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -58,6 +63,9 @@ pub struct Intent {
     pub deletes: Vec<ObjectRef>,
 }
 
+/// Where the intents name the run that writes them. No intent's key is without a dot.
+pub const WRITER_KEY: &str = "writer";
+
 /// The key of a release among the intents: `NAMESPACE.NAME`. A namespace holds no dot, a release's
 /// name may.
 pub fn intent_key(release: &ReleaseId) -> String {
@@ -106,6 +114,7 @@ mod tests {
         let data = BTreeMap::from([
             (intent_key(&release), json.clone()),
             ("shop.db".to_owned(), "{}".to_owned()),
+            (WRITER_KEY.to_owned(), "r1".to_owned()),
             ("nonsense".to_owned(), json),
         ]);
         assert_eq!(read_intents(&data), BTreeMap::from([(release, intent)]));

@@ -101,7 +101,10 @@ fn began(intent: &Intent, newest: &Newest) -> bool {
 /// Whether the records show that the announced operation came to its end.
 fn ended(intent: &Intent, newest: Option<&Newest>) -> bool {
     match (intent.operation, newest) {
-        (Operation::Upgrade, Some(newest)) => newest.run.as_ref() == Some(&intent.run),
+        // The one before may have been that run's, too.
+        (Operation::Upgrade, Some(newest)) => {
+            newest.run.as_ref() == Some(&intent.run) && intent.from_revision < Some(newest.revision)
+        }
         (Operation::Rollback, Some(newest)) => intent.from_revision < Some(newest.revision),
         (Operation::Uninstall, Some(newest)) => newest.status == ReleaseStatus::Uninstalled,
         (Operation::Uninstall, None) => true,
@@ -235,6 +238,8 @@ mod tests {
         for (operation, newest, before) in [
             (Upgrade, None, live.as_str()),
             (Upgrade, Some(newest(3, S::Deployed, Some("r0"))), &live),
+            // Made by an earlier operation of the same run.
+            (Upgrade, Some(newest(3, S::Deployed, Some("r1"))), &live),
             (Upgrade, Some(newest(4, S::Deployed, Some("r1"))), "free"),
             (Upgrade, Some(newest(4, S::Failed, Some("r1"))), "free"),
             (Rollback, Some(newest(3, S::Failed, None)), &live),

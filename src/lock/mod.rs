@@ -27,7 +27,7 @@ mod rollback;
 
 use std::time::Duration;
 
-pub use intent::{Intent, Operation, intent_key, read_intents};
+pub use intent::{Intent, Operation, WRITER_KEY, intent_key, read_intents};
 use jiff::Timestamp;
 pub use judge::{Newest, SKEW, Verdict, is_unfinished, judge};
 pub use machine::{Input, Lock, Output};

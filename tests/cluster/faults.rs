@@ -6,7 +6,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -155,9 +155,13 @@ fn despite_faults_a_request_that_is_never_answered_fails_its_chart_in_time() {
     );
     let proxy = Proxy::of(lab.target());
     for command in [&["up", "--yes"], &["down", "--yes"]] {
-        // What is announced before Helm begins.
-        proxy.faults(|seen| {
-            if seen.write > 0 && seen.path.contains("configmaps/stackctl-fault-silent") {
+        // What is announced before Helm begins, after the run has said that it is the one who does.
+        let writes = AtomicUsize::new(0);
+        proxy.faults(move |seen| {
+            if seen.write > 0
+                && seen.path.contains("configmaps/stackctl-fault-silent")
+                && writes.fetch_add(1, Ordering::Relaxed) > 0
+            {
                 Fate::Hang
             } else {
                 Fate::Pass
@@ -199,7 +203,7 @@ fn despite_faults_cut_watches_go_on() {
     for command in [&["up", "--yes"], &["down", "--yes"]] {
         // Each of the first watches, and everything beside it, is cut by the next request.
         let cut = proxy.cutter();
-        let watches = std::sync::atomic::AtomicUsize::new(0);
+        let watches = AtomicUsize::new(0);
         let open = AtomicBool::new(false);
         proxy.faults(move |seen| {
             if seen.path.contains("watch=") && watches.fetch_add(1, Ordering::Relaxed) < 3 {

@@ -1,6 +1,7 @@
 //! Who may work on a stack and on a release: runs that died, runs elsewhere, and other people.
 
 use std::{
+    fs,
     process::{Child, Stdio},
     time::Duration,
 };
@@ -17,6 +18,7 @@ use crate::{
 tests![
     a_run_that_was_killed_with_its_helms_is_finished_by_the_next,
     what_a_killed_run_left_at_work_is_waited_for,
+    what_an_earlier_run_wrote_late_stops_nobody,
     a_helm_that_dies_leaves_nothing_pending,
     an_operation_of_another_machine_is_waited_for_until_its_deadline,
     an_operation_of_somebody_else_is_waited_for,
@@ -167,6 +169,30 @@ run = { command = ["sh", "-c", "trap '' TERM; echo at work; until [ -e free ]; d
     up.end().exits(0).ended(&[("web", "succeeded")]);
 }
 
+fn what_an_earlier_run_wrote_late_stops_nobody() {
+    let lab = Lab::new("late-write");
+    lab.stack(
+        r#"
+[charts.web]
+chart = "./charts/app"
+values = { kind = "none" }
+[[charts.web.pre]]
+run = { command = ["sh", "-c", "echo at work; until [ -e free ]; do sleep 0.05; done"] }
+"#,
+    );
+    for (command, revision) in [(&["up"][..], 1), (&["up", "--no-skip"], 2)] {
+        let mut up = lab.start(command);
+        up.until_line("at work");
+        // After this one has looked for what is announced.
+        announce(&lab, &json!({ "writer": "an-earlier-run" }));
+        lab.write("free", "");
+        let up = up.end().exits(0);
+        lab.has_releases(&[&format!("web {revision} deployed")]);
+        assert_eq!(intents(&lab), Value::Null, "{up}");
+        fs::remove_file(lab.path().join("free")).expect("it was just written");
+    }
+}
+
 fn a_helm_that_dies_leaves_nothing_pending() {
     let lab = Lab::new("oom");
     lab.stack(BEFORE);
@@ -208,14 +234,7 @@ fn an_operation_of_another_machine_is_waited_for_until_its_deadline() {
         "process": "another/boot/1/2", "began": now - SignedDuration::from_mins(5),
         "deadline": deadline,
     });
-    let map = json!({
-        "apiVersion": "v1", "kind": "ConfigMap",
-        "metadata": { "name": "stackctl-far", "namespace": "default" },
-        "data": { "far.web": intent.to_string() },
-    });
-    lab.write("intents.json", &map.to_string());
-    let file = lab.path().join("intents.json");
-    lab.kubectl_in("default", &["apply", "-f", file.to_str().expect("UTF-8")]);
+    announce(&lab, &json!({ "far.web": intent.to_string() }));
     lab.stackctl(&["plan"])
         .exits(0)
         .says(&["run far-away on far may be at work on it"]);
@@ -444,6 +463,17 @@ fn until(lab: &Lab, state: &str) {
 fn hold(lab: &Lab, release: &str, finalizers: &str) {
     let patch = format!(r#"{{"metadata":{{"finalizers":{finalizers}}}}}"#);
     lab.kubectl(&["patch", "configmap", release, "--type=merge", "-p", &patch]);
+}
+
+/// Makes the ConfigMap of the announced operations, with these data.
+fn announce(lab: &Lab, data: &Value) {
+    let name = format!("stackctl-{}", lab.namespace);
+    let map = json!({
+        "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": name }, "data": data,
+    });
+    lab.write("intents.json", &map.to_string());
+    let file = lab.path().join("intents.json");
+    lab.kubectl_in("default", &["apply", "-f", file.to_str().expect("UTF-8")]);
 }
 
 /// The announced operations of the lab's stack; null if there is no place for them.

@@ -9,11 +9,12 @@ use super::{
 };
 
 fn fate() -> impl Strategy<Value = Fate> {
-    let freeze =
-        (0_usize..2, 0_u64..600_000, 1_000_u64..250_000).prop_map(|(machine, from, length)| {
-            let to = from + length;
-            Freeze { machine, from, to }
-        });
+    // Just longer than a lease holds, with the helm still in its time: that is where it gets close.
+    let length = prop_oneof![1_000_u64..250_000, 60_000_u64..115_000];
+    let freeze = (0_usize..2, 0_u64..600_000, length).prop_map(|(machine, from, length)| {
+        let to = from + length;
+        Freeze { machine, from, to }
+    });
     let kill = (0_usize..2, 0_u64..600_000);
     (
         proptest::collection::vec(partition(), 0..4),
@@ -40,7 +41,11 @@ fn fate() -> impl Strategy<Value = Fate> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        failure_persistence: None,
+        cases: 8 * ProptestConfig::default().cases,
+        ..ProptestConfig::default()
+    })]
 
     /// Whatever is killed, frozen or cut off, and whenever: never do two helms of ours work on the
     /// release at the same moment.

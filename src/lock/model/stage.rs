@@ -5,7 +5,8 @@
 //! recovers, announces and starts a helm. The server behaves as Helm's storage does: creating a
 //! revision is exclusive, everything later is written unconditionally; a helm that uninstalls or
 //! rolls back checks nothing. Runs are killed (their helm gets SIGTERM and lives on for a while),
-//! their machines stand still, requests take their time or get lost.
+//! their machines stand still, requests take their time or get lost; what a run had sent when it
+//! ended arrives some time later, when the lease is another run's.
 //!
 //! Taken for granted: a run that wakes after the deadline of its helm ends that before it does
 //! anything more. Losing the lease ends it, too, but only a while later.
@@ -24,6 +25,9 @@ const HELM_DEADLINE: Millis = 120_000;
 /// From the loss of the lease to SIGKILL.
 const KILL_AFTER: Millis = 10_000;
 
+/// How many times as long as others the last request of a run takes.
+const LATE: Millis = 20;
+
 /// How often a run looks again.
 const POLL: Millis = 2_000;
 
@@ -31,9 +35,16 @@ const POLL: Millis = 2_000;
 #[derive(Debug, Clone, PartialEq)]
 struct Record {
     newest: Option<Newest>,
-    intent: Option<Intent>,
     /// Changes with every write to the newest revision.
     version: u64,
+}
+
+/// The intents at the server.
+#[derive(Debug, Clone, Default)]
+struct Announced {
+    /// None until there are any.
+    writer: Option<RunId>,
+    intent: Option<Intent>,
 }
 
 /// A helm process.
@@ -55,15 +66,26 @@ pub(super) struct Process {
 /// What a run does next.
 #[derive(Debug, Clone)]
 enum Task {
+    Claim,
     Look,
     /// This is what it saw.
     Judge(Record),
-    /// Its write reached the server, if it did.
-    Recovered,
-    /// Its announcement did.
+    /// This is on its way to the server.
+    Send(Write),
+    /// Its announcement got there.
     Start(Intent),
     /// Helm is at work.
     Follow,
+}
+
+/// What a run writes. Sent while it holds the lease, and sent again until it is answered.
+#[derive(Debug, Clone)]
+enum Write {
+    Claim,
+    Announce(Intent),
+    Clear,
+    /// The record is as it was seen, or this is a conflict.
+    Recover(Record),
 }
 
 /// A time in which a machine stands still.
@@ -91,10 +113,15 @@ pub(super) struct Stage {
     world: World,
     fate: Fate,
     record: Record,
+    announced: Announced,
+    /// What each run takes for announced.
+    known: [Option<Intent>; 2],
     tasks: [(Millis, Task); 2],
     /// How many runs each machine has had.
     runs: [u32; 2],
     processes: Vec<Process>,
+    /// What runs had sent when they ended, and when it arrives.
+    late: Vec<(Millis, RunId, Write)>,
     pub(super) recovered: usize,
 }
 
@@ -114,12 +141,14 @@ impl Stage {
             fate,
             record: Record {
                 newest: None,
-                intent: None,
                 version: 0,
             },
-            tasks: [(0, Task::Look), (0, Task::Look)],
+            announced: Announced::default(),
+            known: [None, None],
+            tasks: [(0, Task::Claim), (0, Task::Claim)],
             runs: [0, 0],
             processes: Vec::new(),
+            late: Vec::new(),
             recovered: 0,
         }
     }
@@ -165,6 +194,11 @@ impl Stage {
         events.extend(self.fate.kills.first().map(|&(_, at)| (at, 4)));
         events.extend(self.processes.iter().map(process).zip(5..));
         let &(at, what) = events.iter().min().unwrap();
+        if let Some(late) = self.late.iter().position(|late| late.0 <= at) {
+            let (arrives, run, write) = self.late.swap_remove(late);
+            self.arrive(&run, &write);
+            return arrives;
+        }
         let machine = match what {
             0..=3 => what % 2,
             4 => self.fate.kills[0].0,
@@ -178,13 +212,13 @@ impl Stage {
             0 | 1 => {
                 let partitions = self.fate.partitions.clone();
                 if self.world.turn(machine, &partitions, delay) {
-                    self.end_run(machine, at, KILL_AFTER);
+                    self.end_run(machine, at, KILL_AFTER, delay);
                 }
             }
             2 | 3 => self.work(machine, at, delay, choice),
             4 => {
                 self.fate.kills.remove(0);
-                self.end_run(machine, at, linger);
+                self.end_run(machine, at, linger, delay);
             }
             _ => self.process(what - 5, at),
         }
@@ -212,8 +246,12 @@ impl Stage {
     }
 
     /// The run is over; its helm has so long. Another run of the machine begins when it is gone.
-    fn end_run(&mut self, machine: usize, at: Millis, grace: Millis) {
+    fn end_run(&mut self, machine: usize, at: Millis, grace: Millis, delay: Millis) {
         let run = self.run_id(machine);
+        if let (_, Task::Send(write)) = &self.tasks[machine] {
+            let arrives = at + delay * LATE;
+            self.late.push((arrives, run.clone(), write.clone()));
+        }
         let mut over = at + 1_000;
         for process in &mut self.processes {
             if process.run == run {
@@ -227,7 +265,7 @@ impl Stage {
         let lock = &mut self.world.runs[machine];
         lock.lock = Lock::new(lock.name.to_owned());
         lock.next = (over, super::Pending::Tell(super::Input::Tick));
-        self.tasks[machine] = (over, Task::Look);
+        self.tasks[machine] = (over, Task::Claim);
         self.runs[machine] += 1;
     }
 
@@ -247,59 +285,90 @@ impl Stage {
     fn work(&mut self, machine: usize, at: Millis, delay: Millis, choice: u32) {
         let task = self.tasks[machine].1.clone();
         let cut = cut(&self.fate.partitions, machine, at).map(|cut| cut.one_way);
-        let retry = (at + REQUEST_DEADLINE, Task::Look);
-        let again = (at + POLL, Task::Look);
+        let again = (at + POLL, task.clone());
         self.tasks[machine] = match task {
-            Task::Look | Task::Judge(_) | Task::Start(_) if !self.holds(machine, at) => again,
-            Task::Look if cut.is_some() => retry,
-            Task::Look => (at + delay, Task::Judge(self.record.clone())),
-            Task::Judge(seen) => {
-                let (newest, intent) = (seen.newest.as_ref(), seen.intent.as_ref());
-                let gone = |intent: &Intent| self.is_gone(machine, intent);
-                match judge(newest, intent, self.wall(machine, at), gone) {
-                    Verdict::Free if cut == Some(false) => retry,
-                    Verdict::Free => {
-                        let intent = self.intent(machine, at, newest, choice);
-                        // One that gets through without an answer is in nobody's way.
-                        self.record.intent = Some(intent.clone());
-                        match cut {
-                            Some(_) => retry,
-                            None => (at + delay, Task::Start(intent)),
-                        }
-                    }
-                    Verdict::Dead(_) if cut.is_some() => retry,
-                    Verdict::Dead(_) => {
-                        self.recover(&seen);
-                        (at + delay, Task::Recovered)
-                    }
-                    Verdict::Live(..) => again,
-                    Verdict::Foreign => panic!("all are ours: {seen:?}"),
+            Task::Send(write) if cut == Some(false) => (at + REQUEST_DEADLINE, Task::Send(write)),
+            Task::Send(write) => {
+                let accepted = self.arrive(&self.run_id(machine), &write);
+                match cut {
+                    Some(_) => (at + REQUEST_DEADLINE, Task::Send(write)),
+                    None => (at + delay, self.answered(machine, write, accepted)),
                 }
             }
-            Task::Recovered => (at, Task::Look),
+            Task::Follow => {
+                let run = self.run_id(machine);
+                if self.processes.iter().any(|process| process.run == run) || cut.is_some() {
+                    again
+                } else if self.is_unfinished() {
+                    // It stays announced until it is recovered.
+                    (at, Task::Look)
+                } else if self.holds(machine, at) {
+                    (at + delay, Task::Send(Write::Clear))
+                } else {
+                    again
+                }
+            }
+            _ if !self.holds(machine, at) => again,
+            Task::Claim => (at + delay, Task::Send(Write::Claim)),
+            Task::Look if cut.is_some() => (at + REQUEST_DEADLINE, Task::Look),
+            Task::Look => (at + delay, Task::Judge(self.record.clone())),
+            Task::Judge(seen) => {
+                let (newest, intent) = (seen.newest.as_ref(), self.known[machine].as_ref());
+                let gone = |intent: &Intent| self.is_gone(machine, intent);
+                let write = match judge(newest, intent, self.wall(machine, at), gone) {
+                    Verdict::Free => Write::Announce(self.intent(machine, at, newest, choice)),
+                    Verdict::Dead(_) => Write::Recover(seen),
+                    Verdict::Live(..) => {
+                        self.tasks[machine] = (at + POLL, Task::Look);
+                        return;
+                    }
+                    Verdict::Foreign => panic!("all are ours: {seen:?}, {intent:?}"),
+                };
+                (at + delay, Task::Send(write))
+            }
             Task::Start(intent) => {
                 self.start(machine, at, intent, choice);
                 (at, Task::Follow)
             }
-            Task::Follow => {
-                let run = self.run_id(machine);
-                let at_work = self.processes.iter().any(|process| process.run == run);
-                if at_work || cut.is_some() {
-                    (at + POLL, Task::Follow)
-                } else {
-                    // An operation that helm left unfinished stays announced, until it is recovered.
-                    if !self
-                        .record
-                        .newest
-                        .as_ref()
-                        .is_some_and(|newest| is_unfinished(newest.status))
-                    {
-                        self.record.intent = None;
-                    }
-                    (at + delay, Task::Look)
-                }
-            }
         };
+    }
+
+    fn is_unfinished(&self) -> bool {
+        let newest = self.record.newest.as_ref();
+        newest.is_some_and(|newest| is_unfinished(newest.status))
+    }
+
+    /// A run's write is at the server. Whether it is accepted.
+    fn arrive(&mut self, run: &RunId, write: &Write) -> bool {
+        let Announced { writer, intent } = &mut self.announced;
+        let is_writer = writer.as_ref().is_none_or(|writer| writer == run);
+        match write {
+            Write::Claim if writer.is_some() => *writer = Some(run.clone()),
+            Write::Claim => {}
+            Write::Announce(_) | Write::Clear if !is_writer => return false,
+            Write::Announce(announced) => {
+                *writer = Some(run.clone());
+                *intent = Some(announced.clone());
+            }
+            Write::Clear => *intent = None,
+            Write::Recover(seen) => self.recover(seen),
+        }
+        true
+    }
+
+    /// What a run does when it has the answer to its write.
+    fn answered(&mut self, machine: usize, write: Write, accepted: bool) -> Task {
+        match write {
+            _ if !accepted => return Task::Claim,
+            Write::Claim => self.known[machine].clone_from(&self.announced.intent),
+            Write::Announce(intent) => {
+                self.known[machine] = Some(intent.clone());
+                return Task::Start(intent);
+            }
+            Write::Clear => self.known[machine] = None,
+            Write::Recover(_) => {}
+        }
+        Task::Look
     }
 
     fn intent(&self, machine: usize, at: Millis, newest: Option<&Newest>, choice: u32) -> Intent {
@@ -321,7 +390,6 @@ impl Stage {
         }
     }
 
-    /// The record is as it was seen, or this is a conflict.
     fn recover(&mut self, seen: &Record) {
         if seen.version != self.record.version {
             return;
