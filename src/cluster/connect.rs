@@ -1,6 +1,8 @@
 //! From options to a client: configuration, credentials, and the kubeconfig Helm is given.
 
-use std::{fs::OpenOptions, io, io::Write, path::Path, time::Duration};
+use std::{
+    fs::OpenOptions, io, io::Write, os::unix::fs::OpenOptionsExt as _, path::Path, time::Duration,
+};
 
 use kube::{
     Client, Config,
@@ -202,9 +204,7 @@ pub(super) fn write_private(
     path: &Path,
 ) -> io::Result<()> {
     let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.write(true).create_new(true).mode(0o600);
     let mut file = options.open(path)?;
     let text = serde_json::to_vec_pretty(&with_plugin_env(kubeconfig, plugin_env))?;
     file.write_all(&text)

@@ -1,11 +1,12 @@
 //! A run in the sandbox instead of on a cluster.
 
-use std::{path::PathBuf, time::Duration};
+use std::{collections::BTreeSet, path::PathBuf, time::Duration};
 
 use super::{Problem, RunError};
 use crate::{
     chart::Hooks,
-    name::ChartName,
+    name::{Action, ChartName},
+    plan::{Node, Plan},
     sandbox::{Fault, FaultKind, Options, Sandbox},
     stack::Stack,
 };
@@ -31,6 +32,28 @@ impl Rehearsal {
     pub(super) fn fails_hook_of(&self, chart: &ChartName) -> bool {
         let mut failures = self.failures.iter();
         failures.any(|(name, kind)| name == chart.as_str() && *kind == FaultKind::Hook)
+    }
+
+    /// Which failures nobody will see, since nothing is done to their charts.
+    pub(super) fn unseen(&self, plan: &Plan) -> Vec<String> {
+        let charts: BTreeSet<&str> = self.failures.iter().map(|(chart, _)| &**chart).collect();
+        let why = |chart: &str| {
+            let is_chart = |node: &&Node| !node.key.is_crds() && node.key.chart.as_str() == chart;
+            match plan.nodes.iter().find(is_chart) {
+                None => Some("it is not selected"),
+                Some(node) if node.action == Action::Unchanged => {
+                    Some("it is unchanged (--no-skip deploys it all the same)")
+                }
+                Some(_) => None,
+            }
+        };
+        let unseen = charts.into_iter().filter_map(|chart| {
+            let why = why(chart)?;
+            Some(format!(
+                "`--rehearse-fail` lets nothing of {chart} fail: {why}"
+            ))
+        });
+        unseen.collect()
     }
 
     /// Starts the sandbox. Failures are of charts that the stack has.

@@ -223,6 +223,9 @@ impl Session {
         )?;
         say_late(&mut plan, &gathered.late);
         plan.warnings.extend(unseen);
+        let rehearsal = settings.sandbox.iter();
+        let unseen: Vec<_> = rehearsal.flat_map(|it| it.unseen(&plan)).collect();
+        plan.warnings.extend(unseen);
         if let Some(unfinished) = unfinished.filter(|_| is_in_the_way(settings, request)) {
             plan.warnings.push(format!(
                 "run {} failed, and what it has changed is not all taken back yet ({}): `up` does \

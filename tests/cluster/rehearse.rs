@@ -335,6 +335,14 @@ fn rehearsed_failures_look_like_real_ones() {
         .exits(1)
         .says(&["below", "runs no hook"]);
     assert_eq!(it.status(), [""; 0]);
+    // Nor of what is not touched.
+    it.run(&["up", "--sandbox", "web"]).exits(0);
+    for (args, why) in [(&["web"][..], "unchanged"), (&["beside"], "not selected")] {
+        let up = ["up", "--sandbox", "--rehearse-fail", "web=crashloop"];
+        it.run(&[&up, args].concat())
+            .exits(0)
+            .says(&["nothing of web fail", why]);
+    }
     it.run(&["up", "--rehearse-fail", "web=hook"])
         .exits(64)
         .says(&["--sandbox"]);
