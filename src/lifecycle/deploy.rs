@@ -108,6 +108,7 @@ async fn run(
     let undertaking = Undertaking {
         operation: Operation::Upgrade,
         from_revision: last,
+        goes_on_from: None,
         lasts: upgrade.deadline(),
         deletes: Vec::new(),
     };

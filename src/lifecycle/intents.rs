@@ -49,6 +49,9 @@ pub(super) struct Undertaking {
     pub(super) operation: Operation,
     /// The newest revision before.
     pub(super) from_revision: Option<u32>,
+    /// When an operation began that died and that this one brings to its end: what it left says
+    /// so still.
+    pub(super) goes_on_from: Option<Timestamp>,
     /// It has ended by then.
     pub(super) lasts: Duration,
     /// See [`Intent::deletes`].
@@ -98,15 +101,15 @@ impl Intents {
         undertaking: Undertaking,
     ) -> Result<(), StepError> {
         self.settled(release).await;
-        let began = Timestamp::now();
-        let ends = began.saturating_add(undertaking.lasts);
+        let now = Timestamp::now();
+        let ends = now.saturating_add(undertaking.lasts);
         let intent = Intent {
             operation: undertaking.operation,
             from_revision: undertaking.from_revision,
             run: self.0.run.clone(),
             host: mark::host(),
             process: mark::own(),
-            began,
+            began: undertaking.goes_on_from.unwrap_or(now),
             deadline: ends.unwrap_or(Timestamp::MAX),
             deletes: undertaking.deletes,
         };
@@ -262,6 +265,7 @@ mod tests {
         Undertaking {
             operation: Operation::Upgrade,
             from_revision,
+            goes_on_from: None,
             lasts: Duration::from_mins(1),
             deletes: Vec::new(),
         }

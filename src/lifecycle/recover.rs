@@ -375,11 +375,15 @@ pub(super) async fn announced<T>(
 }
 
 /// Our own helm has ended: a record that it left open is closed. A half-done uninstall stays as it
-/// is, announced, so that the next run knows it for ours and brings it to its end.
+/// is, announced, so that the next run knows it for ours and brings it to its end; so does one that
+/// failed after it had removed the record, for what it deletes.
 async fn settle(cx: &Context<'_>) -> Result<(), StepError> {
     let (intents, release) = (&cx.run.intents, &cx.chart.release);
     let history = cx.run.releases.history(release).await?;
     let found = find(cx, &history, Depth::Payload).await?.unwrap_or(None);
+    if found.is_none() && left_leaving(cx).await.is_some() {
+        return intents.ended(release).await;
+    }
     let verdict = judge_found(cx, found.as_ref());
     if let (Verdict::Dead(_), Some(found)) = (verdict, found)
         && let Some(record) = found.record

@@ -56,6 +56,9 @@ pub(super) async fn finish(cx: &Context<'_>, history: &[Revision]) -> Result<(),
     let undertaking = Undertaking {
         operation: Operation::Uninstall,
         from_revision: Some(last.revision),
+        goes_on_from: record
+            .filter(|record| record.status() == ReleaseStatus::Uninstalling)
+            .and_then(|record| record.deleted()),
         lasts: uninstall.deadline(),
         deletes: going.clone(),
     };

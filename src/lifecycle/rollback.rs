@@ -72,6 +72,7 @@ pub(super) async fn to(cx: &Context<'_>, good: u32, newest: &Revision) -> Result
     let undertaking = Undertaking {
         operation: Operation::Rollback,
         from_revision: Some(newest.revision),
+        goes_on_from: None,
         lasts: rollback.deadline(),
         deletes: Vec::new(),
     };

@@ -155,15 +155,20 @@ impl Lock {
         if record.holder != self.identity {
             return Output::Read;
         }
+        let is_renewal = matches!(self.state, State::Held { .. });
         self.state = State::Held {
             resource_version: record.resource_version,
             since: asked,
         };
-        if !self.holds(now) {
-            // The answer took so long that the lease is over already.
+        if self.holds(now) {
+            return self.step(now, Input::Tick);
+        }
+        // The answer took so long that the lease is over already.
+        if is_renewal {
             return self.lose();
         }
-        self.step(now, Input::Tick)
+        self.state = State::Free { foreign: None };
+        Output::Read
     }
 
     fn observed_free(
@@ -327,6 +332,17 @@ mod tests {
         // An answer that comes too late does not bring it back.
         let mut lock = held();
         assert_eq!(lock.step(s(41), written("2", s(10))), Output::Lost);
+    }
+
+    #[test]
+    fn who_hears_too_late_that_it_was_taken_begins_anew() {
+        let mut lock = Lock::new("me".to_owned());
+        assert_eq!(lock.step(s(0), Input::Observed(None)), Output::Create);
+        assert_eq!(lock.step(s(50), written("1", s(0))), Output::Read);
+        assert!(!lock.holds(s(50)));
+        let ours = Input::Observed(Some(record("me", "1")));
+        assert_eq!(lock.step(s(50), ours), replace("1"));
+        assert_eq!(lock.step(s(51), written("2", s(50))), Output::Wait(s(9)));
     }
 
     #[test]

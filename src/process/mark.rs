@@ -1,9 +1,10 @@
 //! Which process is it, precisely enough to see its death from the same machine, and that of the
 //! children it started.
 //!
-//! `BOOT-ID/PID-NAMESPACE/PID/START-TIME`: a process id alone means nothing in another container,
-//! after a reboot, or once it is used again. Linux only; elsewhere there is no mark, and what a dead
-//! process held is waited for until it expires.
+//! `BOOT-ID/PID-NAMESPACE/USER-ID/PID/START-TIME`: a process id alone means nothing in another
+//! container, after a reboot, or once it is used again; and of another user's processes neither
+//! their environment can be seen nor, on some machines, that they are there. Linux only; elsewhere
+//! there is no mark, and what a dead process held is waited for until it expires.
 
 use std::fs;
 
@@ -65,7 +66,8 @@ fn surroundings() -> Option<String> {
         .chars()
         .filter(char::is_ascii_digit)
         .collect();
-    Some(format!("{}/{inode}", boot.trim()))
+    let user = nix::unistd::geteuid();
+    Some(format!("{}/{inode}/{user}", boot.trim()))
 }
 
 /// Field 22 of `/proc/PID/stat`; the fields are counted from after the command's `)`. A zombie is
@@ -125,8 +127,14 @@ mod tests {
 
     #[test]
     fn marks_from_elsewhere_tell_nothing() {
-        for mark in ["", "x", "other-boot/1/2/3", "a/b/c/d"] {
+        for mark in ["", "x", "other-boot/1/0/2/3", "a/b/c/d/e"] {
             assert!(!is_dead(mark), "{mark}");
         }
+        // Nor do another user's.
+        let own = own().unwrap();
+        let mut parts: Vec<_> = own.split('/').collect();
+        let other = format!("{}1", parts[2]);
+        (parts[2], parts[3]) = (&other, "4194999");
+        assert!(!is_dead(&parts.join("/")));
     }
 }

@@ -56,8 +56,8 @@ impl Session {
     /// Executes a plan made by [`Session::plan`], or [`Session::unfinished_rollback`]. An error means
     /// that nothing was changed. `notice` gets what there is to say before the first event.
     ///
-    /// If another run of the stack was at work since the plan was made, it is made anew once that
-    /// run is done: what it was made of has changed.
+    /// If another run of the stack was at work since the plan was made, or somebody changed one of
+    /// its releases, it is made anew once that run is done: what it was made of has changed.
     ///
     /// If the run fails and the stack says `failure_policy = "rollback"`, it is taken back by another
     /// one, whose events follow.
@@ -85,7 +85,7 @@ impl Session {
             if plan.direction == Direction::Rollback {
                 return Ok(Cow::Borrowed(plan));
             }
-            let Some(anew) = self.plan_anew(lock.waited).await? else {
+            let Some(anew) = self.plan_anew(plan, lock.waited).await? else {
                 return Ok(Cow::Borrowed(plan));
             };
             self.is_agreed(plan, &anew)?;

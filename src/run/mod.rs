@@ -24,6 +24,7 @@ mod namespaces;
 mod observe;
 mod operation;
 mod ownership;
+mod planned;
 mod preflight;
 mod private;
 mod rehearsal;

@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     pin::pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex},
 };
 
 use tokio::sync::OnceCell;
@@ -13,7 +13,9 @@ use super::{
     check::{self, Library},
     fetch::{self, FetchWatch, Gathered, Local},
     helm::find_helm,
-    history, observe, ownership, wanted,
+    history, observe, ownership,
+    planned::Planned,
+    wanted,
 };
 use crate::{
     chart,
@@ -25,7 +27,7 @@ use crate::{
     lifecycle::Validation,
     name::{ChartName, Direction, Namespace},
     plan::{Contents, CrdContent, Known, Observed, ObservedCrd, Plan, PlanError, Removal, Wanted},
-    release::Releases,
+    release::{Records, Releases},
     sandbox::Sandbox,
     secret::Redactor,
     shutdown::Shutdown,
@@ -41,21 +43,10 @@ pub struct Session {
     pub(super) version: ServerVersion,
     pub(super) releases: Releases,
     pub(super) redactor: Redactor,
-    planned: Mutex<Planned>,
+    pub(super) planned: Mutex<Planned>,
     helm: OnceCell<Helm>,
     /// Runs as long as the session.
     _sandbox: Option<Sandbox>,
-}
-
-/// About the last plan that was made.
-#[derive(Debug, Clone, Default)]
-struct Planned {
-    /// Where its charts are.
-    gathered: Gathered,
-    /// What was asked for.
-    request: Option<PlanRequest>,
-    /// Another run held the stack's lock: what it was made of has changed since.
-    is_outdated: bool,
 }
 
 impl Session {
@@ -107,27 +98,6 @@ impl Session {
             .values()
             .map(|chart| chart.release.namespace.clone());
         all.collect::<BTreeSet<_>>().into_iter().collect()
-    }
-
-    /// Where the charts of the last plan are.
-    pub(super) fn gathered(&self) -> Gathered {
-        self.planned().gathered.clone()
-    }
-
-    fn planned(&self) -> MutexGuard<'_, Planned> {
-        self.planned.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Makes the last plan anew if another run was at work since; to be asked while holding the
-    /// stack's lock. `waited`: for that run.
-    pub(super) async fn plan_anew(&self, waited: bool) -> Result<Option<Plan>, RunError> {
-        let last = self.planned().clone();
-        match last.request {
-            Some(request) if waited || last.is_outdated => {
-                self.plan(&request, &mut |_| ()).await.map(Some)
-            }
-            _ => Ok(None),
-        }
     }
 
     /// The binary that will be used, of a version the stack accepts. Asked for its version once: a
@@ -193,6 +163,7 @@ impl Session {
             gathered: gathered.clone(),
             request: Some(request.clone()),
             is_outdated,
+            records: Records::new(),
         };
         let scope = at_hand(stack, settings, redactor);
         let charts = open(
@@ -205,6 +176,7 @@ impl Session {
         let namespaces = self.namespaces();
         let listed = async { Ok(self.releases.list(&namespaces).await?) };
         let (listed, (intents, unfinished)) = tokio::try_join!(listed, self.announced())?;
+        self.planned().records = self.own(&listed);
         let (crds, unseen) = self.crds(request, &charts).await?;
         let observed = Observed {
             crds,

@@ -1,13 +1,24 @@
 //! Two runs of one stack at once, again and again: never do Helms of both work on it, and the one
 //! that came second waits or is refused.
 
-use std::{env, fs, os::unix::fs::PermissionsExt as _, path::PathBuf};
+use std::{
+    env, fs,
+    os::unix::fs::PermissionsExt as _,
+    path::PathBuf,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
 
-use crate::support::{Lab, Run};
+use crate::{
+    proxy::{Fate, Proxy},
+    support::{Lab, Run},
+};
 
-tests![of_two_runs_at_once_one_waits_or_is_refused];
+tests![
+    of_two_runs_at_once_one_waits_or_is_refused,
+    a_run_that_was_overtaken_unseen_does_what_is_left,
+];
 
 const STACK: &str = r#"
 [charts.db]
@@ -90,6 +101,32 @@ fn of_two_runs_at_once_one_waits_or_is_refused() {
     }
     let left = labs[0].kubectl_in("default", &["get", "leases,configmaps", "-o", "name"]);
     assert!(!left.contains("stackctl-pairs"), "{left}");
+}
+
+/// Another run that begins after this one has planned, and ends before it asks for the lock.
+fn a_run_that_was_overtaken_unseen_does_what_is_left() {
+    let lab = Lab::new("overtaken");
+    lab.stack(STACK);
+    let proxy = Proxy::of(lab.target());
+    let after = |command, ended: [(&str, &str); 2], revisions| {
+        let other = Lab::new("overtaken");
+        other.stack(STACK);
+        let asked = AtomicBool::new(false);
+        proxy.faults(move |seen| {
+            let is_lock = seen.write > 0 && seen.path.contains("/leases");
+            if is_lock && !asked.swap(true, Ordering::SeqCst) {
+                other.stackctl(&[command, "-y"]).exits(0);
+            }
+            Fate::Pass
+        });
+        let up = lab.stackctl_with(&proxy.env(), &["up"]);
+        up.exits(0).ended(&ended);
+        lab.has_releases(revisions);
+    };
+    let both = ["db 1 deployed", "web 1 deployed"];
+    after("up", [("db", "unchanged"), ("web", "unchanged")], &both);
+    lab.stack(&STACK.replace("\"db\"]\n", "\"db\"]\nset = { note = \"other\" }\n"));
+    after("down", [("db", "succeeded"), ("web", "succeeded")], &both);
 }
 
 /// The runs that did something, in their order. The others were told why, and did nothing.

@@ -125,6 +125,10 @@ pub(super) struct Stage {
     pub(super) recovered: usize,
 }
 
+fn is_uninstalling(newest: Option<&Newest>) -> bool {
+    newest.is_some_and(|newest| newest.status == ReleaseStatus::Uninstalling)
+}
+
 impl Stage {
     pub(super) fn new(fate: Fate, origins: (u16, u16), speeds: (u32, u32)) -> Self {
         let runs = [
@@ -317,6 +321,12 @@ impl Stage {
                 let gone = |intent: &Intent| self.is_gone(machine, intent);
                 let write = match judge(newest, intent, self.wall(machine, at), gone) {
                     Verdict::Free => Write::Announce(self.intent(machine, at, newest, choice)),
+                    // Brought to its end as it is.
+                    Verdict::Dead(_) if is_uninstalling(newest) => Write::Announce(Intent {
+                        operation: Operation::Uninstall,
+                        began: newest.and_then(|newest| newest.began).unwrap(),
+                        ..self.intent(machine, at, newest, choice)
+                    }),
                     Verdict::Dead(_) => Write::Recover(seen),
                     Verdict::Live(..) => {
                         self.tasks[machine] = (at + POLL, Task::Look);
