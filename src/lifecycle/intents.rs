@@ -18,7 +18,7 @@ use jiff::Timestamp;
 use tokio::task::JoinHandle;
 
 use self::kept::Kept;
-pub use self::kept::{Holds, Place};
+pub use self::kept::{Place, Tenure};
 use super::StepError;
 use crate::{
     cluster::{Cluster, ClusterError},
@@ -60,14 +60,14 @@ pub(super) struct Undertaking {
 
 impl Intents {
     /// Reads what earlier runs left behind, and keeps them from writing more. Call it while holding
-    /// the lease, which `holds` tells from then on.
+    /// the lease.
     pub async fn open(
         cluster: Cluster,
         place: Place,
         run: RunId,
-        holds: Holds,
+        tenure: Arc<dyn Tenure>,
     ) -> Result<Self, ClusterError> {
-        let kept = Kept::new(cluster, place, run.clone(), holds);
+        let kept = Kept::new(cluster, place, run.clone(), tenure);
         let data = kept.claim().await?;
         Ok(Self(Arc::new(Inner {
             run,
@@ -169,7 +169,9 @@ impl Intents {
         if let Some(kept) = &self.0.kept {
             let value = intent.as_ref().map(serde_json::to_string).transpose();
             let value = value.map_err(|error| StepError::new(error.to_string()))?;
-            kept.set(&intent_key(release), value.as_deref()).await?;
+            let is_known = |data: &_| self.is_known(release, data);
+            kept.set(&intent_key(release), value.as_deref(), is_known)
+                .await?;
         }
         let mut known = lock(&self.0.known);
         match intent {
@@ -177,6 +179,19 @@ impl Intents {
             None => known.remove(release),
         };
         Ok(())
+    }
+
+    /// Whether what is announced for a release is what we know. What other runs have announced we
+    /// know from now on.
+    fn is_known(&self, release: &ReleaseId, data: &BTreeMap<String, String>) -> bool {
+        let found = read_intents(data);
+        let mut known = lock(&self.0.known);
+        let is_known = found.get(release) == known.get(release);
+        let theirs = found.into_iter();
+        for (release, intent) in theirs.filter(|(_, intent)| intent.run != self.0.run) {
+            known.entry(release).or_insert(intent);
+        }
+        is_known
     }
 
     /// What earlier runs announced and this one did not come across.
@@ -235,30 +250,44 @@ mod tests {
         }
     }
 
-    pub(super) async fn open(cluster: Cluster, holds: bool) -> (Intents, Arc<AtomicBool>) {
-        let held = Arc::new(AtomicBool::new(holds));
-        let asked = Arc::clone(&held);
-        let holds: Holds = Arc::new(move || asked.load(Ordering::SeqCst));
-        let run = RunId::new("r2").unwrap();
-        let intents = Intents::open(cluster, place(), run, holds).await.unwrap();
-        (intents, held)
+    struct Asked {
+        holds: Arc<AtomicBool>,
+        /// What the API server says.
+        confirmed: bool,
     }
 
-    /// Opened with the lease, which is lost with the request after; that one is answered like this.
-    async fn open_and_lose(answer: fn() -> Answer) -> (Intents, Script) {
-        let held = Arc::new(AtomicBool::new(true));
-        let (losing, asked) = (Arc::clone(&held), Arc::clone(&held));
-        let (cluster, script) = Script::cluster(move |nth, _| {
-            losing.store(nth == 0, Ordering::SeqCst);
-            match nth {
-                0 => Answer::json(&json!({})),
-                _ => answer(),
-            }
-        });
-        let holds: Holds = Arc::new(move || asked.load(Ordering::SeqCst));
+    #[async_trait::async_trait]
+    impl Tenure for Asked {
+        fn holds(&self) -> bool {
+            self.holds.load(Ordering::SeqCst)
+        }
+
+        async fn is_confirmed(&self) -> Result<bool, ClusterError> {
+            Ok(self.confirmed)
+        }
+    }
+
+    async fn open_with(cluster: Cluster, holds: &Arc<AtomicBool>, confirmed: bool) -> Intents {
+        let holds = Arc::clone(holds);
+        let tenure = Arc::new(Asked { holds, confirmed });
         let run = RunId::new("r2").unwrap();
-        let intents = Intents::open(cluster, place(), run, holds).await.unwrap();
-        (intents, script)
+        Intents::open(cluster, place(), run, tenure).await.unwrap()
+    }
+
+    pub(super) async fn open(cluster: Cluster, holds: bool) -> (Intents, Arc<AtomicBool>) {
+        let held = Arc::new(AtomicBool::new(holds));
+        (open_with(cluster, &held, true).await, held)
+    }
+
+    /// Opened with the lease, which is lost with the request after.
+    async fn open_and_lose() -> Intents {
+        let held = Arc::new(AtomicBool::new(true));
+        let losing = Arc::clone(&held);
+        let (cluster, _script) = Script::cluster(move |nth, _| {
+            losing.store(nth == 0, Ordering::SeqCst);
+            Answer::json(&json!({}))
+        });
+        open_with(cluster, &held, true).await
     }
 
     fn upgrade(from_revision: Option<u32>) -> Undertaking {
@@ -313,11 +342,13 @@ mod tests {
         assert_eq!(methods, ["PATCH", "PATCH", "POST", "PATCH"]);
     }
 
+    fn refused() -> Answer {
+        Answer::reason(422, "testing value /data/writer failed", "Invalid")
+    }
+
     #[tokio::test(start_paused = true)]
-    async fn a_write_of_an_earlier_run_that_comes_late_is_refused_and_ours_is_not() {
-        let refused: fn() -> Answer =
-            || Answer::reason(422, "testing value /data/writer failed", "Invalid");
-        let (cluster, script) = Script::cluster(move |nth, _| match nth {
+    async fn who_holds_the_lease_writes_though_another_run_wrote_last() {
+        let (cluster, script) = Script::cluster(|nth, _| match nth {
             1 => refused(),
             _ => Answer::json(&json!({})),
         });
@@ -330,10 +361,38 @@ mod tests {
         let guard = json!({ "op": "test", "path": "/data/writer", "value": "r2" });
         assert_eq!([&calls[1].body[0], &calls[3].body[0]], [&guard, &guard]);
         assert_eq!(calls.len(), 4);
-        let (intents, script) = open_and_lose(refused).await;
-        // This time we are the earlier one.
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_has_lost_the_lease_unheard_leaves_the_later_run_alone() {
+        let (cluster, script) = Script::cluster(|nth, _| match nth {
+            0 => Answer::json(&json!({})),
+            _ => refused(),
+        });
+        let held = Arc::new(AtomicBool::new(true));
+        let intents = open_with(cluster, &held, false).await;
         assert!(intents.clear(&web()).await.unwrap_err().cancelled);
-        assert_eq!(script.count(), 2, "and leave the later one alone");
+        assert_eq!(script.count(), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_such_a_run_has_still_announced_is_not_written_over() {
+        let theirs = json!({
+            "operation": "upgrade", "from_revision": null, "run": "r1", "host": "there",
+            "began": "2026-11-22T10:00:00Z", "deadline": "2026-11-22T10:11:30Z",
+        });
+        let (cluster, script) = Script::cluster(move |nth, _| match nth {
+            1 => refused(),
+            2 => Answer::json(&json!({ "data": { "shop.web": theirs.to_string() } })),
+            _ => Answer::json(&json!({})),
+        });
+        let (intents, _) = open(cluster, true).await;
+        let web = web();
+        let error = intents.announce(&web, upgrade(None)).await.unwrap_err();
+        assert!(!error.cancelled, "{error}");
+        assert_eq!(script.count(), 3);
+        assert_eq!(intents.of(&web).unwrap().run.as_str(), "r1");
+        intents.announce(&web, upgrade(None)).await.unwrap();
     }
 
     #[tokio::test(start_paused = true)]
@@ -356,7 +415,7 @@ mod tests {
         let announced = intents.announce(&web, upgrade(None));
         assert!(announced.await.unwrap_err().cancelled);
         assert_eq!(script.count(), 1, "and nothing is written");
-        let (intents, _script) = open_and_lose(|| Answer::json(&json!({}))).await;
+        let intents = open_and_lose().await;
         let announced = intents.announce(&web, upgrade(None));
         assert!(announced.await.unwrap_err().cancelled, "lost meanwhile");
     }

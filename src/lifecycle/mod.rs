@@ -79,7 +79,7 @@ pub use context::{Context, RunContext, Validation};
 pub use error::StepError;
 pub use executor::{Executor, Implementations};
 pub use helm_chart::{CommonChart, HelmChart};
-pub use intents::{Holds, Intents, Place};
+pub use intents::{Intents, Place, Tenure};
 pub use late::{FetchWatch, LateChart, LateCharts};
 pub use payload::Payload;
 pub use purge::Purge;

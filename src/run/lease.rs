@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use async_trait::async_trait;
 use jiff::Timestamp;
 use nix::time::{ClockId, clock_gettime};
 use tokio::{
@@ -21,7 +22,7 @@ use tokio::{
 use super::{RunError, Session, lock::LockInfo};
 use crate::{
     cluster::{Cluster, ClusterError, Lease},
-    lifecycle::Holds,
+    lifecycle::Tenure,
     lock::{self, Input, Lock, Output, Record},
     name::{Direction, Namespace, RunId},
     process::mark,
@@ -54,7 +55,29 @@ pub type Notice<'a> = &'a mut (dyn FnMut(&str) + Send);
 pub(super) struct Held {
     finish: oneshot::Sender<()>,
     task: JoinHandle<()>,
+    tenure: Arc<Holder>,
+}
+
+/// Who holds which lease, or is to.
+struct Holder {
     lock: Shared,
+    cluster: Cluster,
+    namespace: Namespace,
+    name: String,
+    identity: String,
+}
+
+#[async_trait]
+impl Tenure for Holder {
+    fn holds(&self) -> bool {
+        locked(&self.lock).holds(clock())
+    }
+
+    async fn is_confirmed(&self) -> Result<bool, ClusterError> {
+        let lease = self.cluster.get_lease(&self.namespace, &self.name).await?;
+        let holder = lease.and_then(|lease| lease.holder);
+        Ok(holder.as_ref() == Some(&self.identity))
+    }
 }
 
 /// The state machine, for the keeper and for those who ask whether the lease is held.
@@ -62,9 +85,8 @@ type Shared = Arc<Mutex<Lock>>;
 
 impl Held {
     /// Tells whether it is still held.
-    pub(super) fn holds(&self) -> Holds {
-        let lock = Arc::clone(&self.lock);
-        Arc::new(move || locked(&lock).holds(clock()))
+    pub(super) fn tenure(&self) -> Arc<dyn Tenure> {
+        Arc::<Holder>::clone(&self.tenure)
     }
 
     /// Gives it back.
@@ -84,11 +106,12 @@ pub(super) async fn acquire(
     notice: Notice<'_>,
 ) -> Result<(Held, bool), RunError> {
     let mut keeper = Keeper::new(session, direction, run);
-    if keeper.namespace.as_str() != "default" {
+    let namespace = &keeper.holder.namespace;
+    if namespace.as_str() != "default" {
         let none = BTreeMap::new();
         session
             .cluster
-            .ensure_namespace(&keeper.namespace, &none, &none, None)
+            .ensure_namespace(namespace, &none, &none, None)
             .await?;
     }
     let shutdown = trigger.shutdown();
@@ -97,7 +120,7 @@ pub(super) async fn acquire(
     let mut input = Input::Tick;
     loop {
         let pause = match keeper.step(input) {
-            Output::Wait(next) if keeper.holds() => {
+            Output::Wait(next) if keeper.holder.holds() => {
                 return Ok((keeper.keep(next, trigger.clone()), told.is_some()));
             }
             Output::HeldBy { holder, retry } => {
@@ -130,11 +153,7 @@ pub(super) async fn acquire(
 }
 
 struct Keeper {
-    lock: Shared,
-    cluster: Cluster,
-    namespace: Namespace,
-    name: String,
-    identity: String,
+    holder: Arc<Holder>,
     annotations: BTreeMap<String, String>,
     seen: Option<Lease>,
     trouble: Option<ClusterError>,
@@ -158,31 +177,30 @@ impl Keeper {
         if let Some(process) = mark::own() {
             annotations.insert(PROCESS.to_owned(), process);
         }
-        Self {
+        let holder = Holder {
             lock: Arc::new(Mutex::new(Lock::new(identity.clone()))),
             cluster: session.cluster.clone(),
             namespace: session.stack.state_namespace.clone(),
             name: lock::lease_name(&session.stack.name, session.stack.environment.as_ref()),
             identity,
+        };
+        Self {
+            holder: Arc::new(holder),
             annotations,
             seen: None,
             trouble: None,
         }
     }
 
-    fn holds(&self) -> bool {
-        locked(&self.lock).holds(clock())
-    }
-
     fn step(&mut self, input: Input) -> Output {
-        locked(&self.lock).step(clock(), input)
+        locked(&self.holder.lock).step(clock(), input)
     }
 
     /// Renews until told to finish or lost.
     fn keep(mut self, pause: Duration, trigger: Trigger) -> Held {
         let (finish, mut finished) = oneshot::channel();
-        let lock = Arc::clone(&self.lock);
-        let lapsing = Arc::clone(&self.lock);
+        let tenure = Arc::clone(&self.holder);
+        let lapsing = Arc::clone(&self.holder.lock);
         let task = tokio::spawn(async move {
             let end = tokio::select! {
                 end = self.renew(pause, &mut finished) => end,
@@ -205,7 +223,11 @@ impl Keeper {
                 }
             }
         });
-        Held { finish, task, lock }
+        Held {
+            finish,
+            task,
+            tenure,
+        }
     }
 
     async fn renew(&mut self, mut pause: Duration, finished: &mut oneshot::Receiver<()>) -> End {
@@ -230,7 +252,7 @@ impl Keeper {
         let until = clock() + pause;
         loop {
             let left = until.saturating_sub(clock());
-            if left.is_zero() || !self.holds() {
+            if left.is_zero() || !self.holder.holds() {
                 return;
             }
             sleep(left.min(ALERT)).await;
@@ -239,11 +261,17 @@ impl Keeper {
 
     /// Does what the state machine asks for, and tells it what came of it.
     async fn perform(&mut self, output: Output) -> Input {
-        let (namespace, name) = (self.namespace.clone(), self.name.clone());
+        let holder = Arc::clone(&self.holder);
+        let Holder {
+            cluster,
+            namespace,
+            name,
+            ..
+        } = &*holder;
         let asked = clock();
         let written = match output {
             Output::Read => {
-                return match self.cluster.get_lease(&namespace, &name).await {
+                return match cluster.get_lease(namespace, name).await {
                     Ok(found) => {
                         self.seen.clone_from(&found);
                         Input::Observed(found.as_ref().map(|lease| self.record(lease)))
@@ -252,19 +280,18 @@ impl Keeper {
                 };
             }
             Output::Create => {
-                self.cluster
-                    .create_lease(&namespace, &name, &self.lease(String::new()))
+                cluster
+                    .create_lease(namespace, name, &self.lease(String::new()))
                     .await
             }
             Output::Replace { resource_version } => {
-                self.cluster
-                    .update_lease(&namespace, &name, &self.lease(resource_version))
+                cluster
+                    .update_lease(namespace, name, &self.lease(resource_version))
                     .await
             }
             Output::Release { resource_version } => {
-                let gone = self
-                    .cluster
-                    .delete_lease(&namespace, &name, &resource_version)
+                let gone = cluster
+                    .delete_lease(namespace, name, &resource_version)
                     .await;
                 return match gone {
                     Ok(()) => Input::Observed(None),
@@ -303,7 +330,7 @@ impl Keeper {
         let holder = lease
             .holder
             .clone()
-            .filter(|holder| *holder == self.identity || !gone);
+            .filter(|holder| *holder == self.holder.identity || !gone);
         Record {
             holder: holder.unwrap_or_default(),
             duration: lease.duration,
@@ -317,13 +344,13 @@ impl Keeper {
         let ours = self
             .seen
             .as_ref()
-            .filter(|seen| seen.holder.as_ref() == Some(&self.identity));
+            .filter(|seen| seen.holder.as_ref() == Some(&self.holder.identity));
         let others = self.seen.as_ref().map_or(0, |seen| seen.transitions);
         let uid = self.seen.as_ref().map(|seen| seen.uid.clone());
         Lease {
             resource_version,
             uid: uid.unwrap_or_default(),
-            holder: Some(self.identity.clone()),
+            holder: Some(self.holder.identity.clone()),
             duration: lock::DURATION,
             acquired: ours.map_or(Some(now), |seen| seen.acquired),
             renewed: Some(now),

@@ -65,7 +65,7 @@ pub(super) async fn take(
         .await
         .map_err(|error| no_right(session, error))?;
     let place = session.place_of_intents();
-    let opened = Intents::open(session.cluster.clone(), place, run.clone(), lease.holds()).await;
+    let opened = Intents::open(session.cluster.clone(), place, run.clone(), lease.tenure()).await;
     match opened {
         Ok(intents) => Ok(Taken {
             lease: Some(lease),

@@ -13,6 +13,8 @@ use std::{
     },
 };
 
+use async_trait::async_trait;
+
 use crate::{
     cluster::{Cluster, ClusterError, ConfigMap},
     lifecycle::StepError,
@@ -20,8 +22,15 @@ use crate::{
     name::{Namespace, RunId},
 };
 
-/// Whether the stack's lease is held at this moment.
-pub type Holds = Arc<dyn Fn() -> bool + Send + Sync>;
+/// A run's hold of the stack's lease.
+#[async_trait]
+pub trait Tenure: Send + Sync {
+    /// Whether it holds it at this moment, as far as it knows.
+    fn holds(&self) -> bool;
+
+    /// Whether the API server says so, too: `stackctl lock release` takes it away unheard.
+    async fn is_confirmed(&self) -> Result<bool, ClusterError>;
+}
 
 /// Where they are kept.
 pub(super) struct Kept {
@@ -30,7 +39,7 @@ pub(super) struct Kept {
     run: RunId,
     /// Made by the first who announces something, if no run before left it.
     is_there: AtomicBool,
-    holds: Holds,
+    tenure: Arc<dyn Tenure>,
 }
 
 /// The ConfigMap that holds a stack's intents.
@@ -45,26 +54,24 @@ pub struct Place {
 }
 
 impl Kept {
-    pub(super) fn new(cluster: Cluster, place: Place, run: RunId, holds: Holds) -> Self {
+    pub(super) fn new(cluster: Cluster, place: Place, run: RunId, tenure: Arc<dyn Tenure>) -> Self {
         let is_there = AtomicBool::default();
         Self {
             cluster,
             place,
             run,
             is_there,
-            holds,
+            tenure,
         }
     }
 
     /// An error once the lease is lost.
     pub(super) fn still_ours(&self) -> Result<(), StepError> {
-        if (self.holds)() {
-            return Ok(());
+        if self.tenure.holds() {
+            Ok(())
+        } else {
+            Err(lost())
         }
-        Err(StepError {
-            cancelled: true,
-            ..StepError::new("the stack's lease was lost: nothing more is begun")
-        })
     }
 
     /// What there is. From now on nobody but this run writes it.
@@ -79,13 +86,24 @@ impl Kept {
         Ok(found.map_or_else(BTreeMap::new, |map| map.data))
     }
 
-    /// Sets a key, or removes it.
-    pub(super) async fn set(&self, key: &str, value: Option<&str>) -> Result<(), StepError> {
+    /// Sets a key, or removes it. If another run has written since we [claimed](Self::claim) it,
+    /// `is_known` is shown what there is: false if that speaks against it.
+    pub(super) async fn set(
+        &self,
+        key: &str,
+        value: Option<&str>,
+        is_known: impl Fn(&BTreeMap<String, String>) -> bool,
+    ) -> Result<(), StepError> {
         let mut refused = false;
         loop {
             self.still_ours()?;
             if refused {
-                self.claim().await?;
+                if !self.tenure.is_confirmed().await? {
+                    return Err(lost());
+                }
+                if !is_known(&self.claim().await?) {
+                    return Err(overtaken());
+                }
             }
             let result = match (self.change(key, value).await, value) {
                 (Err(ClusterError::NotFound { .. }), None) => return Ok(()),
@@ -131,7 +149,7 @@ impl Kept {
 
     /// Removes the ConfigMap, if there is one. It may hold what we do not understand.
     pub(super) async fn remove_if_empty(&self) -> Result<(), ClusterError> {
-        if !self.is_there.load(Ordering::Relaxed) || !(self.holds)() {
+        if !self.is_there.load(Ordering::Relaxed) || !self.tenure.holds() {
             return Ok(());
         }
         let Place {
@@ -146,4 +164,16 @@ impl Kept {
             .delete_config_map(namespace, name, &map.resource_version)
             .await
     }
+}
+
+fn lost() -> StepError {
+    StepError {
+        cancelled: true,
+        ..StepError::new("the stack's lease was lost: nothing more is begun")
+    }
+}
+
+fn overtaken() -> StepError {
+    StepError::new("a run that has lost the stack's lease was still about to work on it")
+        .hint("nothing was begun; run it again: what that run is at is waited for, or recovered")
 }

@@ -53,7 +53,8 @@ impl Intents {
         if let Some(place) = &self.0.kept {
             let value = changed.as_ref().map(serde_json::to_string).transpose();
             let value = value.map_err(|error| StepError::new(error.to_string()))?;
-            place.set(ROLLBACK_KEY, value.as_deref()).await?;
+            let is_known = |data: &_| StackRollback::read(data) == *kept;
+            place.set(ROLLBACK_KEY, value.as_deref(), is_known).await?;
         }
         *kept = changed;
         Ok(())
