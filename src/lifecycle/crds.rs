@@ -39,7 +39,16 @@ pub(super) async fn apply(cx: &Context<'_>, names: &[String]) -> Result<Done, Fa
     Ok(Done::Succeeded)
 }
 
-/// The same, as a step of a chart that was fetched late: nobody knew of its CRDs before.
+/// Waits until CRDs that are left as they are are served: the run that applied them may have ended
+/// before they were.
+pub(super) async fn look(cx: &Context<'_>, names: &[String]) -> Result<Done, Failure> {
+    cx.park();
+    cx.phase(STEP, || Box::pin(interrupted(cx, look_at_all(cx, names))))
+        .await?;
+    Ok(Done::Unchanged)
+}
+
+/// The same as [`apply`], as a step of a chart that was fetched late: nobody knew of its CRDs before.
 pub(super) async fn apply_own(cx: &Context<'_>, names: &[String]) -> Result<(), Failure> {
     let work = || async {
         cx.park();
@@ -73,6 +82,12 @@ async fn apply_all(cx: &Context<'_>, names: &[String]) -> Result<(), StepError> 
     cx.run.changes.note_crds(&cx.chart.name);
     let applied = apply_each(cx, &crds).await?;
     await_served(cx, &crds, applied, deadline).await
+}
+
+async fn look_at_all(cx: &Context<'_>, names: &[String]) -> Result<(), StepError> {
+    let deadline = Instant::now() + cx.chart.timeout;
+    let found = definitions(cx, names).await?;
+    await_served(cx, &wanted(cx, names)?, found, deadline).await
 }
 
 /// The definitions, as the opened chart has them.

@@ -64,7 +64,9 @@ impl Execute for Executor {
     async fn execute(&self, node: NodeIx, progress: Progress) -> Result<Done, Failure> {
         let task = &self.nodes[node.0 as usize];
         match task.action {
-            Action::Unchanged if task.node.is_crds() => return Ok(Done::Unchanged),
+            Action::Unchanged if task.node.is_crds() && !task.is_relied_on => {
+                return Ok(Done::Unchanged);
+            }
             Action::Blocked => {
                 return Err(Failure {
                     step: "check_prerequisites".into(),
@@ -95,6 +97,7 @@ impl Execute for Executor {
         };
         match (task.node.part, task.action) {
             (Part::Crds, Action::Uninstall) => crds::remove(&cx, &task.crds).await,
+            (Part::Crds, Action::Unchanged) => crds::look(&cx, &task.crds).await,
             (Part::Crds, _) => crds::apply(&cx, &task.crds).await,
             (Part::Chart, _) if self.is_rollback => take_back::run(&cx, implementation).await,
             (Part::Chart, _) => implementation.run(&cx).await,

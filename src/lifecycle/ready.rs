@@ -6,13 +6,14 @@
 
 use std::{future::Future, time::Duration};
 
+use serde_json::Value;
 use tokio::time::Instant;
 
 use super::{Context, StepError, words::in_words};
 use crate::{
     cluster::{NotReady, ObjectRef, Progress},
     engine::Cancelled,
-    release::manifest_objects,
+    release::{ManifestObject, manifest_content, manifest_objects},
     shutdown::Level,
     stack::{ErrorClass, Wait},
 };
@@ -68,7 +69,7 @@ pub async fn wait(cx: &Context<'_>) -> Result<(), StepError> {
     let Some(revision) = made else { return Ok(()) };
     let said = cx.memory().manifest;
     let objects = match said {
-        Some(manifest) => objects_in(cx, &manifest)?,
+        Some(manifest) => objects_in(cx, &manifest).await?,
         None => objects_of(cx, revision).await?,
     };
     cx.park();
@@ -98,7 +99,7 @@ pub(super) async fn look(cx: &Context<'_>) -> Result<(), StepError> {
     wait_for(cx, &objects).await
 }
 
-/// The objects in the manifest of a revision.
+/// The objects in the manifest of a revision that can be waited for.
 pub(super) async fn objects_of(
     cx: &Context<'_>,
     revision: u32,
@@ -109,12 +110,33 @@ pub(super) async fn objects_of(
             "revision {revision} of {release} is gone"
         )));
     };
-    objects_in(cx, record.manifest())
+    objects_in(cx, record.manifest()).await
 }
 
-fn objects_in(cx: &Context<'_>, manifest: &str) -> Result<Vec<ObjectRef>, StepError> {
+async fn objects_in(cx: &Context<'_>, manifest: &str) -> Result<Vec<ObjectRef>, StepError> {
     let found = manifest_objects(manifest, &cx.chart.release.namespace)?;
-    Ok(found.into_iter().map(|found| found.object).collect())
+    let mut objects = Vec::new();
+    for ManifestObject { object, .. } in found {
+        if !is_done_and_gone(cx, manifest, &object).await? {
+            objects.push(object);
+        }
+    }
+    Ok(objects)
+}
+
+/// Whether it is a Job that the server removes when it is done (`ttlSecondsAfterFinished`), and has
+/// removed: Helm had made it.
+async fn is_done_and_gone(
+    cx: &Context<'_>,
+    manifest: &str,
+    object: &ObjectRef,
+) -> Result<bool, StepError> {
+    if object.kind != "Job" {
+        return Ok(false);
+    }
+    let rendered = manifest_content(manifest, &cx.chart.release.namespace, object);
+    let is_removed = |job: Value| job["spec"]["ttlSecondsAfterFinished"].is_u64();
+    Ok(rendered.is_some_and(is_removed) && cx.run.cluster.get(object).await?.is_none())
 }
 
 /// Waits until objects are ready, up to the chart's timeout, interruptibly.

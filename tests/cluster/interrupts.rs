@@ -23,6 +23,7 @@ tests![
     an_api_server_that_hangs_during_a_run_fails_it_in_bounded_time,
     an_api_server_that_is_down_is_one_clear_message,
     what_a_killed_down_deleted_is_waited_for_by_the_next_run,
+    what_a_failed_down_deleted_is_waited_for_by_the_next_run,
 ];
 
 /// Helm is at work for longer than any test: it waits for a hook.
@@ -266,16 +267,18 @@ fn an_api_server_that_is_down_is_one_clear_message() {
 }
 
 /// The release is gone, an object of it is not: nobody may take it for gone, or install over it.
+/// Sets those of the ConfigMap of the release `web`.
+fn finalizers(lab: &Lab, list: &str) {
+    let patch = format!(r#"{{"metadata":{{"finalizers":{list}}}}}"#);
+    lab.kubectl(&["patch", "configmap", "web", "--type=merge", "-p", &patch]);
+}
+
 fn what_a_killed_down_deleted_is_waited_for_by_the_next_run() {
     for again in ["down", "up"] {
         let lab = Lab::new(&format!("leaving-{again}"));
         lab.stack("[charts.web]\nchart = \"./charts/app\"\nvalues = { kind = \"none\" }\n");
         lab.stackctl(&["up"]).exits(0);
-        let finalizers = |list: &str| {
-            let patch = format!(r#"{{"metadata":{{"finalizers":{list}}}}}"#);
-            lab.kubectl(&["patch", "configmap", "web", "--type=merge", "-p", &patch]);
-        };
-        finalizers(r#"["stackctl.test/held"]"#);
+        finalizers(&lab, r#"["stackctl.test/held"]"#);
         let mut down = lab.start(&["down", "--yes"]);
         down.until("the release is gone", || lab.releases().is_empty());
         down.signal(Signal::SIGKILL);
@@ -285,7 +288,7 @@ fn what_a_killed_down_deleted_is_waited_for_by_the_next_run() {
             matches!(&event.kind, EventKind::StepOutput { line, .. }
                 if line == "ConfigMap/web: it is being deleted")
         });
-        finalizers("null");
+        finalizers(&lab, "null");
         run.end().exits(0).ended(&[("web", "succeeded")]);
         let expected: &[&str] = if again == "up" {
             &["web 1 deployed"]
@@ -293,6 +296,29 @@ fn what_a_killed_down_deleted_is_waited_for_by_the_next_run() {
             &[]
         };
         lab.has_releases(expected);
+        lab.stackctl(&["lock", "show"]).exits(0).says(&["nobody"]);
+    }
+}
+
+/// With hooks that come after, Helm waits itself: if it is in vain it removes its record all the same.
+fn what_a_failed_down_deleted_is_waited_for_by_the_next_run() {
+    for (name, helm) in [("left-4", Helm::Four), ("left-3", Helm::Three)] {
+        let lab = Lab::on(Target::shared(), helm, name);
+        lab.stack(
+            "[charts.web]\nchart = \"./charts/app\"\ntimeout = \"3s\"\n\
+             values = { kind = \"none\", hook = { on = \"post-delete\" } }\n",
+        );
+        lab.stackctl(&["up"]).exits(0);
+        finalizers(&lab, r#"["stackctl.test/held"]"#);
+        lab.stackctl(&["down", "--yes"]).exits(1);
+        lab.has_releases(&[]);
+        let mut down = lab.start(&["down", "--yes"]);
+        down.until_event("it waits", |event| {
+            matches!(&event.kind, EventKind::StepOutput { line, .. }
+                if line == "ConfigMap/web: it is being deleted")
+        });
+        finalizers(&lab, "null");
+        down.end().exits(0).ended(&[("web", "succeeded")]);
         lab.stackctl(&["lock", "show"]).exits(0).says(&["nobody"]);
     }
 }

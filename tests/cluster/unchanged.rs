@@ -16,6 +16,7 @@ tests![
     a_run_killed_before_validation_is_finished_without_a_new_revision,
     unchanged_charts_are_validated_when_asked,
     what_others_rely_on_is_looked_at_again,
+    a_job_that_was_done_and_removed_is_not_missed,
     values_that_only_a_command_tells_are_compared_at_the_charts_turn,
     charts_that_look_at_the_cluster_are_not_skipped_unless_told,
 ];
@@ -290,6 +291,33 @@ fn what_others_rely_on_is_looked_at_again() {
     let run = run.ended(&[("db", "failed"), ("web", "not run because db")]);
     assert_eq!(steps(&run, "db"), ["ready"]);
     lab.has_releases(&["db 1 deployed", "web 1 deployed"]);
+}
+
+fn a_job_that_was_done_and_removed_is_not_missed() {
+    let lab = Lab::new("removed-job");
+    lab.write(
+        "charts/seed/Chart.yaml",
+        "apiVersion: v2\nname: seed\nversion: 1.0.0\n",
+    );
+    lab.write(
+        "charts/seed/templates/job.yaml",
+        "apiVersion: batch/v1\nkind: Job\nmetadata: {name: seed}\nspec:\n  ttlSecondsAfterFinished: 3600\n\
+         \x20 template: {spec: {restartPolicy: Never, containers: [{name: a, image: a}]}}\n",
+    );
+    let stack = |note: &str| {
+        lab.stack(&format!(
+            "[charts.seed]\nchart = \"./charts/seed\"\ntimeout = \"5s\"\n\
+             [charts.web]\nchart = \"./charts/app\"\nneeds = [\"seed\"]\nvalues = {{ note = \"{note}\" }}\n"
+        ));
+    };
+    stack("one");
+    lab.stackctl(&["up"]).exits(0);
+    // As the server does when that time is over.
+    lab.kubectl(&["delete", "job/seed"]);
+    stack("two");
+    lab.stackctl(&["up"])
+        .exits(0)
+        .ended(&[("seed", "unchanged"), ("web", "succeeded")]);
 }
 
 fn values_that_only_a_command_tells_are_compared_at_the_charts_turn() {
