@@ -271,7 +271,7 @@ pub(super) struct FetchArgs {
 #[command(after_help = "\
 Examples:
   stackctl status
-  stackctl status -o json | jq '.[] | select(.status != \"deployed\")'")]
+  stackctl status -o json | jq '.[] | select(.state != \"deployed\")'")]
 pub(super) struct StatusArgs {
     /// Form of the list
     #[arg(short, long, value_name = "FORMAT", default_value = "table")]

@@ -122,7 +122,9 @@ fn changes(plan: &Plan) -> Vec<String> {
 }
 
 fn nodes<'p>(plan: &'p Plan, part: Part, actions: &[Action]) -> impl Iterator<Item = &'p Node> {
-    let nodes = plan.nodes.iter();
+    // `down` is asked about in any case.
+    let is_change = |node: &&Node| plan.direction != Direction::Up || !node.only_cleans_up();
+    let nodes = plan.nodes.iter().filter(is_change);
     nodes.filter(move |node| node.key.part == part && actions.contains(&node.action))
 }
 
@@ -178,6 +180,7 @@ mod tests {
                 let chart = Node::install(key.chart.clone());
                 Node {
                     action,
+                    is_absent: action == Action::Install,
                     crds: crds.into_iter().collect(),
                     key,
                     ..chart
@@ -210,6 +213,16 @@ mod tests {
         );
         for answerer in [Answerer::Flag, Answerer::Person, Answerer::Nobody] {
             assert_eq!(consent(&nothing, answerer), Consent::Granted);
+        }
+    }
+
+    #[test]
+    fn up_needs_no_consent_for_what_is_gone_already() {
+        for (direction, granted) in [(Direction::Up, true), (Direction::Down, false)] {
+            let mut gone = plan(direction, &[("a", Action::Uninstall)]);
+            gone.nodes[0].is_absent = true;
+            let consent = consent(&gone, Answerer::Nobody);
+            assert_eq!(consent == Consent::Granted, granted, "{consent:?}");
         }
     }
 

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::{Cluster, ClusterError, ObjectRef, gate, objects::absent_as_none};
 
 /// Who owns the fields that we set (`metadata.managedFields`).
-const MANAGER: &str = "stackctl";
+pub const MANAGER: &str = "stackctl";
 
 /// How a patch is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

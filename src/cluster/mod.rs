@@ -46,7 +46,7 @@ use std::{fmt, path::Path, sync::Arc};
 
 pub use access::{Access, ServerVersion};
 pub use called::ServedKind;
-pub use change::{Deletion, Patched, Propagation};
+pub use change::{Deletion, MANAGER, Patched, Propagation};
 pub use config_map::ConfigMap;
 use connect::Identity;
 pub use connect_error::ConnectError;

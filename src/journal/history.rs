@@ -1,6 +1,7 @@
 //! The runs there were: listed, and the oldest taken away.
 
 use std::{
+    cmp::Reverse,
     fs::{self, File, TryLockError},
     io,
     path::{Path, PathBuf},
@@ -51,7 +52,11 @@ pub fn past_runs(base: &Path) -> Result<Vec<PastRun>, JournalError> {
             });
         }
     }
-    runs.sort_unstable_by(|a, b| b.run.cmp(&a.run));
+    // Of those that began within a second the file system knows which was first, mostly.
+    runs.sort_by_cached_key(|run| {
+        let made = run.folder.metadata().and_then(|folder| folder.created());
+        Reverse((run.begun, made.ok(), run.run.clone()))
+    });
     Ok(runs)
 }
 

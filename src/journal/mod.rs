@@ -18,7 +18,7 @@ pub use history::{KEPT_RUNS, PastRun, past_runs};
 pub use id::{following_run_id, new_run_id};
 pub use learn::learned;
 pub use read::{Recorded, read_events};
-pub use write::{Journal, RunFolder};
+pub use write::{Journal, RunFolder, probe};
 
 use std::{
     io,

@@ -7,11 +7,26 @@ use std::{
     path::{Component, Path, PathBuf},
 };
 
+use nix::unistd::{AccessFlags, access};
+
 use super::{JournalError, history};
 use crate::{event::Event, name::RunId};
 
 /// Name of the journal in the run folder.
 pub(super) const EVENTS: &str = "events.jsonl";
+
+/// What cannot be done where nobody may write.
+const CREATE: &str = "create the run folder";
+
+/// Whether run folders could be made there; nothing is.
+pub fn probe(base: &Path) -> Result<(), JournalError> {
+    // The first that is there: the others would be made in it.
+    let there = base.ancestors().find(|path| path.exists());
+    let there = there.filter(|path| !path.as_os_str().is_empty());
+    let wanted = AccessFlags::W_OK | AccessFlags::X_OK;
+    access(there.unwrap_or(Path::new(".")), wanted)
+        .map_err(|errno| JournalError::new(CREATE, base, errno.into()))
+}
 
 /// The folder of one run. Cheap to clone: everything that has something to keep holds one.
 #[derive(Debug, Clone)]
@@ -41,7 +56,7 @@ impl Journal {
                 .recursive(recursive)
                 .mode(0o700)
                 .create(path)
-                .map_err(|cause| JournalError::new("create the run folder", path, cause))
+                .map_err(|cause| JournalError::new(CREATE, path, cause))
         };
         let folder = base.join(run.as_str());
         create(base, true)?;

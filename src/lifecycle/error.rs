@@ -1,7 +1,7 @@
 //! Why a step failed, on its way to becoming a chart's [`Failure`].
 
 use crate::{
-    cluster::ClusterError,
+    cluster::{self, ClusterError},
     engine::Cancelled,
     event::Failure,
     helm::{Cause, HelmError},
@@ -120,12 +120,24 @@ impl From<Cancelled> for StepError {
     }
 }
 
+/// What a `patch` or `scale` step sets is its own from then on.
+const OWN_CONFLICT: &str = "a step of the stack has set the field (`patch`, `scale`): let the \
+    chart's values set it instead, or say `force_conflicts = true` to let Helm set it back, and \
+    the step set it again";
+
 impl From<HelmError> for StepError {
     fn from(error: HelmError) -> Self {
+        let by_step = format!("conflict with \"{}\"", cluster::MANAGER);
+        let hint = match error.cause {
+            Cause::FieldConflict if error.words.iter().any(|words| words.contains(&by_step)) => {
+                Some(OWN_CONFLICT)
+            }
+            cause => cause.hint(),
+        };
         Self {
             step: None,
             message: error.to_string(),
-            hints: error.cause.hint().map(str::to_owned).into_iter().collect(),
+            hints: hint.map(str::to_owned).into_iter().collect(),
             cancelled: error.cause == Cause::Interrupted,
             class: Some(class::of_helm(error.cause)),
             cause: error.words,

@@ -19,7 +19,7 @@ pub type Implementations = BTreeMap<ChartName, Arc<dyn HelmChart>>;
 pub struct Executor {
     run: Arc<RunContext>,
     nodes: Vec<Task>,
-    is_rollback: bool,
+    direction: Direction,
     implementations: Implementations,
 }
 
@@ -53,7 +53,7 @@ impl Executor {
         };
         Self {
             run,
-            is_rollback: plan.direction == Direction::Rollback,
+            direction: plan.direction,
             nodes: plan.nodes.iter().zip(relied_on).map(task).collect(),
             implementations,
         }
@@ -74,9 +74,11 @@ impl Execute for Executor {
                     ..Failure::default()
                 });
             }
-            Action::Skip if self.is_rollback => {
+            Action::Skip if self.direction == Direction::Rollback => {
                 return Ok(take_back::skip(&self.run, &task.node).await);
             }
+            // It stays as it is.
+            Action::Skip if self.direction == Direction::Down => return Ok(Done::Skipped),
             _ => {}
         }
         let chart = &self.run.stack.charts[&task.node.chart];
@@ -99,7 +101,9 @@ impl Execute for Executor {
             (Part::Crds, Action::Uninstall) => crds::remove(&cx, &task.crds).await,
             (Part::Crds, Action::Unchanged) => crds::look(&cx, &task.crds).await,
             (Part::Crds, _) => crds::apply(&cx, &task.crds).await,
-            (Part::Chart, _) if self.is_rollback => take_back::run(&cx, implementation).await,
+            (Part::Chart, _) if self.direction == Direction::Rollback => {
+                take_back::run(&cx, implementation).await
+            }
             (Part::Chart, _) => implementation.run(&cx).await,
         }
     }

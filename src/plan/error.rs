@@ -18,6 +18,9 @@ pub enum PlanError {
     /// Charts with `action = "destroy"` are needed by charts that stay.
     #[error("{}", each(.0, ", but the stack file says to destroy it"))]
     StillNeeded(Vec<Barred>),
+    /// Charts to be removed are needed by installed charts with `action = "skip"`, which stay.
+    #[error("{}", each(.0, ", which is installed and stays: the stack file says to skip it"))]
+    NeededBySkipped(Vec<Barred>),
     /// Mixing removals and deployments turned edges into a cycle.
     #[error("removals and deployments of this run cannot be put in an order: {0}")]
     Cyclic(CyclicPlan),
@@ -33,6 +36,9 @@ impl PlanError {
             Self::NeedsMissing(_) => Some("--with-needs adds what is missing to the run"),
             Self::DependentsInstalled(_) => {
                 Some("--with-dependents adds what depends on it to the run")
+            }
+            Self::NeededBySkipped(_) => {
+                Some("leave what it needs out of the run, or take `action = \"skip\"` off it")
             }
             Self::StillNeeded(_) | Self::Cyclic(_) => None,
         }

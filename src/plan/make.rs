@@ -63,6 +63,7 @@ impl Plan {
         if !removal.include_protected {
             draft.refuse_protected()?;
         }
+        draft.refuse_removal_of_what_stays_needs()?;
         draft.refuse_installed_dependents(observed)?;
         draft.plan()
     }
@@ -140,6 +141,23 @@ impl<'a> Draft<'a> {
             dependent: self.chart(other).name.clone(),
         });
         refuse(barred, PlanError::StillNeeded)
+    }
+
+    /// Charts that are skipped stay, with all that they need.
+    fn refuse_removal_of_what_stays_needs(&self) -> Result<(), PlanError> {
+        let removed = self.selection.indices();
+        let removed = removed.filter(|&index| self.chart(index).intent != Intent::Skip);
+        let barred = removed.flat_map(|index| {
+            let dependents = self.graph.after(index).filter(|(_, edge)| !edge.soft);
+            let skipped = dependents.filter(|&(other, _)| {
+                self.chart(other).intent == Intent::Skip && self.is_installed(other)
+            });
+            skipped.map(move |(other, _)| Barred {
+                chart: self.chart(index).name.clone(),
+                dependent: self.chart(other).name.clone(),
+            })
+        });
+        refuse(barred, PlanError::NeededBySkipped)
     }
 
     fn refuse_missing_needs(&self, observed: &Observed) -> Result<(), PlanError> {
@@ -333,7 +351,11 @@ impl<'a> Draft<'a> {
         };
         let (action, reason) = decision;
         let decision = (action, with_known_after(chart, action, reason));
-        self.node(index, chart.name.clone().into(), decision)
+        let releases = self.observed.map(|observed| &observed.releases);
+        Node {
+            is_absent: releases.is_some_and(|releases| !releases.contains_key(&chart.release)),
+            ..self.node(index, chart.name.clone().into(), decision)
+        }
     }
 
     fn crd_node(&self, index: usize, decision: Decision, crds: Vec<String>) -> Node {
@@ -354,6 +376,7 @@ impl<'a> Draft<'a> {
             chart: chart.source.to_string(),
             version: contents.and_then(|contents| contents.version.clone()),
             action,
+            is_absent: false,
             reason,
             crds: Vec::new(),
             waits: Vec::new(),

@@ -56,6 +56,8 @@ pub struct Node {
     pub version: Option<String>,
     /// What is done to it.
     pub action: Action,
+    /// There is no release, as far as anybody has looked.
+    pub is_absent: bool,
     /// Why that action, in words.
     pub reason: String,
     /// Of a CRD node: names of the CRDs it is about, sorted. Empty on charts, and as long as it is
@@ -118,6 +120,11 @@ impl Plan {
 }
 
 impl Node {
+    /// Whether nothing is removed any more: the clean-up steps of a removal run all the same.
+    pub fn only_cleans_up(&self) -> bool {
+        self.action == Action::Uninstall && self.is_absent
+    }
+
     /// An install without waits, for plans that do not come from a stack; its release bears the
     /// chart's name, in the namespace `default`.
     pub fn install(key: ChartName) -> Self {
@@ -129,6 +136,7 @@ impl Node {
             release: ReleaseId { namespace, name },
             version: None,
             action: Action::Install,
+            is_absent: true,
             reason: "not installed".into(),
             crds: Vec::new(),
             waits: Vec::new(),

@@ -93,6 +93,7 @@ impl Plan {
             release: one.release,
             version: None,
             action: one.action,
+            is_absent: false,
             reason: one.reason,
             crds: Vec::new(),
             weight: 1,

@@ -61,6 +61,7 @@ fn ending(chart: &Chart) -> &'static str {
         (ChartOutcome::Succeeded, Some(Action::Reinstall)) => "reinstalled",
         (ChartOutcome::Succeeded, Some(Action::Uninstall)) => "uninstalled",
         (ChartOutcome::Succeeded, Some(Action::Rollback)) => "rolled back",
+        (ChartOutcome::Succeeded, Some(Action::Validate)) => "validated",
         (ChartOutcome::Succeeded, _) => "deployed",
         (other, _) => other.as_str(),
     }

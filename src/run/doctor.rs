@@ -1,10 +1,11 @@
 //! What a run would need, looked at without one.
 
 use super::{
-    FetchWatch, PlanRequest, Problem, RunError, Session, Settings, helm::find_helm, preflight,
-    private,
+    FetchWatch, PlanRequest, Problem, RunError, Session, Settings, helm::find_helm, history,
+    preflight, private,
 };
 use crate::{
+    journal,
     name::Direction,
     plan::{self, Plan},
     secret::Redactor,
@@ -91,6 +92,12 @@ async fn judged(session: &Session, plan: &Plan, shutdown: &Shutdown) -> Vec<Exam
 
 /// What a run does before its first change.
 async fn would_stop(session: &Session, plan: &Plan, shutdown: &Shutdown) -> Result<(), RunError> {
+    if let Some(holder) = session.lock().await?.held.filter(|held| !held.gone) {
+        return Err(RunError::Locked {
+            message: format!("another run of this stack is at work: {holder}"),
+        });
+    }
+    journal::probe(&history::folder(&session.settings.state_dir))?;
     let helm = session.helm(shutdown, &mut |_| ()).await?;
     let scope = session.scope(plan, shutdown).await?;
     let private = private::folder(&session.settings)?;

@@ -2,7 +2,7 @@
 //! has installed, unless it is told to take it over: where names and namespaces overlap, `down` in
 //! one would remove the other's. What nobody's stack has installed may be taken over by any.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     name::{Action, Direction, ReleaseId, ReleaseStatus, identity},
@@ -38,6 +38,30 @@ pub(super) fn settle(
             None => {}
         }
     }
+}
+
+/// Releases that this stack has installed and that its file does not name: charts that were taken
+/// out of it, switched off, or are called otherwise now.
+pub(super) fn strays(stack: &Stack, listed: &BTreeMap<ReleaseId, Vec<Revision>>) -> Option<String> {
+    let named: BTreeSet<_> = stack.charts.values().map(|chart| &chart.release).collect();
+    let is_stray = |(release, history): &(&ReleaseId, &Vec<Revision>)| {
+        history.last().is_some_and(|last| {
+            last.marks.stack.as_ref() == Some(&stack.name)
+                && last.marks.environment == stack.environment
+                && last.status != ReleaseStatus::Uninstalled
+                && !named.contains(release)
+        })
+    };
+    let strays: Vec<_> = listed.iter().filter(is_stray).collect();
+    let (first, _) = strays.first()?;
+    let all: Vec<String> = strays.iter().map(|(name, _)| name.to_string()).collect();
+    Some(format!(
+        "releases of this stack that its file does not name: {}. They stay as they are; `helm \
+         uninstall {} -n {}` removes one, or a chart of that name with `action = \"destroy\"`",
+        all.join(", "),
+        first.name,
+        first.namespace
+    ))
 }
 
 /// Whose it was is said with the chart, not with its CRDs.

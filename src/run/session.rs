@@ -195,6 +195,7 @@ impl Session {
         )?;
         say_late(&mut plan, &gathered.late);
         plan.warnings.extend(unseen);
+        plan.warnings.extend(ownership::strays(stack, &listed));
         let rehearsal = settings.sandbox.iter();
         let unseen: Vec<_> = rehearsal.flat_map(|it| it.unseen(&plan)).collect();
         plan.warnings.extend(unseen);

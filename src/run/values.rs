@@ -7,7 +7,7 @@ use crate::{
     inputs,
     name::{ChartName, Direction},
     secret::Redactor,
-    shutdown::Shutdown,
+    shutdown::{Level, Shutdown},
     stack::{self, ChartSource, Explained, Scope, Stack},
 };
 
@@ -23,7 +23,7 @@ pub async fn values(
     settings: &Settings,
     name: &str,
     all: bool,
-    redactor: &Redactor,
+    (redactor, shutdown): (&Redactor, &Shutdown),
     watch: FetchWatch<'_>,
 ) -> Result<Explained, RunError> {
     let request = PlanRequest {
@@ -32,14 +32,11 @@ pub async fn values(
     };
     select(&Graph::new(stack), &request)?;
     let entry = &stack.charts[name];
-    let never = Shutdown::never();
-    let scope = scope(
-        stack,
-        settings,
-        |chart| *chart == entry.name,
-        (redactor, &never),
-    )
-    .await?;
+    let wanted = |chart: &ChartName| *chart == entry.name;
+    let scope = tokio::select! {
+        scope = scope(stack, settings, wanted, (redactor, shutdown)) => scope?,
+        () = shutdown.reached(Level::Drain) => return Err(RunError::Interrupted),
+    };
     let failed = |message: String| {
         RunError::Charts(vec![Problem {
             chart: Some(entry.name.clone()),

@@ -130,8 +130,9 @@ pub enum SandboxError {
     },
     /// The store cannot be read.
     #[error(
-        "the sandbox's store {} cannot be opened: {message}\n`stackctl sandbox reset` removes it, \
-         with everything in it", path.display()
+        "the sandbox's store {} cannot be opened: {message}\n`stackctl sandbox reset --dir {}` \
+         removes it, with everything in it",
+        path.display(), path.parent().unwrap_or(path).display()
     )]
     Store {
         /// The store's file.

@@ -7,15 +7,18 @@ use anyhow::Context as _;
 use crate::{
     cli::{
         console::{Console, UsageError},
+        exit::ExitCode,
         settings::{
             ClusterSettings, RunSettings, SelectionSettings, StackFile, StackSettings, Validate,
             Verbosity,
         },
+        signals,
     },
     diagnostic::{self, Problems},
     name::Direction,
     plan::Removal,
-    run::{PlanRequest, Rehearsal, Session, Settings, Validation},
+    run::{PlanRequest, Rehearsal, RunError, Session, Settings, Validation},
+    shutdown::Shutdown,
     stack::{self, FileSource, LoadOptions, Loaded, Overrides, Stack},
 };
 
@@ -190,4 +193,22 @@ pub(super) fn request(
         purge: removal.purge,
         ..PlanRequest::all(direction)
     }
+}
+
+/// What ends children of a command that changes nothing when the user interrupts it.
+pub(super) fn interruptible(console: &Console) -> anyhow::Result<Shutdown> {
+    let (trigger, shutdown) = Shutdown::new();
+    // Nothing is under way that would have to be told of.
+    let manner = signals::Manner {
+        attended: console.attended,
+        grace: signals::GRACE,
+    };
+    signals::listen(trigger, manner, |_| ())?;
+    Ok(shutdown)
+}
+
+/// How such a command ends.
+pub(super) fn interrupted(error: &RunError, shutdown: &Shutdown, console: &Console) -> ExitCode {
+    console.say(&format!("error: {error}"));
+    ExitCode::interrupted(shutdown.reason())
 }

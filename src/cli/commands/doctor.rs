@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use super::{common, fetch};
 use crate::{
     cli::{console::Console, exit::ExitCode, output, settings::DoctorSettings},
-    run::{self, Examined, Settings},
-    shutdown::Shutdown,
+    run::{self, Examined, RunError, Settings},
+    shutdown::Level,
     stack::Overrides,
 };
 
@@ -17,12 +17,16 @@ pub(super) async fn run(settings: DoctorSettings, console: &Console) -> anyhow::
         helm: settings.helm_binary,
         ..common::session_settings(&settings.stack, &settings.cluster, console)?
     };
-    let (redactor, shutdown) = (console.redactor.clone(), Shutdown::never());
+    let shutdown = common::interruptible(console)?;
     let mut watch = |progress| fetch::show(&progress, console);
-    let all = Box::pin(run::examine(
-        stack, session, redactor, &shutdown, &mut watch,
-    ))
-    .await;
+    let redactor = console.redactor.clone();
+    let examination = run::examine(stack, session, redactor, &shutdown, &mut watch);
+    let all = tokio::select! {
+        all = Box::pin(examination) => all,
+        () = shutdown.reached(Level::Drain) => {
+            return Ok(common::interrupted(&RunError::Interrupted, &shutdown, console));
+        }
+    };
     output::print(&all.iter().map(lines).collect::<String>())?;
     Ok(if all.iter().all(|one| one.found.is_ok()) {
         ExitCode::Success

@@ -38,8 +38,12 @@ pub(super) async fn run(settings: FetchSettings, console: &Console) -> anyhow::R
                 names.join(", ")
             ));
         }
-        let verb = if resolved.written { "wrote" } else { "kept" };
-        console.say(&format!("{verb} {}", resolved.lock_file.display()));
+        let file = &resolved.lock_file;
+        match (resolved.written, file.exists()) {
+            (true, _) => console.say(&format!("wrote {}", file.display())),
+            (false, true) => console.say(&format!("kept {}", file.display())),
+            (false, false) => console.say("no chart comes from elsewhere: nothing to lock"),
+        }
     }
     Ok(ExitCode::Success)
 }

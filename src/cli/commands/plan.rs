@@ -9,7 +9,7 @@ use crate::{
         settings::{OutputFormat, PlanSettings},
     },
     name::{Action, Direction},
-    plan::{self, Plan},
+    plan::{self, Node, Plan},
     run::{self, PlanRequest, Settings},
     stack::Overrides,
 };
@@ -48,8 +48,10 @@ pub(super) async fn run(settings: PlanSettings, console: &Console) -> anyhow::Re
 
 /// Exit code of a command that only planned.
 pub(super) fn changes_pending(plan: &Plan, detailed: bool) -> ExitCode {
-    let idle = |action| matches!(action, Action::Unchanged | Action::Skip);
-    if detailed && plan.nodes.iter().any(|node| !idle(node.action)) {
+    let is_idle = |node: &Node| {
+        matches!(node.action, Action::Unchanged | Action::Skip) || node.only_cleans_up()
+    };
+    if detailed && !plan.nodes.iter().all(is_idle) {
         ExitCode::ChangesPending
     } else {
         ExitCode::Success

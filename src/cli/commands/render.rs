@@ -7,12 +7,10 @@ use crate::{
         exit::ExitCode,
         output,
         settings::{ClusterSettings, RenderSettings, Verbosity},
-        signals,
     },
     name::{ChartName, Direction},
     plan::Removal,
     run::{self, Manifests, RenderRequest, RunError, Settings},
-    shutdown::Shutdown,
     stack::Overrides,
 };
 
@@ -29,19 +27,12 @@ pub(super) async fn run(settings: RenderSettings, console: &Console) -> anyhow::
         include_crds: settings.include_crds,
         kube_version: settings.kube_version,
     };
-    let (trigger, shutdown) = Shutdown::new();
-    // Nothing is under way that would have to be told of.
-    let manner = signals::Manner {
-        attended: console.attended,
-        grace: signals::GRACE,
-    };
-    signals::listen(trigger, manner, |_| ())?;
+    let shutdown = common::interruptible(console)?;
     let mut watch = |progress| fetch::show(&progress, console);
     let with = (&console.redactor, &shutdown);
     let rendered = run::render(&stack, &session, &request, with, &mut watch).await;
     if let Err(interrupted @ RunError::Interrupted) = &rendered {
-        console.say(&format!("error: {interrupted}"));
-        return Ok(ExitCode::interrupted(shutdown.reason()));
+        return Ok(common::interrupted(interrupted, &shutdown, console));
     }
     let Manifests {
         charts,

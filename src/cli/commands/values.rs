@@ -10,7 +10,7 @@ use crate::{
         output,
         settings::{ClusterSettings, ValuesFormat, ValuesSettings, Verbosity},
     },
-    run::{self, Settings},
+    run::{self, RunError, Settings},
     stack::{Explained, Leaf, Overrides},
 };
 
@@ -25,8 +25,13 @@ pub(super) async fn run(settings: ValuesSettings, console: &Console) -> anyhow::
         ..common::session_settings(&settings.stack, &ClusterSettings::default(), console)?
     };
     let mut watch = |progress| fetch::show(&progress, console);
-    let (chart, redactor) = (settings.chart.as_str(), &console.redactor);
-    let values = run::values(&stack, &session, chart, settings.all, redactor, &mut watch).await?;
+    let shutdown = common::interruptible(console)?;
+    let (chart, with) = (settings.chart.as_str(), (&console.redactor, &shutdown));
+    let values = run::values(&stack, &session, chart, settings.all, with, &mut watch).await;
+    if let Err(interrupted @ RunError::Interrupted) = &values {
+        return Ok(common::interrupted(interrupted, &shutdown, console));
+    }
+    let values = values?;
     if console.verbosity != Verbosity::Quiet {
         warn(&values, console);
     }

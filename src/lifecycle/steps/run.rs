@@ -78,7 +78,13 @@ async fn output(at: &Attempt<'_>, run: &stack::Run, says: Says) -> Result<Output
         }
     };
     let output = process::run(child, &cx.run.shutdown, &mut on_line).await?;
-    let words = String::from_utf8_lossy(&output.stderr);
+    // Test runners and the like say on stdout what is wrong.
+    let said = if output.stderr.trim_ascii().is_empty() {
+        &output.stdout
+    } else {
+        &output.stderr
+    };
+    let words = String::from_utf8_lossy(said);
     let lines: Vec<&str> = words.lines().collect();
     let tail = lines[lines.len().saturating_sub(SHOWN)..].join("\n");
     match output.end {

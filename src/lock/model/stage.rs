@@ -235,7 +235,10 @@ impl Stage {
         match what {
             0 | 1 => self.world.runs[machine].next.0 = thaw,
             2 | 3 => self.tasks[machine].0 = thaw,
-            4 => self.fate.kills[0].1 = thaw,
+            4 => {
+                self.fate.kills[0].1 = thaw;
+                self.fate.kills.sort_by_key(|&(_, at)| at);
+            }
             _ => {
                 let process = &mut self.processes[what - 5];
                 if thaw >= process.deadline {

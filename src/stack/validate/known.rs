@@ -35,6 +35,8 @@ pub(crate) struct Known<'a> {
     pub(crate) inputs: Vec<&'a str>,
     /// Those of them that a command gives a value, when a run begins.
     pub(crate) from_commands: BTreeSet<&'a str>,
+    /// Those of them that are secret.
+    pub(crate) secret_inputs: BTreeSet<&'a str>,
     /// Charts; filled once their own names are known.
     pub(crate) charts: HashMap<&'a str, ChartNames<'a>>,
     /// What `${charts.NAME.outputs.…}` offers.
@@ -93,6 +95,24 @@ impl Known<'_> {
         sound.then_some(template)
     }
 
+    /// An argument of a command that runs in a step: others can see it.
+    pub(crate) fn argument(&self, text: Text<'_>, f: &mut Findings) -> Option<Template> {
+        let template = self.template(text, f)?;
+        let is_secret = |part: &Part| {
+            matches!(part, Part::Reference(Reference::Input(name))
+                if self.secret_inputs.contains(name.as_str()))
+        };
+        if !template.parts.iter().any(is_secret) {
+            return Some(template);
+        }
+        f.add(
+            secret_argument(text).help(
+                "hand it over in `env`: { command = …, env = { TOKEN = \"${inputs.token}\" } }",
+            ),
+        );
+        None
+    }
+
     /// A declared input, alone.
     pub(crate) fn input(&self, name: Text<'_>, f: &mut Findings) -> Option<Template> {
         match self.refer_to_input(name.value) {
@@ -111,8 +131,7 @@ impl Known<'_> {
             .iter()
             .map(|word| {
                 let secret = || {
-                    Finding::error("an argument cannot hold a secret")
-                        .at(word.origin, "every user of the machine can see it")
+                    secret_argument(*word)
                         .help("the command has the environment of stackctl: let it read that")
                 };
                 Some(self.expanded(*word, secret, f)?.value.into_owned())
@@ -269,6 +288,11 @@ impl Known<'_> {
             }
         }
     }
+}
+
+fn secret_argument(word: Text<'_>) -> Finding {
+    Finding::error("an argument cannot hold a secret")
+        .at(word.origin, "every user of the machine can see it")
 }
 
 /// Only a chart at work knows what is in the cluster.

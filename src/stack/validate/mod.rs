@@ -68,6 +68,12 @@ pub(crate) fn validate(
             .filter(|input| input.command.is_some())
             .map(|input| input.name.value)
             .collect(),
+        secret_inputs: raw
+            .inputs
+            .iter()
+            .filter(|input| input.secret)
+            .map(|input| input.name.value)
+            .collect(),
         charts: HashMap::new(),
         ..Known::default()
     };

@@ -266,7 +266,10 @@ impl Reading<'_> {
         f: &mut Findings,
     ) -> Run {
         Run {
-            command: words.iter().map(|word| self.template(*word, f)).collect(),
+            command: words
+                .iter()
+                .filter_map(|word| self.known.argument(*word, f))
+                .collect(),
             dir: words
                 .first()
                 .map(|word| f.sources.folder(word.origin))
