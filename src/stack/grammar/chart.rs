@@ -76,7 +76,8 @@ static SOURCE: Group = Group::own(&[
         "action",
         Holds::Word(|| said(&INTENTS)),
         "What `up` does: `deploy` installs or upgrades, `destroy` removes it, `skip` runs \
-         everything but Helm.",
+         everything but Helm. On the way down `skip` leaves it as it is, and what it needs cannot \
+         be removed while it is installed.",
     )
     .or(r#""deploy""#),
     Key::new(
