@@ -156,7 +156,10 @@ impl Desired<'_> {
         // What `pre` steps captured is known to no later run.
         let captures = |step: &Step| matches!(step.verb, Verb::Capture { .. });
         match done {
-            None if self.chart.steps.pre.iter().any(captures) => (Action::Upgrade, state),
+            None if self.chart.steps.pre.iter().any(captures) => (
+                Action::Upgrade,
+                format!("{state}, but what comes after was not done, and refers to captures"),
+            ),
             Some(done) if done.validated => (
                 Action::Unchanged,
                 format!("revision {} is as wanted", release.revision),

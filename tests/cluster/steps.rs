@@ -256,7 +256,10 @@ chart = "./charts/app"
 run = ["echo", "${inputs.token}"]
 "#,
     );
-    let up = lab.stackctl(&["up", "-v"]).exits(1).says(&["env"]);
+    let up = lab
+        .stackctl(&["up", "-v"])
+        .exits(65)
+        .says(&["stack.toml:12", "env"]);
     assert!(!up.to_string().contains("s3cr3t-t0k3n"), "{up}");
     lab.has_releases(&[]);
 }

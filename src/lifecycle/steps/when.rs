@@ -1,5 +1,7 @@
 //! `when`: whether a step runs.
 
+use serde_json::Value;
+
 use super::{Context, StepError, capture, field::same};
 use crate::stack::{Late, Step, Verb};
 
@@ -13,7 +15,7 @@ pub(super) async fn holds(cx: &Context<'_>, step: &Step) -> Result<bool, StepErr
     }
     for (input, wanted) in &when.inputs {
         let found = input.resolve(&cx.run.scope)?;
-        if !same(&found.value, wanted) {
+        if !same(&found.value, wanted) && !reads_the_same(&found.value, wanted) {
             return Ok(false);
         }
     }
@@ -21,6 +23,16 @@ pub(super) async fn holds(cx: &Context<'_>, step: &Step) -> Result<bool, StepErr
         Some(name) => changed(cx, name).await,
         None => Ok(true),
     }
+}
+
+/// What comes from a variable or the command line is a text, whatever it looks like.
+fn reads_the_same(found: &Value, wanted: &Value) -> bool {
+    let text = |value: &Value| match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(_) | Value::Bool(_) => Some(value.to_string()),
+        _ => None,
+    };
+    text(found).is_some_and(|found| Some(found) == text(wanted))
 }
 
 /// Whether what a step captured is something else by now: it is captured once more.
@@ -34,4 +46,31 @@ async fn changed(cx: &Context<'_>, name: &str) -> Result<bool, StepError> {
     };
     let now = capture::look(cx, step).await?;
     Ok(now.value != before.value)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_text_is_the_number_or_switch_that_it_says() {
+        for (found, wanted) in [
+            (json!("3"), json!(3)),
+            (json!(3), json!("3")),
+            (json!("true"), json!(true)),
+        ] {
+            assert!(reads_the_same(&found, &wanted), "{found} {wanted}");
+        }
+        for (found, wanted) in [
+            (json!("4"), json!(3)),
+            (json!("3.0"), json!(3)),
+            (json!("[3]"), json!([3])),
+            (json!("null"), json!(null)),
+            (json!(["a"]), json!("a")),
+        ] {
+            assert!(!reads_the_same(&found, &wanted), "{found} {wanted}");
+        }
+    }
 }

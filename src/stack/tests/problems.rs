@@ -8,6 +8,68 @@ use super::*;
 use crate::stack::Overrides;
 
 #[test]
+fn namespaces_that_no_chart_is_in_and_labels_that_the_server_would_refuse() {
+    insta::assert_snapshot!(drawn(r#"
+[stack]
+name = "demo"
+[namespaces.wehn]
+labels = { "pod-security.kubernetes.io/enforce" = "restricted" }
+[namespaces.when]
+labels = { "bad key!" = "x y", "a.b/c" = "", "A/b" = "${env.NOT_SET}" }
+annotations = { "x/y/z" = "any text at all" }
+[charts.db]
+chart = "./charts/db"
+namespace = "when"
+"#), @r#"
+    warning: no chart is in namespace `wehn`
+     --> stack.toml:4:13
+      |
+    4 | [namespaces.wehn]
+      |             ^^^^ it is not made, and gets none of this
+      |
+      = help: did you mean `when`?
+
+    error: `bad key!` is no key of a label or annotation
+     --> stack.toml:7:12
+      |
+    7 | labels = { "bad key!" = "x y", "a.b/c" = "", "A/b" = "${env.NOT_SET}" }
+      |            ^^^^^^^^^^ up to 63 letters, digits, `-`, `_` and `.`, a letter or digit at both ends
+      |
+      = help: a DNS name and `/` may come before it: `app.example.com/tier`
+
+    error: `x y` is no value of a label
+     --> stack.toml:7:25
+      |
+    7 | labels = { "bad key!" = "x y", "a.b/c" = "", "A/b" = "${env.NOT_SET}" }
+      |                         ^^^^^ up to 63 letters, digits, `-`, `_` and `.`, a letter or digit at both ends
+
+    error: `A/b` is no key of a label or annotation
+     --> stack.toml:7:46
+      |
+    7 | labels = { "bad key!" = "x y", "a.b/c" = "", "A/b" = "${env.NOT_SET}" }
+      |                                              ^^^^^ up to 63 letters, digits, `-`, `_` and `.`, a letter or digit at both ends
+      |
+      = help: a DNS name and `/` may come before it: `app.example.com/tier`
+
+    error: environment variable `NOT_SET` is not set
+     --> stack.toml:7:54
+      |
+    7 | labels = { "bad key!" = "x y", "a.b/c" = "", "A/b" = "${env.NOT_SET}" }
+      |                                                      ^^^^^^^^^^^^^^^^ this must be known while loading
+      |
+      = help: set `NOT_SET`, or use an input with a default
+
+    error: `x/y/z` is no key of a label or annotation
+     --> stack.toml:8:17
+      |
+    8 | annotations = { "x/y/z" = "any text at all" }
+      |                 ^^^^^^^ up to 63 letters, digits, `-`, `_` and `.`, a letter or digit at both ends
+      |
+      = help: a DNS name and `/` may come before it: `app.example.com/tier`
+    "#);
+}
+
+#[test]
 fn several_problems_are_reported_in_one_go() {
     insta::assert_snapshot!(drawn(r#"
 [stack]

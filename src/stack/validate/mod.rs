@@ -7,6 +7,7 @@ mod edges;
 mod inputs;
 pub(crate) mod known;
 mod names;
+mod namespaces;
 mod order;
 mod outputs;
 mod overrides;
@@ -33,9 +34,9 @@ use crate::{
     stack::{
         findings::{Finding, Findings},
         layers::{command_line::CommandLine, origin::Text},
-        model::{ClusterGuard, NamespaceSpec, Settings, Stack},
+        model::{ClusterGuard, Settings, Stack},
         range::VersionRange,
-        raw::{RawNamespace, RawStack},
+        raw::RawStack,
     },
 };
 
@@ -108,7 +109,7 @@ pub(crate) fn validate(
     known.charts = chart_names(raw, &identities);
     let edges = edges::read(&raw.charts, &known, f);
     known.outputs = Outputs::new(&raw.charts, &edges);
-    let namespaces = namespaces(&raw.namespaces, &known, f);
+    let namespaces = namespaces::read(raw, &identities, &known, f);
     let settings = Settings {
         concurrency: raw.settings.concurrency,
         failure_policy: raw.settings.failure_policy,
@@ -203,24 +204,6 @@ fn chart_names<'a>(
         (chart.name.value, names)
     });
     names.collect()
-}
-
-fn namespaces(
-    raw: &[RawNamespace<'_>],
-    known: &Known<'_>,
-    f: &mut Findings,
-) -> BTreeMap<Namespace, NamespaceSpec> {
-    let mut namespaces = BTreeMap::new();
-    for one in raw {
-        let spec = NamespaceSpec {
-            labels: pairs(&one.labels, known, f),
-            annotations: pairs(&one.annotations, known, f),
-        };
-        if let Some(name) = names::namespace(one.name, known, f) {
-            namespaces.insert(name, spec);
-        }
-    }
-    namespaces
 }
 
 /// A table of texts that must be known while loading.

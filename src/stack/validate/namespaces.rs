@@ -1,0 +1,104 @@
+//! `[namespaces]`: what namespaces get that are made for charts.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{
+    known::Known,
+    names::{self, Identity},
+    pairs,
+};
+use crate::{
+    name::Namespace,
+    stack::{
+        findings::{Finding, Findings},
+        layers::origin::Text,
+        model::NamespaceSpec,
+        raw::{RawNamespace, RawStack},
+    },
+};
+
+/// The namespaces that the file says something about.
+pub(super) fn read(
+    raw: &RawStack<'_>,
+    identities: &[Option<Identity>],
+    known: &Known<'_>,
+    f: &mut Findings,
+) -> BTreeMap<Namespace, NamespaceSpec> {
+    let used = identities.iter().flatten();
+    let used: BTreeSet<&str> = used.map(|it| it.release.namespace.as_str()).collect();
+    let all_known = identities.iter().all(Option::is_some);
+    let mut namespaces = BTreeMap::new();
+    for one in &raw.namespaces {
+        let spec = NamespaceSpec {
+            labels: pairs(&one.labels, known, f),
+            annotations: pairs(&one.annotations, known, f),
+        };
+        check_keys(one, f);
+        let Some(name) = names::namespace(one.name, known, f) else {
+            continue;
+        };
+        // One of a chart that is switched off may be meant.
+        if all_known && !used.contains(name.as_str()) {
+            f.add(
+                Finding::warning(format!("no chart is in namespace `{name}`"))
+                    .at(one.name.origin, "it is not made, and gets none of this")
+                    .suggest(name.as_str(), used.iter().copied()),
+            );
+        }
+        namespaces.insert(name, spec);
+    }
+    namespaces
+}
+
+/// The server would refuse them when the namespace is made, with charts at work.
+fn check_keys(one: &RawNamespace<'_>, f: &mut Findings) {
+    let labels = one.labels.iter().map(|pair| (pair, true));
+    let annotations = one.annotations.iter().map(|pair| (pair, false));
+    for (&(key, value), is_label) in labels.chain(annotations) {
+        if !is_key(key.value) {
+            f.add(
+                not_one(key, "key of a label or annotation")
+                    .help("a DNS name and `/` may come before it: `app.example.com/tier`"),
+            );
+        }
+        // What is referred to is known to be right only then.
+        if is_label && !value.value.contains("${") && !is_label_value(value.value) {
+            f.add(not_one(value, "value of a label"));
+        }
+    }
+}
+
+fn not_one(text: Text<'_>, what: &str) -> Finding {
+    Finding::error(format!("`{}` is no {what}", text.value)).at(
+        text.origin,
+        "up to 63 letters, digits, `-`, `_` and `.`, a letter or digit at both ends",
+    )
+}
+
+/// `PREFIX/NAME`, or `NAME` (Kubernetes' `IsQualifiedName`).
+fn is_key(text: &str) -> bool {
+    let (prefix, name) = match text.split_once('/') {
+        Some((prefix, name)) => (Some(prefix), name),
+        None => (None, text),
+    };
+    let is_part = |part: &str| {
+        let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        is_name(part) && part.bytes().all(inner)
+    };
+    let is_prefix = |prefix: &str| prefix.len() <= 253 && prefix.split('.').all(is_part);
+    is_name(name) && prefix.is_none_or(is_prefix)
+}
+
+fn is_label_value(text: &str) -> bool {
+    text.is_empty() || is_name(text)
+}
+
+fn is_name(text: &str) -> bool {
+    let ends = [text.as_bytes().first(), text.as_bytes().last()];
+    let inner = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    text.len() <= 63
+        && text.bytes().all(inner)
+        && ends
+            .iter()
+            .all(|end| end.is_some_and(u8::is_ascii_alphanumeric))
+}
