@@ -91,8 +91,9 @@ fn what_helm_was_not_asked_to_change_is_not_taken_back() {
     lab.stack(chart);
     lab.stackctl(&["up"]).exits(0);
     // The API server refuses the namespace: the chart fails before its turn at Helm.
+    let many = "x".repeat(300 << 10);
     lab.stack(&format!(
-        "{chart}[namespaces.rollback-untouched]\nlabels = {{ tier = \"no label!\" }}\n"
+        "{chart}[namespaces.rollback-untouched]\nannotations = {{ note = \"{many}\" }}\n"
     ));
     let up = lab.stackctl(&["up"]).exits(1).ended(&[("web", "failed")]);
     assert_eq!(up.failure("web").step, "namespace", "{up}");

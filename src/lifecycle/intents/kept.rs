@@ -115,7 +115,6 @@ impl Kept {
                 Err(ClusterError::Conflict { exists: true, .. }) => {}
                 // A run before us wrote there after we had looked, or somebody did by hand.
                 Err(ClusterError::Invalid { .. }) if !refused => refused = true,
-
                 result => return Ok(result?),
             }
         }
@@ -156,8 +155,11 @@ impl Kept {
             namespace, name, ..
         } = &self.place;
         let found = self.cluster.get_config_map(namespace, name).await?;
-        let holds_nothing = |map: &ConfigMap| map.data.keys().all(|key| key == WRITER_KEY);
-        let Some(map) = found.filter(holds_nothing) else {
+        let only_ours = |map: &ConfigMap| {
+            let mut data = map.data.iter();
+            data.all(|(key, value)| key == WRITER_KEY && value == self.run.as_str())
+        };
+        let Some(map) = found.filter(only_ours) else {
             return Ok(());
         };
         self.cluster

@@ -33,7 +33,7 @@ pub(super) fn read(
             labels: pairs(&one.labels, known, f),
             annotations: pairs(&one.annotations, known, f),
         };
-        check_keys(one, f);
+        check(one, &spec, f);
         let Some(name) = names::namespace(one.name, known, f) else {
             continue;
         };
@@ -51,19 +51,19 @@ pub(super) fn read(
 }
 
 /// The server would refuse them when the namespace is made, with charts at work.
-fn check_keys(one: &RawNamespace<'_>, f: &mut Findings) {
-    let labels = one.labels.iter().map(|pair| (pair, true));
-    let annotations = one.annotations.iter().map(|pair| (pair, false));
-    for (&(key, value), is_label) in labels.chain(annotations) {
+fn check(one: &RawNamespace<'_>, spec: &NamespaceSpec, f: &mut Findings) {
+    for (key, _) in one.labels.iter().chain(&one.annotations) {
         if !is_key(key.value) {
             f.add(
-                not_one(key, "key of a label or annotation")
+                not_one(*key, "key of a label or annotation")
                     .help("a DNS name and `/` may come before it: `app.example.com/tier`"),
             );
         }
-        // What is referred to is known to be right only then.
-        if is_label && !value.value.contains("${") && !is_label_value(value.value) {
-            f.add(not_one(value, "value of a label"));
+    }
+    for (key, said) in &one.labels {
+        let value = spec.labels.get(key.value);
+        if value.is_some_and(|value| !value.is_empty() && !is_name(value)) {
+            f.add(not_one(*said, "value of a label"));
         }
     }
 }
@@ -87,10 +87,6 @@ fn is_key(text: &str) -> bool {
     };
     let is_prefix = |prefix: &str| prefix.len() <= 253 && prefix.split('.').all(is_part);
     is_name(name) && prefix.is_none_or(is_prefix)
-}
-
-fn is_label_value(text: &str) -> bool {
-    text.is_empty() || is_name(text)
 }
 
 fn is_name(text: &str) -> bool {
