@@ -2,9 +2,10 @@
 
 use super::{
     FetchWatch, PlanRequest, Problem, RunError, Session, Settings, helm::find_helm, history,
-    preflight, private,
+    lock::LockState, preflight, private,
 };
 use crate::{
+    cluster::ClusterError,
     journal,
     name::Direction,
     plan::{self, Plan},
@@ -92,10 +93,17 @@ async fn judged(session: &Session, plan: &Plan, shutdown: &Shutdown) -> Vec<Exam
 
 /// What a run does before its first change.
 async fn would_stop(session: &Session, plan: &Plan, shutdown: &Shutdown) -> Result<(), RunError> {
-    if let Some(holder) = session.lock().await?.held.filter(|held| !held.gone) {
-        return Err(RunError::Locked {
-            message: format!("another run of this stack is at work: {holder}"),
-        });
+    match session.lock().await {
+        Ok(LockState {
+            held: Some(holder), ..
+        }) if !holder.gone => {
+            return Err(RunError::Locked {
+                message: format!("another run of this stack is at work: {holder}"),
+            });
+        }
+        // Whose rights are missing is told with all others.
+        Ok(_) | Err(RunError::Cluster(ClusterError::Forbidden { .. })) => {}
+        Err(error) => return Err(error),
     }
     journal::probe(&history::folder(&session.settings.state_dir))?;
     let helm = session.helm(shutdown, &mut |_| ()).await?;

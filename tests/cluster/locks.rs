@@ -337,6 +337,9 @@ fn who_holds_the_lock_is_shown_and_it_can_be_taken_away() {
     lab.stackctl(&["up"])
         .exits(1)
         .says(&[&run, "(up)", "https://ci.test/job/7"]);
+    // What would stop it is what `doctor` tells. Its lines are what was asked for.
+    let doctor = lab.stackctl(&["doctor"]).exits(1);
+    assert!(doctor.stdout.contains(&run), "{doctor}");
 
     let release = |run: &str, more: &[&str]| {
         lab.stackctl(&[&["lock", "release", "--run", run], more].concat())
