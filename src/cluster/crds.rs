@@ -16,15 +16,13 @@ use serde_json::{Value, json};
 
 use super::{
     Cluster, ClusterError,
+    change::MANAGER,
     marks::{self, CREATED_BY, ENVIRONMENT, Owner, STACK},
     objects::{Detail, absent_as_none},
 };
 use crate::name::ChartName;
 
 pub(super) const URL: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
-
-/// Our field manager.
-const MANAGER: &str = "stackctl";
 
 /// Label: the chart it was applied for.
 const CHART: &str = "stackctl.io/chart";

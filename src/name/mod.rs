@@ -7,6 +7,7 @@
 mod node;
 mod object;
 mod status;
+mod syntax;
 mod words;
 
 use std::{borrow::Borrow, fmt, str::FromStr, sync::Arc};
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 pub use node::{NodeName, Part};
 pub use object::ObjectRef;
 pub use status::ReleaseStatus;
+pub use syntax::{is_label, is_subdomain, is_wordy};
 pub use words::{Action, Direction, Milestone};
 
 /// Why a text is not a valid name.

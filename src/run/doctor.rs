@@ -1,8 +1,11 @@
 //! What a run would need, looked at without one.
 
 use super::{
-    FetchWatch, PlanRequest, Problem, RunError, Session, Settings, helm::find_helm, history,
-    lock::LockState, preflight, private,
+    FetchWatch, PlanRequest, Problem, RunError, Session, Settings,
+    helm::find_helm,
+    history,
+    lock::{LockState, at_work},
+    preflight, private,
 };
 use crate::{
     cluster::ClusterError,
@@ -98,7 +101,7 @@ async fn would_stop(session: &Session, plan: &Plan, shutdown: &Shutdown) -> Resu
             held: Some(holder), ..
         }) if !holder.gone => {
             return Err(RunError::Locked {
-                message: format!("another run of this stack is at work: {holder}"),
+                message: at_work(&holder.to_string()),
             });
         }
         // Whose rights are missing is told with all others.

@@ -19,7 +19,10 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use super::{RunError, Session, lock::LockInfo};
+use super::{
+    RunError, Session,
+    lock::{LockInfo, at_work},
+};
 use crate::{
     cluster::{Cluster, ClusterError, Lease},
     lifecycle::Tenure,
@@ -375,7 +378,7 @@ impl Keeper {
                 "another run of this stack died, what it started is still ending: {info}"
             );
         }
-        format!("another run of this stack is at work: {info}")
+        at_work(&info)
     }
 
     fn held_by_other(&self) -> RunError {

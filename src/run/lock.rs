@@ -127,6 +127,11 @@ impl LockInfo {
     }
 }
 
+/// Why a run that comes second is refused.
+pub(super) fn at_work(holder: &str) -> String {
+    format!("another run of this stack is at work: {holder}")
+}
+
 /// `ada@ci-7 412 20260101-x (up), since 2026-01-01T10:00:00Z, last heard of 4 s ago, https://…`.
 impl fmt::Display for LockInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

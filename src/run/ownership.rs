@@ -46,8 +46,7 @@ pub(super) fn strays(stack: &Stack, listed: &BTreeMap<ReleaseId, Vec<Revision>>)
     let named: BTreeSet<_> = stack.charts.values().map(|chart| &chart.release).collect();
     let is_stray = |(release, history): &(&ReleaseId, &Vec<Revision>)| {
         history.last().is_some_and(|last| {
-            last.marks.stack.as_ref() == Some(&stack.name)
-                && last.marks.environment == stack.environment
+            is_ours(stack, last)
                 && last.status != ReleaseStatus::Uninstalled
                 && !named.contains(release)
         })
@@ -87,7 +86,11 @@ fn is_nobodys(last: &Revision) -> bool {
 pub(super) fn owner(stack: &Stack, last: &Revision) -> Option<String> {
     let marks = &last.marks;
     let name = marks.stack.as_ref()?;
-    let ours = *name == stack.name && marks.environment == stack.environment;
     let gone = last.status == ReleaseStatus::Uninstalled;
-    (!ours && !gone).then(|| identity(name, marks.environment.as_ref()))
+    (!is_ours(stack, last) && !gone).then(|| identity(name, marks.environment.as_ref()))
+}
+
+fn is_ours(stack: &Stack, last: &Revision) -> bool {
+    let marks = &last.marks;
+    marks.stack.as_ref() == Some(&stack.name) && marks.environment == stack.environment
 }

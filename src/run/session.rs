@@ -27,7 +27,7 @@ use crate::{
     lifecycle::Validation,
     name::{ChartName, Direction, Namespace},
     plan::{Contents, CrdContent, Known, Observed, ObservedCrd, Plan, PlanError, Removal, Wanted},
-    release::{Records, Releases},
+    release::Releases,
     sandbox::Sandbox,
     secret::Redactor,
     shutdown::Shutdown,
@@ -159,12 +159,6 @@ impl Session {
         };
         // Before anything is looked at: what is seen while nobody is at work stays as it is.
         let is_outdated = self.is_locked().await?;
-        *self.planned() = Planned {
-            gathered: gathered.clone(),
-            request: Some(request.clone()),
-            is_outdated,
-            records: Records::new(),
-        };
         let scope = at_hand(stack, settings, redactor);
         let charts = open(
             stack,
@@ -176,7 +170,12 @@ impl Session {
         let namespaces = self.namespaces();
         let listed = async { Ok(self.releases.list(&namespaces).await?) };
         let (listed, (intents, unfinished)) = tokio::try_join!(listed, self.announced())?;
-        self.planned().records = self.own(&listed);
+        *self.planned() = Planned {
+            gathered: gathered.clone(),
+            request: Some(request.clone()),
+            is_outdated,
+            records: self.own(&listed),
+        };
         let (crds, unseen) = self.crds(request, &charts).await?;
         let observed = Observed {
             crds,

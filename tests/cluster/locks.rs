@@ -32,6 +32,15 @@ tests![
 /// For what comes after a Helm was started.
 const SOON: Duration = Duration::from_mins(1);
 
+/// At work before its Helm until the lab's file `free` is there, whoever asks it to end.
+const AT_WORK: &str = r#"
+[charts.web]
+chart = "./charts/app"
+values = { kind = "none" }
+[[charts.web.pre]]
+run = { command = ["sh", "-c", "trap '' TERM; echo at work; until [ -e free ]; do sleep 0.05; done"] }
+"#;
+
 /// Every operation held up: a hook, or an object that does not go.
 const HELD_UP: &str = r#"
 [charts.first]
@@ -148,15 +157,7 @@ fn a_run_that_was_killed_with_its_helms_is_finished_by_the_next() {
 
 fn what_a_killed_run_left_at_work_is_waited_for() {
     let lab = Lab::new("left-at-work");
-    lab.stack(
-        r#"
-[charts.web]
-chart = "./charts/app"
-values = { kind = "none" }
-[[charts.web.pre]]
-run = { command = ["sh", "-c", "trap '' TERM; echo at work; until [ -e free ]; do sleep 0.05; done"] }
-"#,
-    );
+    lab.stack(AT_WORK);
     let mut killed = lab.start(&["up"]);
     killed.until_line("at work");
     killed.signal(Signal::SIGKILL);
@@ -171,15 +172,7 @@ run = { command = ["sh", "-c", "trap '' TERM; echo at work; until [ -e free ]; d
 
 fn what_an_earlier_run_wrote_late_stops_nobody() {
     let lab = Lab::new("late-write");
-    lab.stack(
-        r#"
-[charts.web]
-chart = "./charts/app"
-values = { kind = "none" }
-[[charts.web.pre]]
-run = { command = ["sh", "-c", "echo at work; until [ -e free ]; do sleep 0.05; done"] }
-"#,
-    );
+    lab.stack(AT_WORK);
     for (command, revision) in [(&["up"][..], 1), (&["up", "--no-skip"], 2)] {
         let mut up = lab.start(command);
         up.until_line("at work");

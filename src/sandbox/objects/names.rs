@@ -3,7 +3,10 @@
 use serde_json::{Value, json};
 
 use super::Place;
-use crate::sandbox::{kinds::Kind, refusal::Cause};
+use crate::{
+    name::{is_label, is_subdomain, is_wordy},
+    sandbox::{kinds::Kind, refusal::Cause},
+};
 
 const SUBDOMAIN: &str = "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric \
     characters, '-' or '.', and must start and end with an alphanumeric character (e.g. \
@@ -65,7 +68,7 @@ pub(super) fn labels(field: &str, labels: &Value) -> Vec<Cause> {
                 value,
                 "must be no more than 63 bytes",
             ));
-        } else if !text.is_empty() && !wordy(text) {
+        } else if !text.is_empty() && !is_wordy(text) {
             causes.push(Cause::invalid(field, value, LABEL_VALUE));
         }
     }
@@ -77,15 +80,15 @@ fn wrong_name(kind: &Kind, name: &str) -> Option<String> {
         return path_segment(name);
     }
     let (longest, fits, wrong): (usize, fn(&str) -> bool, &str) = if kind.is("", "Namespace") {
-        (63, label, LABEL)
+        (63, is_label, LABEL)
     } else if kind.is("", "Service") {
         (
             63,
-            |name| label(name) && name.starts_with(|c: char| c.is_ascii_lowercase()),
+            |name| is_label(name) && name.starts_with(|c: char| c.is_ascii_lowercase()),
             SERVICE,
         )
     } else {
-        (253, subdomain, SUBDOMAIN)
+        (253, is_subdomain, SUBDOMAIN)
     };
     if name.len() > longest {
         return Some(format!("must be no more than {longest} bytes"));
@@ -103,23 +106,6 @@ fn path_segment(name: &str) -> Option<String> {
     }
 }
 
-fn label(text: &str) -> bool {
-    let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    !text.is_empty() && text.chars().all(inner) && !text.starts_with('-') && !text.ends_with('-')
-}
-
-fn subdomain(text: &str) -> bool {
-    text.split('.').all(label)
-}
-
-fn wordy(text: &str) -> bool {
-    let ends = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
-    text.chars()
-        .all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
-        && ends(text.chars().next())
-        && ends(text.chars().next_back())
-}
-
 /// A qualified name: `[prefix/]name`.
 fn wrong_key(key: &str) -> Option<String> {
     let (prefix, name) = key
@@ -129,7 +115,7 @@ fn wrong_key(key: &str) -> Option<String> {
         if prefix.is_empty() {
             return Some("prefix part must be non-empty".to_owned());
         }
-        if !subdomain(prefix) {
+        if !is_subdomain(prefix) {
             return Some(format!("prefix part {SUBDOMAIN}"));
         }
     }
@@ -139,7 +125,7 @@ fn wrong_key(key: &str) -> Option<String> {
     if name.len() > 63 {
         return Some("name part must be no more than 63 bytes".to_owned());
     }
-    (!wordy(name)).then(|| QUALIFIED.to_owned())
+    (!is_wordy(name)).then(|| QUALIFIED.to_owned())
 }
 
 #[cfg(test)]
@@ -149,9 +135,9 @@ mod tests {
     #[test]
     fn names_are_judged_by_the_rules_of_their_kind() {
         for (good, bad) in [("a.b-c", "X_"), ("1", "a..b"), ("a", "-a")] {
-            assert!(subdomain(good) && !subdomain(bad), "{good} {bad}");
+            assert!(is_subdomain(good) && !is_subdomain(bad), "{good} {bad}");
         }
-        assert!(label("a-1") && !label("a.b") && !label(""));
+        assert!(is_label("a-1") && !is_label("a.b") && !is_label(""));
         assert_eq!(path_segment("system:node"), None);
         assert_eq!(path_segment("a/b"), Some("may not contain '/'".to_owned()));
     }

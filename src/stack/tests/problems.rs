@@ -16,7 +16,7 @@ name = "demo"
 labels = { "pod-security.kubernetes.io/enforce" = "restricted" }
 [namespaces.when]
 labels = { "bad key!" = "x y", "a.b/c" = "", "A/b" = "${env.NOT_SET}" }
-annotations = { "x/y/z" = "any text at all" }
+annotations = { "x/y/z" = "any text at all", "A/b" = "as the server takes it" }
 [charts.db]
 chart = "./charts/db"
 namespace = "when"
@@ -62,7 +62,7 @@ namespace = "when"
     error: `x/y/z` is no key of a label or annotation
      --> stack.toml:8:17
       |
-    8 | annotations = { "x/y/z" = "any text at all" }
+    8 | annotations = { "x/y/z" = "any text at all", "A/b" = "as the server takes it" }
       |                 ^^^^^^^ up to 63 letters, digits, `-`, `_` and `.`, a letter or digit at both ends
       |
       = help: a DNS name and `/` may come before it: `app.example.com/tier`

@@ -8,7 +8,7 @@ use super::{
     pairs,
 };
 use crate::{
-    name::Namespace,
+    name::{Namespace, is_subdomain, is_wordy},
     stack::{
         findings::{Finding, Findings},
         layers::origin::Text,
@@ -52,8 +52,12 @@ pub(super) fn read(
 
 /// The server would refuse them when the namespace is made, with charts at work.
 fn check(one: &RawNamespace<'_>, spec: &NamespaceSpec, f: &mut Findings) {
-    for (key, _) in one.labels.iter().chain(&one.annotations) {
-        if !is_key(key.value) {
+    let labels = one.labels.iter().map(|(key, _)| (key, is_key(key.value)));
+    // The case of annotations does not matter to the server.
+    let annotations = one.annotations.iter();
+    let annotations = annotations.map(|(key, _)| (key, is_key(&key.value.to_lowercase())));
+    for (key, is_key) in labels.chain(annotations) {
+        if !is_key {
             f.add(
                 not_one(*key, "key of a label or annotation")
                     .help("a DNS name and `/` may come before it: `app.example.com/tier`"),
@@ -81,20 +85,10 @@ fn is_key(text: &str) -> bool {
         Some((prefix, name)) => (Some(prefix), name),
         None => (None, text),
     };
-    let is_part = |part: &str| {
-        let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-        is_name(part) && part.bytes().all(inner)
-    };
-    let is_prefix = |prefix: &str| prefix.len() <= 253 && prefix.split('.').all(is_part);
+    let is_prefix = |prefix: &str| prefix.len() <= 253 && is_subdomain(prefix);
     is_name(name) && prefix.is_none_or(is_prefix)
 }
 
 fn is_name(text: &str) -> bool {
-    let ends = [text.as_bytes().first(), text.as_bytes().last()];
-    let inner = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
-    text.len() <= 63
-        && text.bytes().all(inner)
-        && ends
-            .iter()
-            .all(|end| end.is_some_and(u8::is_ascii_alphanumeric))
+    text.len() <= 63 && is_wordy(text)
 }
